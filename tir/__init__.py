@@ -1,0 +1,1 @@
+"""The language: nodes of the IR and what can be known about them."""

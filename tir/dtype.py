@@ -1,0 +1,179 @@
+"""Data types: `DType`, a string such as "float32" or "int8x16" that knows its parts."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from .errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_PATTERN = re.compile(r"(float8_e4m3fn|float8_e5m2|bfloat|float|uint|int|bool|handle|void)(\d*)(?:x(\d+))?")
+_BITS: dict[str, tuple[int, ...]] = {
+    "float": (16, 32, 64),
+    "bfloat": (16,),
+    "float8_e4m3fn": (8,),
+    "float8_e5m2": (8,),
+    "int": (4, 8, 16, 32, 64),
+    "uint": (4, 8, 16, 32, 64),
+    "bool": (1,),
+    "handle": (64,),
+    "void": (0,),
+}
+_SUFFIXED = frozenset({"float", "bfloat", "int", "uint"})
+
+NAMES: tuple[str, ...] = tuple(
+    f"{kind}{bits}" if kind in _SUFFIXED else kind for kind, widths in _BITS.items() for bits in widths
+)
+"""Every scalar data type's name."""
+
+
+class DType(str):
+    """A scalar or vector data type.
+
+    It is the string TVM uses ("float32", "bfloat16", "float8_e4m3fn", "uint8", "bool", "handle", "float32x16"),
+    so it compares and hashes as one. Build it with `dtype(...)`, which checks the spelling.
+
+    Attributes
+    ----------
+    kind: "float", "bfloat", "float8_e4m3fn", "float8_e5m2", "int", "uint", "bool", "handle" or "void".
+    bits: width of one lane in bits.
+    lanes: number of lanes; 1 for scalars.
+    element: the scalar type of one lane.
+    """
+
+    __slots__ = (
+        "bits",
+        "element",
+        "is_bool",
+        "is_float",
+        "is_handle",
+        "is_index",
+        "is_int",
+        "is_uint",
+        "kind",
+        "lanes",
+    )
+
+    kind: str
+    bits: int
+    lanes: int
+    element: DType
+    is_bool: bool
+    is_float: bool
+    is_handle: bool
+    is_index: bool
+    is_int: bool
+    is_uint: bool
+
+    @property
+    def bytes(self) -> int:
+        """Bytes one lane takes in memory (at least 1: bool and 4-bit lanes take a byte each)."""
+        return (self.bits + 7) // 8
+
+    @property
+    def is_integral(self) -> bool:
+        """Whether the type is a signed or unsigned integer (bool is not)."""
+        return self.is_int or self.is_uint
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether there is one lane."""
+        return self.lanes == 1
+
+    @property
+    def min(self) -> int | float:
+        """The least finite value of one lane."""
+        if self.is_float:
+            return -self.max
+        return -(1 << (self.bits - 1)) if self.is_int else 0
+
+    @property
+    def max(self) -> int | float:
+        """The greatest finite value of one lane."""
+        if self.is_float:
+            import ml_dtypes
+
+            return float(ml_dtypes.finfo(self.numpy).max)
+        return (1 << (self.bits - (1 if self.is_int else 0))) - 1
+
+    @property
+    def numpy(self) -> np.dtype[Any]:
+        """numpy's type of one lane (bfloat16 and the 8-bit floats are `ml_dtypes`'; 4-bit lanes are stored as 8)."""
+        return _numpy(str(self.element))
+
+    def with_lanes(self, lanes: int) -> DType:
+        """The same element type with `lanes` lanes."""
+        return dtype(str(self.element) if lanes == 1 else f"{self.element}x{lanes}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dtype, (str(self),)
+
+
+@lru_cache(maxsize=4096)
+def _parse(name: str) -> DType:
+    match = _PATTERN.fullmatch(name)
+    kind, bits, lanes = match.groups() if match else ("", "", None)
+    width = int(bits) if bits else (_BITS[kind][0] if kind and kind not in _SUFFIXED else 0)
+    bad_suffix = bool(bits) and kind not in _SUFFIXED
+    if match is None or bad_suffix or width not in _BITS[kind] or (lanes is not None and int(lanes) < 2):
+        raise UserError(
+            f"unknown data type {name!r}; a data type is one of {', '.join(NAMES)}, or with lanes as in 'float32x4'"
+        )
+    self = str.__new__(DType, name)
+    self.kind, self.bits, self.lanes = kind, width, int(lanes or 1)
+    self.element = self if lanes is None else _parse(name.rsplit("x", 1)[0])
+    self.is_int, self.is_uint = kind == "int", kind == "uint"
+    self.is_float = "float" in kind
+    self.is_bool, self.is_handle = kind == "bool", kind == "handle"
+    self.is_index = kind == "int" and width in (32, 64)
+    return self
+
+
+def dtype(value: Any) -> DType:
+    """The data type named by `value`: a name, a `DType`, a numpy dtype or scalar class, or Python's int, float, bool.
+
+    Raises
+    ------
+    UserError: `value` names no data type.
+    """
+    if type(value) is DType:
+        return value
+    if isinstance(value, str):
+        return _parse(str(value))
+    if value in _PYTHON:
+        return _parse(_PYTHON[value])
+    import numpy as np
+
+    try:
+        return _parse(np.dtype(value).name)
+    except TypeError:
+        return _parse(str(value))
+
+
+_PYTHON: dict[Any, str] = {int: "int32", float: "float32", bool: "bool"}
+
+
+@lru_cache(maxsize=64)
+def _numpy(element: str) -> np.dtype[Any]:
+    import numpy as np
+
+    if element.startswith(("bfloat", "float8")):
+        import ml_dtypes
+
+        return np.dtype(getattr(ml_dtypes, element))
+    if element in ("handle", "void"):
+        raise UserError(f"data type {element!r} has no numpy counterpart")
+    return np.dtype({"int4": "int8", "uint4": "uint8"}.get(element, element))
+
+
+INT32 = dtype("int32")
+INT64 = dtype("int64")
+FLOAT32 = dtype("float32")
+FLOAT64 = dtype("float64")
+BOOL = dtype("bool")
+HANDLE = dtype("handle")
+VOID = dtype("void")

@@ -1,0 +1,106 @@
+"""The error hierarchy, classed by blame: `UserError` speaks to the user, `InternalError` is our bug."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class TensorIRError(Exception):
+    """Root of every exception this package raises on purpose."""
+
+
+class UserError(TensorIRError):
+    """Something the user wrote is wrong; the message names the culprit and says what would be legal."""
+
+
+class InternalError(TensorIRError):
+    """An invariant of the compiler broke. No input should ever cause this."""
+
+    def __str__(self) -> str:
+        return (
+            f"{super().__str__()}\nThis is a bug in tensorir, not in your program; please report it with the program."
+        )
+
+
+class ScriptError(UserError):
+    """A program's text (or decorated function) is not a valid script."""
+
+
+class BuildError(UserError):
+    """A program is valid but cannot be compiled for the chosen target."""
+
+
+class CallError(UserError):
+    """A compiled function was called with arguments it does not take."""
+
+
+class RunError(UserError):
+    """A program did something wrong while running: a failed assert, an out-of-bounds access, a race."""
+
+
+class NodeError(UserError):
+    """A user error about IR nodes: renders its message and the program with the nodes underlined.
+
+    `template` is a `str.format` template whose `{0}`, `{1}`, ... stand for `nodes`. Rendering waits until the
+    text is asked for, since a search raises and drops thousands of these.
+
+    Parameters
+    ----------
+    root: the function or module in which `nodes` occur, shown with carets under them; None shows no program.
+    hint: what would be legal instead; shown after the message.
+    """
+
+    kind = "error"
+
+    def __init__(self, template: str, *nodes: Any, root: Any = None, hint: str = "") -> None:
+        super().__init__(template)
+        self.template = template
+        self.nodes: tuple[Any, ...] = nodes
+        self.root = root
+        self.hint = hint
+
+    @property
+    def message(self) -> str:
+        """The message alone, on one or a few lines, without the program."""
+        from .render import describe
+
+        text = self.template.format(*(describe(node) for node in self.nodes)) if self.nodes else self.template
+        return f"{text}\n  hint: {self.hint}" if self.hint else text
+
+    def __str__(self) -> str:
+        from .render import underline
+
+        text = f"{self.kind}: {self.message}" if self.kind != "error" else self.message
+        if self.root is None:
+            return text
+        program = underline(self.root, self.culprits())
+        return f"{text}\n\n{program}" if program else text
+
+    def culprits(self) -> Sequence[Any]:
+        """The IR nodes to underline, in order of importance."""
+        from .node import Node
+
+        return [node for node in self.nodes if isinstance(node, Node)]
+
+
+class VerifyError(NodeError):
+    """A program is not well formed."""
+
+    kind = "ill-formed program"
+
+
+class ScheduleError(NodeError):
+    """A schedule primitive refused: `primitive` names it; the program before the step is shown."""
+
+    primitive: str = ""
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return f"{self.primitive} cannot be applied" if self.primitive else "schedule error"
+
+
+class LowerError(NodeError, BuildError):
+    """A lowering pass met a program it cannot lower."""
+
+    kind = "cannot lower"

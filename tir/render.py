@@ -1,0 +1,43 @@
+"""The seam between nodes and the printer: `tir` asks for text here, the script layer registers how it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+
+class Renderer(Protocol):
+    """What the script layer's printer offers to the layers below it."""
+
+    def script(self, node: Any, **options: Any) -> str:
+        """The program text of a function, module, statement or expression."""
+
+    def underline(self, root: Any, nodes: Sequence[Any]) -> str:
+        """The text of `root` with line numbers and carets under each of `nodes`; long programs are cut around them."""
+
+    def describe(self, node: Any) -> str:
+        """A few words naming `node` inside a sentence: "loop `i` (range(0, 128))", "block `C`"."""
+
+
+_load: Callable[[], Renderer] | None = None
+
+
+def set_renderer(load: Callable[[], Renderer]) -> None:
+    """Install the renderer; `load` is called at first use, so that importing the package stays cheap."""
+    global _load
+    _load = load
+
+
+def script(node: Any, **options: Any) -> str:
+    """The program text of `node`; the plain structural `repr` where no printer is installed."""
+    return _load().script(node, **options) if _load else repr(node)
+
+
+def underline(root: Any, nodes: Sequence[Any]) -> str:
+    """The text of `root` with carets under `nodes`."""
+    return _load().underline(root, nodes) if _load else ""
+
+
+def describe(node: Any) -> str:
+    """A few words naming `node` inside an error message."""
+    return _load().describe(node) if _load else str(node)
