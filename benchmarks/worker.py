@@ -1,0 +1,100 @@
+"""Runs one peer's side of the cases in whatever interpreter it is started with, and speaks JSON with the harness.
+
+`python worker.py PEER` reads one request per line from standard input and answers each with one line:
+
+    {"load": "path/of/case.py"}   -> {"loaded": true} | {"absent": true}   (the case has no entry for this peer)
+    {"measure": seconds}          -> {"ms": median milliseconds of one run, "runs": how many}
+
+Anything that goes wrong is answered with {"error": text}. It needs Python 3.9 and numpy, nothing of tensorir.
+"""
+
+import gc
+import importlib.util
+import json
+import os
+import statistics
+import sys
+import time
+import traceback
+from itertools import repeat
+
+# A bunch of runs shorter than this is dominated by the clock.
+BUNCH_SECONDS = 2e-3
+MAX_BUNCHES = 1000
+
+
+def load(peer, path):
+    """(task, its arrays) of `peer` in the case file at `path`, run and checked once; (None, []) when it has none.
+
+    A task is a callable without arguments. It may hold no more than the address of an array, so keep the arrays.
+    """
+    folder = os.path.dirname(path)
+    if folder not in sys.path:
+        sys.path.append(folder)  # cases of a folder share its _*.py
+    name = "case_" + os.path.splitext(os.path.basename(path))[0]
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # inspect.getsource, which decorators use, looks modules up here
+    spec.loader.exec_module(module)
+    maker = module.PEERS.get(peer)
+    if maker is None:
+        return None, []
+    arrays = module.inputs() if hasattr(module, "inputs") else []
+    task = maker(*arrays)
+    task()
+    if hasattr(module, "check"):
+        module.check(*arrays)
+    return task, arrays
+
+
+def bunch(task, runs):
+    """Milliseconds one run takes, over `runs` runs; a task that returns a number has timed itself, in milliseconds."""
+    own = 0.0
+    timed_itself = False
+    start = time.perf_counter()
+    for _ in repeat(None, runs):
+        result = task()
+        if type(result) is float:
+            own += result
+            timed_itself = True
+    elapsed = 1e3 * (time.perf_counter() - start)
+    return (own if timed_itself else elapsed) / runs
+
+
+def measure(task, seconds):
+    """(median milliseconds of one run, how many runs) over about `seconds` of running, at least one bunch."""
+    gc.collect()
+    start = time.perf_counter()
+    bunch(task, 1)
+    first = time.perf_counter() - start
+    runs = max(1, int(BUNCH_SECONDS / max(first, 1e-7)))
+    samples = []
+    while len(samples) < MAX_BUNCHES:
+        samples.append(bunch(task, runs))
+        if time.perf_counter() - start >= seconds:
+            break
+    return statistics.median(samples), runs * len(samples)
+
+
+def main():
+    """Answer requests until standard input ends."""
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever libraries print goes to standard error
+    task, _arrays = None, []
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            if "load" in request:
+                task, _arrays = load(sys.argv[1], request["load"])
+                reply = {"absent": True} if task is None else {"loaded": True}
+            else:
+                ms, runs = measure(task, request["measure"])
+                reply = {"ms": ms, "runs": runs}
+        except Exception:  # noqa: BLE001 - the harness reports it and goes on with the other peers
+            reply = {"error": traceback.format_exc()}
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
+
+
+if __name__ == "__main__":
+    main()
