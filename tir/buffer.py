@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from .dtype import HANDLE, DType, dtype
 from .errors import UserError
-from .expr import Expr, IntImm, Ramp, Var, as_expr, const
+from .expr import Add, Expr, IntImm, Ramp, Sub, Var, as_expr, const
 from .node import Node, derived, node
 
 
@@ -19,9 +19,9 @@ class Range(Node):
 
     @staticmethod
     def of(begin: Any, end: Any) -> Range:
-        """The range from `begin` up to, not including, `end`."""
+        """The range from `begin` up to, not including, `end`; from `x` to `x + n` it has the extent `n`."""
         begin, end = as_expr(begin), as_expr(end)
-        return Range(begin, end - begin)
+        return Range(begin, end.b if type(end) is Add and end.a is begin else end - begin)
 
     @staticmethod
     def point(index: Any) -> Range:
@@ -31,8 +31,15 @@ class Range(Node):
 
     @property
     def end(self) -> Expr:
-        """One past the last integer."""
-        return self.min + self.extent
+        """One past the last integer, such that `Range.of(r.min, r.end)` is `r`."""
+        begin, extent = self.min, self.extent
+        if type(begin) is IntImm and (begin.value == 0 or type(extent) is IntImm):
+            end = begin + extent
+        elif type(extent) is Sub and extent.b is begin:
+            end = extent.a
+        else:
+            return Add(begin, extent)
+        return Add(begin, extent) if type(end) is Add and end.a is begin else end
 
     @property
     def is_point(self) -> bool:

@@ -142,12 +142,12 @@ class Attrs(Mapping[str, Any]):
 
 
 def freeze(value: Any) -> Any:
-    """`value` with lists turned to tuples and dicts to `Attrs`."""
+    """`value` with lists turned to tuples, dicts to `Attrs`, and subclasses of str (a `DType`) to plain strings."""
     if isinstance(value, (list, tuple)):
         return tuple(freeze(v) for v in value)
     if isinstance(value, dict):
         return Attrs(value)
-    return value
+    return str(value) if isinstance(value, str) else value
 
 
 def _holds_node(value: Any) -> bool:
