@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -105,6 +106,18 @@ class DType(str):
         """numpy's type of one lane (bfloat16 and the 8-bit floats are `ml_dtypes`'; 4-bit lanes are stored as 8)."""
         return _numpy(str(self.element))
 
+    def round(self, value: float) -> float:
+        """`value` rounded to the nearest number of this floating-point type, ties to even; an infinity on overflow."""
+        number = float(value)
+        if self.bits == 64:
+            return number
+        if self.bits == 32:
+            return ctypes.c_float(number).value
+        import numpy as np
+
+        with np.errstate(all="ignore"):
+            return float(self.numpy.type(number))
+
     def with_lanes(self, lanes: int) -> DType:
         """The same element type with `lanes` lanes."""
         return dtype(str(self.element) if lanes == 1 else f"{self.element}x{lanes}")
@@ -144,6 +157,8 @@ def dtype(value: Any) -> DType:
         return value
     if isinstance(value, str):
         return _parse(str(value))
+    if not isinstance(value, type) and not hasattr(value, "newbyteorder"):
+        raise UserError(f"expected a data type such as 'float32', got {type(value).__name__} {value!r}")
     if value in _PYTHON:
         return _parse(_PYTHON[value])
     import numpy as np
@@ -151,7 +166,7 @@ def dtype(value: Any) -> DType:
     try:
         return _parse(np.dtype(value).name)
     except TypeError:
-        return _parse(str(value))
+        return _parse(value.__name__)
 
 
 _PYTHON: dict[Any, str] = {int: "int32", float: "float32", bool: "bool"}

@@ -523,8 +523,7 @@ def const(value: Any, dtype_: Any = None) -> Expr:
     if target.lanes > 1:
         return Broadcast(const(value, target.element), target.lanes)
     if target.is_float:
-        number = float(value)
-        return FloatImm(target, number if target.bits == 64 else float(target.numpy.type(number)))
+        return FloatImm(target, target.round(value))
     if target.is_bool:
         return IntImm(target, int(bool(value)))
     if target.is_integral:

@@ -189,7 +189,9 @@ def _sweep() -> None:
         dead = [key for key, value in list(_interned.items()) if sys.getrefcount(value) <= 4]
         for key in dead:
             _interned.pop(key, None)
-        if len(dead) < len(_interned) // 8 + 1:
+        count = len(dead)
+        dead.clear()  # the keys hold the children, which the next round is to find dead
+        if count < len(_interned) // 8 + 1:
             break
     _sweep_at = max(1 << 17, 2 * len(_interned))
 

@@ -197,7 +197,7 @@ _rows(
     ("acosh", 1, _total(math.acosh), "Inverse hyperbolic cosine."),
     ("atanh", 1, _total(math.atanh, pole=_atanh_pole), "Inverse hyperbolic tangent."),
     ("atan2", 2, _total(math.atan2), "The angle of the point (x=second, y=first), in radians."),
-    ("hypot", 2, _total(math.hypot), "sqrt(x*x + y*y) without overflow on the way."),
+    ("hypot", 2, math.hypot, "sqrt(x*x + y*y) without overflow on the way."),
     ("copysign", 2, math.copysign, "The magnitude of x with the sign of y."),
     ("nextafter", 2, None, "The next number of the type after x towards y."),
     ("fmod", 2, _total(math.fmod), "The remainder of x / y with the sign of x."),
@@ -395,7 +395,7 @@ def evaluate(row: Intrinsic, result: DType, *args: Any) -> Any:
         return bool(value)
     if result.is_integral:
         return wrap(int(value), result)
-    return value if result.bits == 64 else float(result.numpy.type(value))
+    return result.round(value)
 
 
 def _bits(result: DType, x: int) -> int:
@@ -421,6 +421,8 @@ def _fma(result: DType, x: float, y: float, z: float) -> float:
 
 def _round_fraction(exact: Any, result: DType) -> float:
     """The float of type `result` nearest to a rational, ties to even."""
+    if abs(exact) > 2**1100:
+        return math.copysign(math.inf, exact)
     if result.bits == 64:
         try:
             return float(exact)
@@ -432,7 +434,7 @@ def _round_fraction(exact: Any, result: DType) -> float:
         (pattern,) = struct.unpack("<q", struct.pack("<d", near))
         if not pattern & 1:
             near = math.nextafter(near, math.inf if exact > near else -math.inf)
-    return float(result.numpy.type(near))
+    return result.round(near)
 
 
 _BY_TYPE: dict[str, Callable[..., Any]] = {
