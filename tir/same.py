@@ -44,14 +44,12 @@ class _Compare:
     def var(self, path: str, a: Var, b: Var) -> bool:
         if a in self.vars or b in self.reverse:
             return (self.vars.get(a) is b and self.reverse.get(b) is a) or self.differ(path, a, b)
-        if a is b:
-            return True
-        return self.bind(path, a, b) if self.map_free_vars else self.differ(path, a, b)
+        return self.bind(path, a, b) if a is b or self.map_free_vars else self.differ(path, a, b)
 
     def buffer(self, path: str, a: Buffer, b: Buffer) -> bool:
         if a in self.buffers or b in self.reverse_buffers:
             return (self.buffers.get(a) is b and self.reverse_buffers.get(b) is a) or self.differ(path, a, b)
-        if a is b and not self.vars:
+        if a is b and not self.vars and not self.map_free_vars:
             return True
         self.buffers[a], self.reverse_buffers[b] = b, a
         if a.data not in self.vars and b.data not in self.reverse and not self.bind(f"{path}.data", a.data, b.data):
@@ -66,7 +64,7 @@ class _Compare:
                 return self.var(path, a, b)
             if isinstance(a, Buffer):
                 return self.buffer(path, a, b)
-            if a is b and not self.vars and not self.buffers:
+            if a is b and not self.vars and not self.buffers and not self.map_free_vars:
                 return True
             if isinstance(a, PrimFunc):
                 return self.function(path, a, b)
