@@ -1,1 +1,72 @@
-"""tensorir: TensorIR for Python programmers. This module is the facade: it re-exports what users name."""
+"""tensorir: TensorIR for Python programmers. This module is the facade: it re-exports, lazily, what users name."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .codegen.build import build as build
+    from .codegen.lower import lower as lower
+    from .codegen.target import Target as Target
+    from .schedule.schedule import Schedule as Schedule
+    from .schedule.trace import Trace as Trace
+    from .script import ir as I  # noqa: N812
+    from .script import tir as T  # noqa: N812
+    from .script.diff import diff as diff
+    from .script.parser import parse as parse
+    from .tir.errors import BuildError as BuildError
+    from .tir.errors import CallError as CallError
+    from .tir.errors import InternalError as InternalError
+    from .tir.errors import RunError as RunError
+    from .tir.errors import ScheduleError as ScheduleError
+    from .tir.errors import ScriptError as ScriptError
+    from .tir.errors import UserError as UserError
+    from .tir.function import IRModule as IRModule
+    from .tir.function import PrimFunc as PrimFunc
+    from .tir.same import assert_structural_equal as assert_structural_equal
+    from .tir.same import structural_equal as structural_equal
+    from .tir.same import structural_hash as structural_hash
+
+__version__ = "0.1.0"
+
+# Where each name comes from; "module:" alone means the module itself.
+_EXPORTS = {
+    "BuildError": "tir.errors",
+    "CallError": "tir.errors",
+    "I": "script.ir:",
+    "IRModule": "tir.function",
+    "InternalError": "tir.errors",
+    "PrimFunc": "tir.function",
+    "RunError": "tir.errors",
+    "Schedule": "schedule.schedule",
+    "ScheduleError": "tir.errors",
+    "ScriptError": "tir.errors",
+    "T": "script.tir:",
+    "Target": "codegen.target",
+    "Trace": "schedule.trace",
+    "UserError": "tir.errors",
+    "assert_structural_equal": "tir.same",
+    "build": "codegen.build",
+    "diff": "script.diff",
+    "lower": "codegen.lower",
+    "parse": "script.parser",
+    "structural_equal": "tir.same",
+    "structural_hash": "tir.same",
+}
+
+__all__ = sorted(_EXPORTS)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    source = _EXPORTS.get(name)
+    if source is None:
+        raise AttributeError(f"module 'tensorir' has no attribute {name!r}")
+    module = import_module(f".{source.rstrip(':')}", __name__)
+    value = module if source.endswith(":") else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_EXPORTS})

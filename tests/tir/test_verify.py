@@ -80,7 +80,7 @@ WRONG: list[tuple[str, Callable[[], Stmt]]] = [
     ("is of type int32, not bool", lambda: IfThenElse(const(1), store(const(0), const(0)))),
     ("is of type int32, not bool", lambda: While(const(1), store(const(0), const(0)))),
     ("binds a int64 to a int32", lambda: LetStmt(I, cast(const(1), "int64"), store(I, I))),
-    ("if and only if its kind is thread_binding", lambda: For(I, const(0), const(8), ForKind.THREAD_BINDING, store(I, I))),
+    ("only if its kind is thread_binding", lambda: For(I, const(0), const(8), ForKind.THREAD_BINDING, store(I, I))),
 ]  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Schedules: programs transformed step by step by primitives that refuse to break them."""

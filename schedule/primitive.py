@@ -1,0 +1,143 @@
+"""`@primitive` declares a schedule primitive once; its method, trace line, JSON and replay follow from that."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..tir.errors import InternalError
+
+REGISTRY: dict[str, Primitive] = {}
+"""Every primitive by name."""
+
+INPUT_TYPES = frozenset(
+    {
+        "BlockSRef",
+        "BlockSRef | LoopSRef",
+        "BlockSRef | list[BlockSRef]",
+        "Expr",
+        "LoopSRef",
+        "int",
+        "list[BlockSRef]",
+        "list[BlockSRef] | None",
+        "list[Expr | None]",
+        "list[Expr]",
+        "list[LoopSRef]",
+        "str",
+    }
+)
+"""Annotations an input may have; they decide how an argument is checked and resolved."""
+
+OUTPUT_TYPES = frozenset(
+    {"None", "LoopSRef", "BlockSRef", "list[LoopSRef]", "list[BlockSRef]", "Sampled", "bool", "int"}
+)
+"""Annotations a result may have."""
+
+
+class Sampled(NamedTuple):
+    """What a sampling primitive returns: the values drawn and the decision that would draw them again."""
+
+    values: Any
+    decision: Any
+
+
+class Parameter(NamedTuple):
+    """A parameter of a primitive: its name, annotation, default, and whether it takes all further arguments."""
+
+    name: str
+    annotation: str
+    default: Any
+    variadic: bool
+
+
+class Primitive:
+    """A declared primitive.
+
+    Attributes
+    ----------
+    name: of the `Schedule` method.
+    apply: the function `(state, *inputs, **attributes) -> outputs` that changes the state.
+    inputs: positional parameters: random variables and values, resolved before the call.
+    attributes: keyword-only parameters.
+    samples: whether it takes a `decision`.
+    pure: whether it leaves the program as it is; such steps of a trace may be dropped when nothing uses their outputs.
+    """
+
+    def __init__(self, apply: Callable[..., Any], *, pure: bool, postproc: bool) -> None:
+        self.apply = apply
+        self.name = apply.__name__
+        self.doc = inspect.getdoc(apply) or ""
+        self.pure = pure
+        self.postproc = postproc
+        signature = inspect.signature(apply)
+        self.returns = str(signature.return_annotation)
+        self.inputs: list[Parameter] = []
+        self.attributes: list[Parameter] = []
+        for p in list(signature.parameters.values())[1:]:
+            parameter = Parameter(p.name, str(p.annotation), p.default, p.kind is p.VAR_POSITIONAL)
+            (self.attributes if p.kind is p.KEYWORD_ONLY else self.inputs).append(parameter)
+        self.samples = any(p.name == "decision" for p in self.attributes)
+        self.attributes = [p for p in self.attributes if p.name != "decision"]
+        self._check()
+
+    def _check(self) -> None:
+        if not self.doc:
+            raise InternalError(f"primitive {self.name} has no docstring")
+        if self.name in REGISTRY:
+            raise InternalError(f"primitive {self.name} is declared twice")
+        for p in self.inputs:
+            if p.annotation not in INPUT_TYPES:
+                raise InternalError(
+                    f"primitive {self.name}: input {p.name} has the unknown annotation {p.annotation!r}"
+                )
+        if self.returns not in OUTPUT_TYPES:
+            raise InternalError(f"primitive {self.name} has the unknown result {self.returns!r}")
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """Inputs and attributes, in the order of the method's parameters."""
+        return [*self.inputs, *self.attributes]
+
+    def method(self) -> Callable[..., Any]:
+        """The `Schedule` method: all parameters positional or by keyword, in order."""
+        names, defaults = [], {}
+        for p in self.parameters:
+            if p.variadic:
+                names.append(f"*{p.name}")
+            elif p.default is inspect.Parameter.empty:
+                names.append(p.name)
+            else:
+                defaults[f"_default_{p.name}"] = p.default
+                names.append(f"{p.name}=_default_{p.name}")
+        if self.samples:
+            names.append("decision=None")
+        inputs = ", ".join(f"{p.name}" for p in self.inputs)
+        attributes = ", ".join(f"{p.name!r}: {p.name}" for p in self.attributes)
+        call = f"self._apply(_primitive, ({inputs}{',' if self.inputs else ''}), {{{attributes}}}"
+        source = f"def {self.name}({', '.join(['self', *names])}):\n    return {call}{', decision' * self.samples})"
+        scope: dict[str, Any] = {"_primitive": self, **defaults}
+        exec(source, scope)
+        function: Callable[..., Any] = scope[self.name]
+        function.__doc__ = self.doc
+        function.__qualname__ = f"Schedule.{self.name}"
+        function.__module__ = self.apply.__module__
+        return function
+
+    def __repr__(self) -> str:
+        return f"Primitive({self.name})"
+
+
+def primitive(apply: Any = None, *, pure: bool = False, postproc: bool = False) -> Any:
+    """Declare the decorated function a schedule primitive.
+
+    Its first parameter is the `State`. Positional parameters are inputs, keyword-only ones attributes, `decision` is
+    a sampling primitive's decision, the return annotation says what its outputs are. It changes the program only by
+    `State.replace`, and states every precondition by `require`; when it raises, all its changes are undone.
+    """
+
+    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        REGISTRY[function.__name__] = Primitive(function, pure=pure, postproc=postproc)
+        return function
+
+    return declare if apply is None else declare(apply)

@@ -1,0 +1,78 @@
+"""Primitives that attach facts to loops and blocks: annotate, unannotate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...tir.node import Attrs
+from ..errors import require
+from ..primitive import primitive
+from ..sref import BlockSRef, LoopSRef
+from ..state import State
+
+
+def _set(s: State, block_or_loop: BlockSRef | LoopSRef, annotations: Attrs) -> None:
+    s.replace(block_or_loop, block_or_loop.stmt.replace(annotations=annotations))
+
+
+@primitive
+def annotate(s: State, block_or_loop: BlockSRef | LoopSRef, *, ann_key: str, ann_val: Any) -> None:
+    """Attach `ann_val` to a block or loop under the name `ann_key`.
+
+    Parameters
+    ----------
+    ann_val: a number, a string, an expression, or lists and dicts of these.
+
+    before:
+        @T.prim_func
+        def main(A: T.Buffer((16,), "float32"), B: T.Buffer((16,), "float32")):
+            for i in range(16):
+                with T.block("B"):
+                    vi = T.axis.spatial(16, i)
+                    B[vi] = A[vi] * T.float32(2)
+    step:
+        sch.annotate(sch.get_loops("B")[0], "pragma_auto_unroll_max_step", 16)
+    after:
+        @T.prim_func
+        def main(A: T.Buffer((16,), "float32"), B: T.Buffer((16,), "float32")):
+            for i in T.serial(16, annotations={"pragma_auto_unroll_max_step": 16}):
+                with T.block("B"):
+                    vi = T.axis.spatial(16, i)
+                    B[vi] = A[vi] * T.float32(2)
+    """
+    require(isinstance(ann_key, str), f"the name of an annotation is a string, got {ann_key!r}")
+    old = block_or_loop.stmt.annotations
+    require(
+        ann_key not in old,
+        f"{{0}} already has the annotation {ann_key!r}: {old.get(ann_key)!r}",
+        block_or_loop,
+        hint="remove it first by unannotate",
+    )
+    _set(s, block_or_loop, old.with_(ann_key, ann_val))
+
+
+@primitive
+def unannotate(s: State, block_or_loop: BlockSRef | LoopSRef, *, ann_key: str) -> None:
+    """Remove the annotation `ann_key` from a block or loop.
+
+    before:
+        @T.prim_func
+        def main(A: T.Buffer((16,), "float32"), B: T.Buffer((16,), "float32")):
+            for i in T.serial(16, annotations={"note": 1}):
+                with T.block("B"):
+                    vi = T.axis.spatial(16, i)
+                    B[vi] = A[vi] * T.float32(2)
+    step:
+        sch.unannotate(sch.get_loops("B")[0], "note")
+    after:
+        @T.prim_func
+        def main(A: T.Buffer((16,), "float32"), B: T.Buffer((16,), "float32")):
+            for i in range(16):
+                with T.block("B"):
+                    vi = T.axis.spatial(16, i)
+                    B[vi] = A[vi] * T.float32(2)
+    """
+    old = block_or_loop.stmt.annotations
+    names = ", ".join(map(repr, old)) or "none"
+    require(ann_key in old, f"{{0}} has no annotation {ann_key!r}; it has {names}", block_or_loop)
+    _set(s, block_or_loop, old.without(ann_key))

@@ -1,0 +1,283 @@
+"""Primitives that compute a value where it is used: compute_inline, reverse_compute_inline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...tir.analysis.access import block_access_regions
+from ...tir.arith.analyzer import Analyzer
+from ...tir.arith.iter_map import inverse_affine
+from ...tir.buffer import Buffer, BufferLoad
+from ...tir.expr import Expr, Var, all_of
+from ...tir.node import DELETE
+from ...tir.stmt import Block, BlockRealize, BufferStore
+from ...tir.visit import Rewriter, free_vars, substitute, walk
+from ..conditions import require_affine, require_complete
+from ..errors import require
+from ..primitive import primitive
+from ..sref import BlockSRef
+from ..state import State
+
+
+def _only_store(block: BlockSRef) -> BufferStore:
+    body = block.stmt.body
+    require(
+        isinstance(body, BufferStore),
+        "the body of {0} is not one store, so it has no value to put elsewhere",
+        block,
+    )
+    assert isinstance(body, BufferStore)
+    return body
+
+
+def _scope_buffer(s: State, block: BlockSRef, buffer: Buffer) -> BlockSRef:
+    """The block that allocates `buffer`, which must be one around `block`."""
+    for above in block.ancestors():
+        if isinstance(above, BlockSRef) and buffer in above.stmt.alloc_buffers:
+            return above
+    require(
+        False,
+        "{0} writes {1}, which belongs to the function's parameters, so it must be stored",
+        block,
+        buffer,
+        hint="only blocks that write an intermediate buffer (T.alloc_buffer) can be inlined",
+    )
+    raise AssertionError
+
+
+@primitive
+def compute_inline(s: State, block: BlockSRef) -> None:
+    """Compute the value of `block` in each of its consumers, at every use, and drop the block and its buffer.
+
+    before:
+        @T.prim_func
+        def main(A: T.Buffer((16,), "float32"), C: T.Buffer((16,), "float32")):
+            B = T.alloc_buffer((16,), "float32")
+            for i in range(16):
+                with T.block("B"):
+                    vi = T.axis.spatial(16, i)
+                    B[vi] = A[vi] * T.float32(2)
+            for i in range(16):
+                with T.block("C"):
+                    vi = T.axis.spatial(16, i)
+                    C[vi] = B[vi] + T.float32(1)
+    step:
+        sch.compute_inline("B")
+    after:
+        @T.prim_func
+        def main(A: T.Buffer((16,), "float32"), C: T.Buffer((16,), "float32")):
+            for i in range(16):
+                with T.block("C"):
+                    vi = T.axis.spatial(16, i)
+                    C[vi] = A[vi] * T.float32(2) + T.float32(1)
+    """
+    store = _only_store(block)
+    buffer = store.buffer
+    owner = _scope_buffer(s, block, buffer)
+    require_complete(s, block)
+    indices = store.indices
+    require(
+        all(type(i) is Var for i in indices) and len(set(indices)) == len(indices),
+        "{0} stores at ({1}), not at plain distinct iterators, so the value at a given index is not known",
+        block,
+        ", ".join(map(str, indices)),
+        hint="reverse_compute_inline, or transform_layout of the buffer, may serve",
+    )
+    values = {iv.var for iv in block.stmt.iter_vars}
+    free = [v for v in values if v not in indices and v in free_vars(store.value)]
+    require(
+        not free, "the value that {0} stores depends on {1}, which is not among the indices stored at", block, *free
+    )
+    rewriter = _PutValue(buffer, indices, store.value, block.stmt)
+    new = rewriter(owner.stmt)
+    s.replace(owner, new.replace(alloc_buffers=tuple(b for b in new.alloc_buffers if b is not buffer)), rewriter.blocks)
+
+
+class _Inliner(Rewriter):
+    """Drops a block, rewrites the expressions of the others, and derives the regions of those that changed."""
+
+    def __init__(self, removed: Block) -> None:
+        self.removed = removed
+        self.blocks: dict[Block, Block] = {}
+
+    def visit_block_realize(self, node: BlockRealize) -> Any:
+        return DELETE if node.block is self.removed else node.map_children(self)
+
+    def visit_block(self, node: Block) -> Block:
+        body, init = self(node.body), None if node.init is None else self(node.init)
+        if body is node.body and init is node.init:
+            return node
+        new = node.replace(body=body, init=init)
+        if node.iter_vars or node.reads or node.writes:
+            reads, _ = block_access_regions(new)
+            new = new.replace(reads=reads)
+        self.blocks[node] = new
+        return new
+
+
+class _PutValue(_Inliner):
+    """Puts `value` for each load of `buffer`."""
+
+    def __init__(self, buffer: Buffer, indices: tuple[Any, ...], value: Expr, removed: Block) -> None:
+        super().__init__(removed)
+        self.buffer, self.indices, self.value = buffer, indices, value
+
+    def visit_buffer_load(self, node: BufferLoad) -> Expr:
+        node = node.map_children(self)
+        if node.buffer is not self.buffer:
+            return node
+        return substitute(self.value, dict(zip(self.indices, node.indices, strict=True)))
+
+
+@primitive
+def reverse_compute_inline(s: State, block: BlockSRef) -> None:
+    """Compute what `block` makes of its producer's value where the producer stores it, and drop `block`.
+
+    before:
+        @T.prim_func
+        def main(A: T.Buffer((16,), "float32"), C: T.Buffer((16,), "float32")):
+            B = T.alloc_buffer((16,), "float32")
+            for i in range(16):
+                with T.block("B"):
+                    vi = T.axis.spatial(16, i)
+                    B[vi] = A[vi] * T.float32(2)
+            for i in range(16):
+                with T.block("C"):
+                    vi = T.axis.spatial(16, i)
+                    C[vi] = B[vi] + T.float32(1)
+    step:
+        sch.reverse_compute_inline("C")
+    after:
+        @T.prim_func
+        def main(A: T.Buffer((16,), "float32"), C: T.Buffer((16,), "float32")):
+            for i in range(16):
+                with T.block("B"):
+                    vi = T.axis.spatial(16, i)
+                    C[vi] = A[vi] * T.float32(2) + T.float32(1)
+    """
+
+    consumed = _only_store(block)
+    require_complete(s, block)
+    require_affine(s, block)
+    producer, load = _the_producer(s, block)
+    stored = _only_store(producer)
+    require_complete(s, producer)
+    buffer = load.buffer
+    owner = _scope_buffer(s, producer, buffer)
+    values = _solve(block, load, stored.indices)
+    order = s.child_blocks(block.scope)
+    between = order[order.index(producer) : order.index(block)]
+    for other in between:
+        for written in other.stmt.writes:
+            require(
+                written.buffer is buffer or all(r.buffer is not written.buffer for r in block.stmt.reads),
+                "{1} also reads {2}, which {0} writes, so it cannot move to its producer",
+                other,
+                block,
+                written.buffer,
+            )
+        for touched in (*other.stmt.reads, *other.stmt.writes):
+            require(
+                touched.buffer is not consumed.buffer,
+                "{0}, between the producer and {1}, touches {2}, which {1} writes",
+                other,
+                block,
+                consumed.buffer,
+            )
+    analyzer = Analyzer()
+    for iv in producer.stmt.iter_vars:
+        analyzer.bind(iv.var, iv.dom)
+    guard = all_of(
+        *(
+            condition
+            for iv in block.stmt.iter_vars
+            for condition in (values[iv.var] >= iv.dom.min, values[iv.var] < iv.dom.end)
+            if not analyzer.prove(condition)
+        )
+    )
+    rewriter = _PutConsumer(block.stmt, producer.stmt, buffer, stored.value, values, analyzer.simplify(guard), consumed)
+    new = rewriter(owner.stmt)
+    s.replace(owner, new.replace(alloc_buffers=tuple(b for b in new.alloc_buffers if b is not buffer)), rewriter.blocks)
+
+
+def _the_producer(s: State, block: BlockSRef) -> tuple[BlockSRef, BufferLoad]:
+    """The only producer of `block`, and how its value is loaded."""
+    order = s.child_blocks(block.scope)
+    reads = {r.buffer for r in block.stmt.reads}
+    producers = [b for b in order[: order.index(block)] if any(w.buffer in reads for w in b.stmt.writes)]
+    require(len(producers) > 0, "{0} has no producer: what it reads are the function's parameters", block)
+    if len(producers) > 1:
+        places = " and ".join(f"{{{i + 1}}}" for i in range(len(producers)))
+        require(False, f"{{0}} has several producers, {places}", block, *producers, hint="inline the others first")
+    (producer,) = producers
+    buffers = [w.buffer for w in producer.stmt.writes]
+    loads = {n for n in walk(block.stmt.body) if isinstance(n, BufferLoad) and n.buffer in buffers}
+    require(
+        len(loads) == 1,
+        "{0} reads its producer's value at several places",
+        block,
+        hint="only a consumer that reads one element for each that it writes can be computed where it is made",
+    )
+    (load,) = loads
+    others = [b for b in order if b is not block and any(r.buffer is load.buffer for r in b.stmt.reads)]
+    require(not others, "{1} also reads {2}, the value made by the producer of {0}", block, *others[:1], load.buffer)
+    return producer, load
+
+
+def _solve(block: BlockSRef, load: BufferLoad, stored: tuple[Expr, ...]) -> dict[Var, Expr]:
+    """The consumer's iterators in terms of the producer's, from equating the indices loaded with those stored."""
+    iter_vars = block.stmt.iter_vars
+    values: dict[Var, Expr] = {iv.var: iv.dom.min for iv in iter_vars if iv.dom.is_point}
+    for index, target in zip(load.indices, stored, strict=True):
+        if type(index) is Var and index not in values:
+            values[index] = target
+    if any(iv.var not in values for iv in iter_vars) or not all(type(i) is Var for i in load.indices):
+        values |= inverse_affine(load.indices, stored, {iv.var: iv.dom for iv in iter_vars}) or {}
+    for iv in iter_vars:
+        require(
+            iv.var in values,
+            "{0} reads at ({1}), from which its axis {2} cannot be found",
+            block,
+            ", ".join(map(str, load.indices)),
+            iv.var,
+            hint="each element of the producer must be read by one instance of the consumer",
+        )
+    return values
+
+
+class _PutConsumer(_Inliner):
+    """Turns the producer into a block that computes the consumer, under `guard`."""
+
+    def __init__(
+        self,
+        removed: Block,
+        producer: Block,
+        buffer: Buffer,
+        value: Expr,
+        values: dict[Var, Expr],
+        guard: Expr,
+        store: BufferStore,
+    ) -> None:
+        super().__init__(removed)
+        self.producer, self.buffer, self.value = producer, buffer, value
+        self.values, self.guard, self.store = values, guard, store
+
+    def visit_block_realize(self, node: BlockRealize) -> Any:
+        if node.block is not self.producer:
+            return super().visit_block_realize(node)
+        bound = {iv.var: v for iv, v in zip(node.block.iter_vars, node.iter_values, strict=True)}
+        predicate = all_of(node.predicate, substitute(self.guard, bound))
+        return BlockRealize(node.iter_values, predicate, self(node.block))
+
+    def visit_block(self, node: Block) -> Block:
+        if node is not self.producer:
+            return super().visit_block(node)
+        indices = tuple(substitute(i, self.values) for i in self.store.indices)
+        body = BufferStore(self.store.buffer, substitute(self(self.store.value), self.values), indices)
+        new = node.replace(body=body)
+        reads, writes = block_access_regions(new)
+        self.blocks[node] = new.replace(reads=reads, writes=writes)
+        return self.blocks[node]
+
+    def visit_buffer_load(self, node: BufferLoad) -> Expr:
+        return self.value if node.buffer is self.buffer else node.map_children(self)

@@ -1,0 +1,162 @@
+"""Primitives that take reductions apart: decompose_reduction."""
+
+from __future__ import annotations
+
+from ...tir.arith.analyzer import Analyzer
+from ...tir.buffer import BufferRegion
+from ...tir.expr import TRUE, And, Expr, Var, all_of
+from ...tir.same import structural_equal
+from ...tir.stmt import Block, BlockRealize, For, IterType, IterVar, Stmt, seq
+from ...tir.visit import free_vars, fresh, substitute
+from ..conditions import require_affine, require_reduction
+from ..errors import require
+from ..primitive import primitive
+from ..rewrite import bind_loops
+from ..sref import BlockSRef, LoopSRef
+from ..state import State
+
+
+def conjuncts(condition: Expr) -> list[Expr]:
+    """The conditions whose conjunction `condition` is; none for true."""
+    if condition is TRUE:
+        return []
+    return [*conjuncts(condition.a), *conjuncts(condition.b)] if isinstance(condition, And) else [condition]
+
+
+@primitive
+def decompose_reduction(s: State, block: BlockSRef, loop: LoopSRef) -> BlockSRef:
+    """Move the init of a reduction block into a block of its own, run before `loop`; gives the new block.
+
+    before:
+        @T.prim_func
+        def main(A: T.Buffer((16, 8), "float32"), B: T.Buffer((16,), "float32")):
+            for i, k in T.grid(16, 8):
+                with T.block("B"):
+                    vi, vk = T.axis.remap("SR", [i, k])
+                    with T.init():
+                        B[vi] = T.float32(0)
+                    B[vi] = B[vi] + A[vi, vk]
+    step:
+        i, k = sch.get_loops("B")
+        sch.decompose_reduction("B", k)
+    after:
+        @T.prim_func
+        def main(A: T.Buffer((16, 8), "float32"), B: T.Buffer((16,), "float32")):
+            for i in range(16):
+                with T.block("B_init"):
+                    vi = T.axis.spatial(16, i)
+                    T.reads()
+                    B[vi] = T.float32(0)
+                for k in range(8):
+                    with T.block("B_update"):
+                        vi, vk = T.axis.remap("SR", [i, k])
+                        T.reads(B[vi], A[vi, vk])
+                        B[vi] = B[vi] + A[vi, vk]
+    """
+    old = block.stmt
+    require(
+        old.init is not None, "{0} has no init to move", block, hint="only a block with `with T.init():` is decomposed"
+    )
+    assert old.init is not None
+    require_reduction(s, block)
+    require_affine(s, block)
+    loops = block.loops()
+    require(
+        loop in loops,
+        "{0} is not a loop around {1}",
+        loop,
+        block,
+        hint="give one of sch.get_loops(block)",
+    )
+    realize = s.realize(block)
+    reducing = [
+        (iv, value)
+        for iv, value in zip(old.iter_vars, realize.iter_values, strict=True)
+        if iv.iter_type is not IterType.SPATIAL
+    ]
+    at = loops.index(loop)
+    for outer in loops[:at]:
+        for iter_var, value in reducing:
+            require(
+                outer.stmt.loop_var not in free_vars(value),
+                "{0}, outside of {1}, drives the reduce axis {2}, so the init would run again and again",
+                outer,
+                loop,
+                iter_var.var,
+                hint="choose the outermost loop of the reduction or one around it",
+            )
+    init, nest = _init_nest(s, block, loop, loops[at:], realize)
+    updated = _update(old)
+    inner = _put_block(loop.stmt, old, updated)
+    s.replace(loop, seq(nest, inner), {old: updated})
+    ref = s.srefs[init]
+    assert isinstance(ref, BlockSRef)
+    return ref
+
+
+def _init_nest(
+    s: State, block: BlockSRef, loop: LoopSRef, inner: list[LoopSRef], realize: BlockRealize
+) -> tuple[Block, Stmt]:
+    """The block that runs the init, and the loops it needs: those from `inner` that spatial axes use."""
+    old = block.stmt
+    assert old.init is not None
+    spatial = [
+        (iv, value)
+        for iv, value in zip(old.iter_vars, realize.iter_values, strict=True)
+        if iv.iter_type is IterType.SPATIAL
+    ]
+    used = {v for _, value in spatial for v in free_vars(value)}
+    kept = [ref.stmt for ref in inner if ref.stmt.loop_var in used]
+    dropped = {ref.stmt.loop_var for ref in inner} - used
+    guards = []
+    for condition in conjuncts(realize.predicate):
+        names = set(free_vars(condition))
+        if not names & dropped:
+            guards.append(condition)
+        else:
+            require(
+                not names & used,
+                "the predicate {1} of {0} mixes loops of spatial and reduce axes, so it cannot be divided",
+                block,
+                condition,
+            )
+    renamed = {outer.loop_var: Var(f"{outer.loop_var.name}_init", outer.loop_var.dtype) for outer in kept}
+    iter_vars = {iv.var: iv.var.replace() for iv, _ in spatial}
+    writes = tuple(substitute(region, iter_vars) for region in old.writes)
+    init = Block(
+        tuple(IterVar(iv.dom, iter_vars[iv.var], IterType.SPATIAL) for iv, _ in spatial),
+        (),
+        writes,
+        f"{old.name_hint}_init",
+        fresh(substitute(old.init, iter_vars)),
+        annotations=old.annotations,
+    )
+    analyzer = bind_loops(Analyzer(), loop)
+    body: Stmt = BlockRealize(
+        tuple(substitute(value, renamed) for _, value in spatial),
+        analyzer.simplify(substitute(all_of(*guards), renamed)),
+        init,
+    )
+    for old_loop in reversed(kept):
+        var = renamed[old_loop.loop_var]
+        lower, extent = substitute(old_loop.min, renamed), substitute(old_loop.extent, renamed)
+        body = For(var, lower, extent, old_loop.kind, body, old_loop.thread_binding)
+    return init, body
+
+
+def _update(old: Block) -> Block:
+    known = list(old.reads)
+    missing = tuple(w for w in old.writes if not any(_same_region(w, r) for r in known))
+    return old.replace(init=None, reads=missing + old.reads, name_hint=f"{old.name_hint}_update")
+
+
+def _same_region(a: BufferRegion, b: BufferRegion) -> bool:
+    return a.buffer is b.buffer and structural_equal(a, b)
+
+
+def _put_block(stmt: Stmt, old: Block, new: Block) -> Stmt:
+    if isinstance(stmt, BlockRealize):
+        return BlockRealize(stmt.iter_values, stmt.predicate, new) if stmt.block is old else stmt
+    if isinstance(stmt, Block):
+        return stmt
+    return stmt.map_children(lambda c: _put_block(c, old, new) if isinstance(c, Stmt) else c)

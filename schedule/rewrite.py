@@ -1,0 +1,117 @@
+"""What primitives share: substituting loop variables in what lies below a loop, and building nests of loops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..tir.arith.analyzer import Analyzer
+from ..tir.buffer import Range
+from ..tir.expr import TRUE, Expr, Var, all_of, const
+from ..tir.stmt import Block, BlockRealize, BufferStore, Evaluate, For, ForKind, Stmt
+from ..tir.visit import Rewriter, Substitute
+from .errors import require
+from .sref import LoopSRef, SRef
+from .state import State
+
+
+def bind_loops(analyzer: Analyzer, sref: SRef, *, own: bool = False) -> Analyzer:
+    """Tell `analyzer` the ranges of the loops above `sref` (and its own, with `own`), across blocks; gives it back."""
+    for above in [sref, *sref.ancestors()] if own else sref.ancestors():
+        if isinstance(above, LoopSRef):
+            analyzer.bind(above.stmt.loop_var, above.stmt.range)
+        else:
+            for iter_var in above.stmt.iter_vars:
+                analyzer.bind(iter_var.var, iter_var.dom)
+    return analyzer
+
+
+class _LoopVars(Rewriter):
+    """Puts expressions for loop variables into loops' ranges and blocks' bindings, and a predicate on the blocks."""
+
+    def __init__(self, values: Mapping[Var, Expr], analyzer: Analyzer, predicate: Expr) -> None:
+        self.substitute = Substitute(values)
+        self.analyzer = analyzer
+        self.predicate = predicate
+
+    def expr(self, old: Expr) -> Expr:
+        new = self.substitute(old)
+        return old if new is old else self.analyzer.simplify(new)
+
+    def __call__(self, node: Any) -> Any:
+        return self.expr(node) if isinstance(node, Expr) else super().__call__(node)
+
+    def visit_buffer(self, node: Any) -> Any:
+        return self.substitute(node)
+
+    def visit_for(self, node: For) -> For:
+        lower, extent = self.expr(node.min), self.expr(node.extent)
+        self.analyzer.bind(node.loop_var, Range(lower, extent))
+        body = self(node.body)
+        if lower is node.min and extent is node.extent and body is node.body:
+            return node
+        return For(node.loop_var, lower, extent, node.kind, body, node.thread_binding, node.annotations)
+
+    def visit_block_realize(self, node: BlockRealize) -> BlockRealize:
+        values = tuple(self.expr(v) for v in node.iter_values)
+        predicate = all_of(self.expr(node.predicate), self.predicate)
+        return BlockRealize(values, predicate, self.block(node.block))
+
+    def block(self, block: Block) -> Block:
+        # A block with iterators speaks of them alone; one without may name the loops around it.
+        if block.iter_vars:
+            return block
+        outer, self.predicate = self.predicate, TRUE
+        new = block.map_children(self)
+        self.predicate = outer
+        return new
+
+    def unguarded(self, node: Stmt) -> Any:
+        require(
+            self.predicate is TRUE,
+            "the new loops run past the old one, and {0} stands outside of any block, so that nothing can hold it back",
+            node,
+            hint="use factors that divide the extent, or put the statement into a block",
+        )
+        return node.map_children(self)
+
+    def visit_buffer_store(self, node: BufferStore) -> Any:
+        return self.unguarded(node)
+
+    def visit_evaluate(self, node: Evaluate) -> Any:
+        return self.unguarded(node)
+
+
+def substitute_loop_vars(body: Stmt, values: Mapping[Var, Expr], analyzer: Analyzer, predicate: Expr = TRUE) -> Stmt:
+    """`body` with the loop variables `values` replaced in inner loops' ranges and in blocks' bindings, simplified.
+
+    Parameters
+    ----------
+    analyzer: knows the ranges of the loops around and of the variables in `values`' expressions; inner loops are added.
+    predicate: added to the predicate of every block.
+    """
+    return _LoopVars(values, analyzer, predicate)(body)
+
+
+def make_nest(loops: Sequence[tuple[Var, Expr]], body: Stmt) -> Stmt:
+    """Serial loops from 0 over `body`, outermost first."""
+    for var, extent in reversed(loops):
+        body = For(var, const(0, var.dtype), extent, ForKind.SERIAL, body)
+    return body
+
+
+def nest_refs(s: State, outermost: Stmt, depth: int) -> list[LoopSRef]:
+    """The references of `depth` loops, each the whole body of the one before, from `outermost` inwards."""
+    out: list[LoopSRef] = []
+    at: Any = outermost
+    for _ in range(depth):
+        ref = s.srefs[at]
+        assert isinstance(ref, LoopSRef)
+        out.append(ref)
+        at = at.body
+    return out
+
+
+def swap_loop(s: State, loop: LoopSRef, **fields: Any) -> None:
+    """Give a loop another kind, thread binding or annotations."""
+    s.replace(loop, loop.stmt.replace(**fields))

@@ -1,0 +1,390 @@
+"""`Schedule`: handles on a program's loops and blocks, a method for each primitive, and the trace of what was done."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from ..tir.errors import ScheduleError, UserError
+from ..tir.expr import Expr, IntImm, Var, as_expr
+from ..tir.function import IRModule, PrimFunc, as_module
+from ..tir.stmt import Block, For, Stmt
+from ..tir.visit import free_vars, substitute
+from . import primitives
+from .errors import refusal, require
+from .primitive import REGISTRY, Primitive, Sampled
+from .sref import BlockSRef, LoopSRef, SRef
+from .state import Journal, State
+from .trace import RV, BlockRV, ExprRV, Instruction, LoopRV, Namer, Trace
+
+
+class Schedule:
+    """A program being transformed step by step.
+
+    Every primitive is a method; it checks that the step keeps the program's meaning, raises `ScheduleError` and leaves
+    everything as it was if not, and records itself in `trace`.
+
+    Parameters
+    ----------
+    mod: a function or a module. It is not changed; `sch.mod` is the program as it is now.
+    seed: of the sampling primitives; None takes one at random. The same seed gives the same trace.
+    check: "full" derives all references anew and verifies the program after each step (slow; for debugging).
+
+    Raises
+    ------
+    VerifyError: the program is ill-formed.
+    UserError: `mod` is no program, or none of its functions has blocks.
+    """
+
+    def __init__(self, mod: PrimFunc | IRModule, *, seed: int | None = None, check: str = "none") -> None:
+        if check not in ("none", "full"):
+            raise UserError(f"check is 'none' or 'full', got {check!r}")
+        self.original = as_module(mod)
+        self.state = State(self.original)
+        if not self.state.roots:
+            raise UserError(
+                "nothing to schedule: no function of the module has blocks (`with T.block(...)`); "
+                "a lowered program cannot be scheduled"
+            )
+        self.trace = Trace()
+        self.check = check
+        self._env: dict[Any, Any] = {}
+        self._done: list[tuple[Journal, IRModule]] = []
+        self._undone: list[tuple[Instruction, Journal, IRModule]] = []
+        self.seed(random.randrange(1 << 30) if seed is None else seed)
+
+    @property
+    def mod(self) -> IRModule:
+        """The module as it is now."""
+        return self.state.mod
+
+    @property
+    def func(self) -> PrimFunc:
+        """The function worked on, as it is now."""
+        return self.mod[self.func_working_on]
+
+    @property
+    def func_working_on(self) -> str:
+        """The name of the function in which blocks are looked up by default; see `State.func_working_on`."""
+        return self.state.func_working_on
+
+    def work_on(self, func_name: str) -> None:
+        """Choose the function in which blocks are looked up by default.
+
+        Raises
+        ------
+        ScheduleError: the module has no such function with blocks.
+        """
+        known = ", ".join(map(repr, self.state.roots))
+        require(func_name in self.state.roots, f"there is no function {func_name!r} with blocks; there are {known}")
+        self.state.working_on = func_name
+
+    def seed(self, seed: int) -> None:
+        """Start the random numbers of the sampling primitives anew."""
+        self.state.rng.seed(seed)
+
+    def fork_seed(self) -> int:
+        """A seed for another schedule, drawn from this one's random numbers."""
+        return self.state.rng.randrange(1 << 30)
+
+    def copy(self, seed: int | None = None) -> Schedule:
+        """An independent schedule in the same state; this one's handles are valid in it."""
+        new = Schedule.__new__(Schedule)
+        new.original, new.check = self.original, self.check
+        new.state, twins = self.state.copy()
+        new.trace = Trace(self.trace.insts)
+        gone: dict[SRef, SRef] = {}
+
+        def twin(value: Any) -> Any:
+            if not isinstance(value, SRef):
+                return value
+            if value in twins:
+                return twins[value]
+            if value not in gone:
+                gone[value] = type(value)(value.stmt, None)
+                gone[value].removed_at = value.removed_at
+            return gone[value]
+
+        new._env = {rv: twin(value) for rv, value in self._env.items()}
+        new._done, new._undone = [], []
+        new.seed(self.fork_seed() if seed is None else seed)
+        return new
+
+    def get(self, handle: Any) -> Any:
+        """What a handle stands for now: a `Block`, a `For`, or an int.
+
+        Raises
+        ------
+        ScheduleError: it is gone, or of another schedule.
+        """
+        value = self.get_sref(handle).stmt if isinstance(handle, RV) else self._resolve_value(handle)
+        return value.value if isinstance(value, IntImm) else value
+
+    def get_sref(self, handle: RV) -> SRef:
+        """The reference a block's or loop's handle stands for; see `get`."""
+        sref = self._env.get(handle)
+        require(isinstance(sref, SRef), f"the handle {handle!r} belongs to another schedule")
+        assert isinstance(sref, SRef)
+        if sref.removed_at is not None:
+            raise self._gone(sref)
+        return sref
+
+    def remove_rv(self, handle: Any) -> None:
+        """Forget a handle."""
+        self._env.pop(handle, None)
+
+    def enter_postproc(self) -> None:
+        """Mark where the decisions of a design space end and the finishing of the program begins."""
+        self._apply(REGISTRY["enter_postproc"], (), {})
+
+    def show(self, **options: Any) -> None:
+        """Print the program as it is now, and the trace."""
+        self.mod.show(**options)
+        self.trace.show()
+
+    def undo(self, steps: int = 1) -> None:
+        """Take back the last steps.
+
+        Raises
+        ------
+        ScheduleError: there are fewer.
+        """
+        require(0 <= steps <= len(self._done), f"cannot undo {steps} steps: {len(self._done)} were made here")
+        for _ in range(steps):
+            journal, before = self._done.pop()
+            journal.swap()
+            self._undone.append((self.trace.insts.pop(), journal, before))
+
+    def redo(self, steps: int = 1) -> None:
+        """Make steps taken back by `undo` again.
+
+        Raises
+        ------
+        ScheduleError: there are fewer, or other steps were made since.
+        """
+        require(0 <= steps <= len(self._undone), f"cannot redo {steps} steps: {len(self._undone)} were undone")
+        for _ in range(steps):
+            inst, journal, before = self._undone.pop()
+            journal.swap()
+            self.trace.insts.append(inst)
+            self._done.append((journal, before))
+
+    def module_at(self, step: int) -> IRModule:
+        """The module before `step` was made; `len(trace)` gives it as it is now.
+
+        Raises
+        ------
+        ScheduleError: there is no such step (a copy starts its own history).
+        """
+        first = len(self.trace.insts) - len(self._done)
+        last = len(self.trace.insts)
+        require(first <= step <= last, f"there is no step {step} to look at; steps {first} to {last} are known here")
+        return self.mod if step == last else self._done[step - first][1]
+
+    def diff(self, step: int = -1) -> str:
+        """What `step` (counted from the end if negative) changed, as a diff of the program's text."""
+        from ..script.diff import diff
+
+        index = step if step >= 0 else len(self.trace.insts) + step
+        return diff(self.module_at(index), self.module_at(index + 1))
+
+    def verify(self, **options: Any) -> None:
+        """Run the original and the scheduled program on random inputs and compare; see `verify.verify_schedule`."""
+        from .verify import verify_schedule
+
+        verify_schedule(self, **options)
+
+    def _apply(
+        self, primitive: Primitive, inputs: tuple[Any, ...], attributes: dict[str, Any], decision: Any = None
+    ) -> Any:
+        state = self.state
+        before = state.mod
+        journal = state.journal = Journal()
+        state.step = len(self.trace.insts)
+        try:
+            resolved: list[Any] = []
+            for parameter, value in zip(primitive.inputs, inputs, strict=True):
+                resolve = _RESOLVERS[parameter.annotation]
+                if parameter.variadic:
+                    resolved += [resolve(self, parameter.name, v) for v in value]
+                else:
+                    resolved.append(resolve(self, parameter.name, value))
+            given = {k: self._resolve_value(v) for k, v in attributes.items()}
+            if primitive.samples:
+                given["decision"] = self._resolve_value(decision)
+            outputs = primitive.apply(state, *resolved, **given)
+            if self.check == "full":
+                state.check()
+        except BaseException as error:
+            journal.swap()
+            if isinstance(error, ScheduleError) and not error.primitive:
+                error.primitive = primitive.name
+                error.root = before[next(iter(before))] if len(before) == 1 else before
+            raise
+        if primitive.samples:
+            assert isinstance(outputs, Sampled)
+            outputs, decision = outputs
+        wrapped = self._wrap(outputs)
+        single = not isinstance(outputs, list)
+        handles = () if wrapped is None else (wrapped,) if single else tuple(wrapped)
+        recorded = () if not handles or not isinstance(handles[0], (RV, Var)) else handles
+        frozen = tuple(list(v) if isinstance(v, (list, tuple)) else v for v in inputs)
+        self.trace.insts.append(Instruction(primitive, frozen, attributes, recorded, single, decision))
+        self._done.append((journal, before))
+        self._undone.clear()
+        return wrapped
+
+    def _wrap(self, output: Any) -> Any:
+        if isinstance(output, list):
+            return [self._wrap(o) for o in output]
+        if output is None or isinstance(output, bool):
+            return output
+        handle: Any
+        if isinstance(output, BlockSRef):
+            handle = BlockRV()
+        elif isinstance(output, LoopSRef):
+            handle = LoopRV()
+        else:
+            handle, output = ExprRV("v"), as_expr(output)
+        self._env[handle] = output
+        return handle
+
+    def _gone(self, sref: SRef) -> ScheduleError:
+        kind = "loop" if isinstance(sref, LoopSRef) else "block"
+        name = sref.stmt.loop_var.name if isinstance(sref.stmt, For) else sref.stmt.name_hint
+        step = sref.removed_at
+        assert step is not None
+        if step >= len(self.trace.insts):
+            return refusal(f"the {kind} `{name}` is gone: the step that made it was undone")
+        names = Namer()
+        lines = [inst.as_python(names) for inst in self.trace.insts[: step + 1]]
+        became = [self._describe(out) for out in self.trace.insts[step].outputs if isinstance(out, RV)]
+        hint = (
+            f"use what that step gave instead: {', '.join(became)}"
+            if became
+            else f"get it anew, by get_{kind}{'s' * (kind == 'loop')}"
+        )
+        return refusal(f"the {kind} `{name}` is gone: step {step} removed it, `{lines[-1]}`", hint=hint)
+
+    def _describe(self, handle: RV) -> str:
+        sref = self._env.get(handle)
+        if not isinstance(sref, SRef):
+            return repr(handle)
+        name = sref.stmt.loop_var.name if isinstance(sref.stmt, For) else sref.stmt.name_hint
+        return f"`{name}`" if sref.removed_at is None else f"`{name}` (gone as well)"
+
+    def _resolve_value(self, value: Any) -> Any:
+        if isinstance(value, (str, int, float)) or value is None:
+            return value
+        if isinstance(value, Var) and value in self._env:
+            number = self._env[value]
+            return number.value if isinstance(number, IntImm) else number
+        if isinstance(value, Expr):
+            return self._resolve_expr("", value)
+        if isinstance(value, (list, tuple)):
+            return type(value)(self._resolve_value(v) for v in value)
+        if isinstance(value, dict):
+            return {k: self._resolve_value(v) for k, v in value.items()}
+        if isinstance(value, RV):
+            return self.get_sref(value)
+        return value
+
+    def _resolve_expr(self, name: str, value: Any) -> Expr:
+        if isinstance(value, (RV, str)) or value is None:
+            raise refusal(f"`{name}` is to be a number or an expression, got {self._say(value)}")
+        expr = as_expr(value)
+        if isinstance(expr, IntImm):
+            return expr
+        sizes = {v: self._env[v] for v in free_vars(expr) if v in self._env}
+        return as_expr(substitute(expr, sizes) if sizes else expr)
+
+    def _resolve_loop(self, name: str, value: Any) -> LoopSRef:
+        if not isinstance(value, LoopRV):
+            raise refusal(
+                f"`{name}` is to be a loop, got {self._say(value)}", hint="sch.get_loops(block) gives a block's loops"
+            )
+        sref = self.get_sref(value)
+        assert isinstance(sref, LoopSRef)
+        return sref
+
+    def _resolve_block(self, name: str, value: Any) -> BlockSRef:
+        if isinstance(value, str):
+            return primitives.find_block(self.state, value, self.func_working_on)
+        if not isinstance(value, BlockRV):
+            raise refusal(
+                f"`{name}` is to be a block or a block's name, got {self._say(value)}",
+                hint="sch.get_block(name) gives one",
+            )
+        sref = self.get_sref(value)
+        assert isinstance(sref, BlockSRef)
+        return sref
+
+    def _say(self, value: Any) -> str:
+        if isinstance(value, RV):
+            kind = "loop" if isinstance(value, LoopRV) else "block"
+            return f"the {kind} {self._describe(value)}"
+        if isinstance(value, Stmt):
+            kind = "a loop" if isinstance(value, For) else "a block" if isinstance(value, Block) else "a statement"
+            return f"{kind} of the program itself, not a handle of this schedule"
+        return f"{type(value).__name__} {value!r}"
+
+
+Resolver = Callable[[Schedule, str, Any], Any]
+
+
+def _plain(expected: type) -> Resolver:
+    def resolve(sch: Schedule, name: str, value: Any) -> Any:
+        value = sch._resolve_value(value)
+        if not isinstance(value, expected) or isinstance(value, bool):
+            raise refusal(f"`{name}` is to be of type {expected.__name__}, got {sch._say(value)}")
+        return value
+
+    return resolve
+
+
+def _list(item: Resolver, *, optional: bool = False) -> Resolver:
+    def resolve(sch: Schedule, name: str, value: Any) -> Any:
+        if value is None and optional:
+            return None
+        if not isinstance(value, (list, tuple)):
+            raise refusal(f"`{name}` is to be a list, got {sch._say(value)}")
+        return [item(sch, f"{name}[{i}]", v) for i, v in enumerate(value)]
+
+    return resolve
+
+
+def _optional(item: Resolver) -> Resolver:
+    return lambda sch, name, value: None if value is None else item(sch, name, value)
+
+
+def _block_or_loop(sch: Schedule, name: str, value: Any) -> SRef:
+    return sch._resolve_loop(name, value) if isinstance(value, LoopRV) else sch._resolve_block(name, value)
+
+
+def _block_or_blocks(sch: Schedule, name: str, value: Any) -> Any:
+    return (
+        _list(Schedule._resolve_block)(sch, name, value)
+        if isinstance(value, (list, tuple))
+        else sch._resolve_block(name, value)
+    )
+
+
+_RESOLVERS: dict[str, Resolver] = {
+    "LoopSRef": Schedule._resolve_loop,
+    "BlockSRef": Schedule._resolve_block,
+    "list[LoopSRef]": _list(Schedule._resolve_loop),
+    "list[BlockSRef]": _list(Schedule._resolve_block),
+    "list[BlockSRef] | None": _list(Schedule._resolve_block, optional=True),
+    "BlockSRef | LoopSRef": _block_or_loop,
+    "BlockSRef | list[BlockSRef]": _block_or_blocks,
+    "Expr": Schedule._resolve_expr,
+    "list[Expr]": _list(Schedule._resolve_expr),
+    "list[Expr | None]": _list(_optional(Schedule._resolve_expr)),
+    "str": _plain(str),
+    "int": _plain(int),
+}
+
+for _name, _primitive in REGISTRY.items():
+    if not hasattr(Schedule, _name):
+        setattr(Schedule, _name, _primitive.method())

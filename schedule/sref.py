@@ -1,0 +1,91 @@
+"""References to loops and blocks that stay valid while the program under them is replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..tir.stmt import Block, For, Stmt
+
+
+class SRef:
+    """A node of the tree of loops and blocks.
+
+    Attributes
+    ----------
+    stmt: the loop or block as it is now; as it last was, if it is gone.
+    parent: the loop or block around it; None for a root block.
+    removed_at: the step that removed the statement; None while it is there.
+    """
+
+    __slots__ = ("parent", "removed_at", "stmt")
+
+    stmt: Any
+
+    def __init__(self, stmt: Stmt, parent: SRef | None) -> None:
+        self.stmt = stmt
+        self.parent = parent
+        self.removed_at: int | None = None
+
+    def ancestors(self) -> Iterator[SRef]:
+        """The references above this one, innermost first."""
+        at = self.parent
+        while at is not None:
+            yield at
+            at = at.parent
+
+    @property
+    def scope(self) -> BlockSRef:
+        """The nearest block above: the scope in which this statement is a child."""
+        return next(a for a in self.ancestors() if isinstance(a, BlockSRef))
+
+    def __repr__(self) -> str:
+        name = self.stmt.loop_var.name if isinstance(self.stmt, For) else self.stmt.name_hint
+        return f"{type(self).__name__}({name})"
+
+
+class LoopSRef(SRef):
+    """A reference to a loop."""
+
+    __slots__ = ()
+    stmt: For
+
+
+class BlockSRef(SRef):
+    """A reference to a block; `function` is set on root blocks, where it names the function."""
+
+    __slots__ = ("function",)
+    stmt: Block
+
+    def __init__(self, stmt: Block, parent: SRef | None, function: str | None = None) -> None:
+        super().__init__(stmt, parent)
+        self.function = function
+
+    def loops(self) -> list[LoopSRef]:
+        """The loops around the block, outermost first, up to its scope."""
+        out = []
+        for above in self.ancestors():
+            if not isinstance(above, LoopSRef):
+                break
+            out.append(above)
+        return out[::-1]
+
+
+def reference(stmt: Stmt, parent: SRef | None) -> SRef:
+    """A new reference to a loop or block."""
+    return LoopSRef(stmt, parent) if isinstance(stmt, For) else BlockSRef(stmt, parent)  # type: ignore[arg-type]
+
+
+def nearest(stmt: Stmt) -> Iterator[For | Block]:
+    """The outermost loops and blocks within `stmt`, itself included, in program order."""
+    if isinstance(stmt, (For, Block)):
+        yield stmt
+        return
+    for child in stmt.children():
+        if isinstance(child, Stmt):
+            yield from nearest(child)
+
+
+def below(stmt: For | Block) -> Iterator[For | Block]:
+    """The loops and blocks directly under a loop or block."""
+    return nearest(stmt.body)
