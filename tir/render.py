@@ -15,8 +15,8 @@ class Renderer(Protocol):
     def underline(self, root: Any, nodes: Sequence[Any]) -> str:
         """The text of `root` with line numbers and carets under each of `nodes`; long programs are cut around them."""
 
-    def describe(self, node: Any) -> str:
-        """A few words naming `node` inside a sentence: "loop `i` (range(0, 128))", "block `C`"."""
+    def describe(self, node: Any, root: Any = None) -> str:
+        """A few words naming `node`, as it is called in the program `root`: "loop `i` (range(0, 128))", "block `C`"."""
 
 
 _load: Callable[[], Renderer] | None = None
@@ -38,6 +38,6 @@ def underline(root: Any, nodes: Sequence[Any]) -> str:
     return _load().underline(root, nodes) if _load else ""
 
 
-def describe(node: Any) -> str:
-    """A few words naming `node` inside an error message."""
-    return _load().describe(node) if _load else str(node)
+def describe(node: Any, root: Any = None) -> str:
+    """A few words naming `node` inside an error message that shows the program `root`."""
+    return _load().describe(node, root) if _load else str(node)
