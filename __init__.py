@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from .codegen.target import Target as Target
     from .schedule.schedule import Schedule as Schedule
     from .schedule.trace import Trace as Trace
-    from .script import ir as I  # noqa: N812
-    from .script import tir as T  # noqa: N812
+    from .script import ir as I
+    from .script import tir as T
     from .script.diff import diff as diff
     from .script.parser import parse as parse
     from .tir.errors import BuildError as BuildError
@@ -55,7 +55,7 @@ _EXPORTS = {
     "structural_hash": "tir.same",
 }
 
-__all__ = sorted(_EXPORTS)  # noqa: PLE0605
+__all__ = sorted(_EXPORTS)
 
 
 def __getattr__(name: str) -> Any:
