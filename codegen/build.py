@@ -1,0 +1,204 @@
+"""`build`: from a program to a module of native functions that take arrays."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+from ..tir.errors import BuildError, CallError, UserError
+from ..tir.function import IRModule, PrimFunc, as_module
+from .llvm.module import Emitted, emit, symbol
+from .lower import lower
+from .runtime import entry, jit, native
+from .signatures import signature_of
+from .target import Target, as_target
+
+
+def build(
+    x: PrimFunc | IRModule | Any, target: str | Target = "llvm", *, sanitize: bool = False, opt: int = 3
+) -> Module:
+    """Compile a function, or every function of a module, for `target`.
+
+    Parameters
+    ----------
+    x: a function, a module, or anything with a `mod` attribute that holds one (a schedule).
+    sanitize: check every access against the bounds of its buffer at run time; a `RunError` names the buffer.
+    opt: LLVM's optimisation level, 0 to 3.
+
+    Raises
+    ------
+    LowerError: the program has no form on the target. BuildError: the target cannot be built for here.
+    """
+    program = as_module(x if isinstance(x, (PrimFunc, IRModule)) else getattr(x, "mod", x))
+    program = IRModule({name: f.with_name(name) for name, f in program.items()}, program.attrs)
+    where = as_target(target)
+    if where.kind != "llvm":
+        raise BuildError(f"no code can be built for a {where.kind!r} target; 'llvm' is the kind there is")
+    lowered = lower(program, where)
+    return Module(program, lowered, emit(lowered, where, sanitize=sanitize), where, opt)
+
+
+class Module:
+    """Compiled functions: `mod["name"](...)`, or `mod(...)` where there is one function or one called "main".
+
+    Attributes
+    ----------
+    program: what was built. lowered: what it became after the passes. target: what it was built for.
+    """
+
+    def __init__(self, program: IRModule, lowered: IRModule, emitted: Emitted, target: Target, opt: int) -> None:
+        self.program, self.lowered, self.target = program, lowered, target
+        self._llvm = emitted.text
+        self._options = _options(target, opt)
+        self._signatures = {name: signature_of(f, emitted.messages) for name, f in lowered.items()}
+        self._functions: dict[str, Callable[..., Any]] = {}
+        if target.is_host:
+            self._link()
+
+    def _link(self) -> None:
+        entries = [entry.emit(s, symbol(name)) for name, s in self._signatures.items() if s is not None]
+        library = jit.load(jit.compile([self._llvm, *entries], self._options), native.symbols())
+        for name, signature in self._signatures.items():
+            if signature is not None:
+                function = entry.bind(signature, library)
+                returns = self.lowered[name].ret_type
+                self._functions[name] = function if returns.kind == "void" else _returning(function, returns.numpy)
+
+    def __getitem__(self, name: str) -> Callable[..., Any]:
+        found = self._functions.get(name)
+        if found is not None:
+            return found
+        if name not in self.lowered:
+            raise UserError(f"the module has no function {name!r}; it has {', '.join(map(repr, self.lowered))}")
+        if not self.target.is_host:
+            raise CallError(f"{name!r} was built for {self.target!r} and cannot run here")
+        raise CallError(f"{name!r} takes a bare pointer, so only other functions of the module can call it")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lowered)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.lowered
+
+    @cached_property
+    def entry_name(self) -> str:
+        """The function that calling the module calls: "main", or the only one.
+
+        Raises
+        ------
+        UserError: there are several, none of them "main".
+        """
+        names = list(self.lowered)
+        if "main" in names or len(names) == 1:
+            return "main" if "main" in names else names[0]
+        raise UserError(f"the module has several functions, none of them 'main': {', '.join(names)}; use mod['name']")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function `entry_name`; arrays are written in place.
+
+        Raises
+        ------
+        CallError: an argument does not fit. RunError: the program stopped itself, by an assert or an illegal division.
+        """
+        return self[self.entry_name](*args, **kwargs)
+
+    def source(self, form: str = "llvm") -> str:
+        """The code as text: "tir" (lowered), "llvm", "llvm-opt" (after optimisation) or "asm".
+
+        Raises
+        ------
+        UserError: there is no such form.
+        """
+        forms: dict[str, Callable[[], str]] = {
+            "tir": lambda: self.lowered.script(),
+            "llvm": lambda: self._llvm,
+            "llvm-opt": lambda: jit.optimized(self._llvm, self._options),
+            "asm": lambda: jit.assembly(self._llvm, self._options),
+        }
+        if form not in forms:
+            raise UserError(f"there is no source in the form {form!r}; the forms are {', '.join(map(repr, forms))}")
+        return forms[form]()
+
+    def time(self, *args: Any, name: str | None = None, repeats: int = 0, seconds: float = 0.3) -> Timing:
+        """Measure calls with `args`; they run many times, so outputs hold what the last call left.
+
+        Parameters
+        ----------
+        repeats: measurements; 0 takes as many as fit into `seconds`, 5 to 1000. Each lasts 20 us at least, by
+            repeating the call where one is shorter.
+        """
+        function = self[name or self.entry_name]
+        function(*args)
+        inner, once = 1, 0.0
+        while True:
+            once = _seconds(function, args, inner)
+            if once >= 20e-6 or inner >= 1 << 16:
+                break
+            inner *= 2
+        wanted = repeats or max(5, min(1000, int(seconds / max(once, 1e-9))))
+        return Timing(tuple(_seconds(function, args, inner) / inner for _ in range(wanted)))
+
+    def __repr__(self) -> str:
+        return f"<module for {self.target!r}: {', '.join(str(s or n) for n, s in self._signatures.items())}>"
+
+
+class Timing:
+    """Seconds per call, measured several times.
+
+    Attributes
+    ----------
+    results: seconds per call of each measurement, in order.
+    """
+
+    def __init__(self, results: tuple[float, ...]) -> None:
+        self.results = results
+
+    @property
+    def median(self) -> float:
+        """The median, in seconds."""
+        return statistics.median(self.results)
+
+    @property
+    def min(self) -> float:
+        """The least, in seconds."""
+        return min(self.results)
+
+    @property
+    def mean(self) -> float:
+        """The mean, in seconds."""
+        return statistics.fmean(self.results)
+
+    def __repr__(self) -> str:
+        unit, scale = next((u, s) for u, s in (("s", 1), ("ms", 1e3), ("us", 1e6)) if self.median * s >= 1 or u == "us")
+        return f"{self.median * scale:.4g} {unit} (median of {len(self.results)}, least {self.min * scale:.4g} {unit})"
+
+
+def _seconds(function: Callable[..., Any], args: tuple[Any, ...], times: int) -> float:
+    begin = time.perf_counter()
+    for _ in range(times):
+        function(*args)
+    return time.perf_counter() - begin
+
+
+def _returning(function: Callable[..., Any], dtype: Any) -> Callable[..., Any]:
+    """`function`, which writes its result to a last parameter, as one that returns it."""
+
+    def call(*args: Any) -> Any:
+        import numpy as np
+
+        result = np.zeros(1, dtype)
+        function(*args, result)
+        return result[0].item()
+
+    return call
+
+
+def _options(target: Target, opt: int) -> jit.Options:
+    from .target import host
+
+    if target.is_host and target.cpu == host()["cpu"] and not target.features:
+        return jit.Options(opt=opt)
+    return jit.Options(triple=target.triple, cpu=target.cpu, features=",".join(target.features), opt=opt)

@@ -1,0 +1,1 @@
+"""The LLVM backend: lowered functions as LLVM IR text."""

@@ -1,0 +1,171 @@
+"""Loads and stores: addresses, vector accesses and their masks, and what is known about aliasing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...tir.buffer import Buffer, BufferLoad
+from ...tir.dtype import DType
+from ...tir.errors import InternalError
+from ...tir.expr import Broadcast, Expr, IntImm, Ramp, Var
+from ...tir.stmt import BufferStore
+from .function import FunctionBuilder
+from .narrow import Narrow
+from .types import is_narrow_float, memory_type, register_type, suffix, vector
+
+if TYPE_CHECKING:
+    from .expr import ExprEmitter
+
+
+class Aliasing:
+    """Metadata that tells accesses to different memory apart: one alias scope for each group of pointers.
+
+    It holds in the functions that parallel loops are outlined to as well, where `noalias` parameters would be lost.
+    """
+
+    MAX_SCOPES = 64
+
+    def __init__(self, fb: FunctionBuilder, name: str, groups: list[list[Var]]) -> None:
+        self.texts: dict[Var, str] = {}
+        if not 2 <= len(groups) <= self.MAX_SCOPES:
+            return
+        module = fb.module
+        domain = module.distinct(f"domain {name}", "")
+        scopes = [module.distinct(f"scope {name} {i}", domain) for i, _ in enumerate(groups)]
+        for i, group in enumerate(groups):
+            own = module.node(f"scopes {name} {i}", f"!{{{scopes[i]}}}")
+            others = module.node(f"others {name} {i}", f"!{{{', '.join(s for s in scopes if s is not scopes[i])}}}")
+            self.texts.update(dict.fromkeys(group, f", !alias.scope {own}, !noalias {others}"))
+
+    def __getitem__(self, var: Var) -> str:
+        return self.texts.get(var, "")
+
+
+class Memory:
+    """Emits the accesses of one function."""
+
+    def __init__(self, fb: FunctionBuilder, exprs: ExprEmitter, aliasing: Aliasing) -> None:
+        self.fb, self.exprs, self.aliasing = fb, exprs, aliasing
+
+    def load(self, node: BufferLoad) -> str:
+        """The value of a load."""
+        buffer, index = node.buffer, _index(node)
+        if node.predicate is None and isinstance(index, Broadcast):
+            scalar = self.read(buffer, index.value, buffer.dtype)
+            return self.exprs.broadcast(scalar, register_type(buffer.dtype), index.lanes)
+        mask = None if node.predicate is None else self.exprs(node.predicate)
+        return self.from_memory(self.raw_load(buffer, index, node.dtype, mask), node.dtype)
+
+    def read(self, buffer: Buffer, index: Expr, dtype: DType) -> str:
+        return self.from_memory(self.raw_load(buffer, index, dtype, None), dtype)
+
+    def raw_load(self, buffer: Buffer, index: Expr, dtype: DType, mask: str | None) -> str:
+        kind, alias = memory_type(dtype), self.aliasing[buffer.data]
+        align = buffer.dtype.bytes
+        base, contiguous = _contiguous(index)
+        if contiguous:
+            at = self.address(buffer, base)
+            if mask is None:
+                return self.fb.let(f"load {kind}, ptr {at}, align {align}{alias}")
+            bits = vector("i1", dtype.lanes)
+            name = self.fb.module.intrinsic(f"llvm.masked.load.{suffix(kind)}.p0", kind, "ptr", "i32", bits, kind)
+            return self.fb.let(
+                f"call {kind} @{name}(ptr {at}, i32 {align}, {bits} {mask}, {kind} zeroinitializer){alias}"
+            )
+        lanes = _gatherable(buffer, index)
+        pointers, bits = vector("ptr", lanes), vector("i1", lanes)
+        at = self.addresses(buffer, index)
+        name = self.fb.module.intrinsic(
+            f"llvm.masked.gather.{suffix(kind)}.{suffix(pointers)}", kind, pointers, "i32", bits, kind
+        )
+        return self.fb.let(
+            f"call {kind} @{name}({pointers} {at}, i32 {align}, {bits} {mask or _all(lanes)}, "
+            f"{kind} zeroinitializer){alias}"
+        )
+
+    def store(self, node: BufferStore, value: str) -> None:
+        """Store `value`, a register of the type that `node` stores."""
+        buffer, index = node.buffer, _index(node)
+        dtype = node.value.dtype
+        kind, alias, align = memory_type(dtype), self.aliasing[buffer.data], buffer.dtype.bytes
+        stored = self.to_memory(value, dtype)
+        mask = None if node.predicate is None else self.exprs(node.predicate)
+        base, contiguous = _contiguous(index)
+        if contiguous:
+            at = self.address(buffer, base)
+            if mask is None:
+                self.fb.emit(f"store {kind} {stored}, ptr {at}, align {align}{alias}")
+                return
+            bits = vector("i1", dtype.lanes)
+            name = self.fb.module.intrinsic(f"llvm.masked.store.{suffix(kind)}.p0", "void", kind, "ptr", "i32", bits)
+            self.fb.emit(f"call void @{name}({kind} {stored}, ptr {at}, i32 {align}, {bits} {mask}){alias}")
+            return
+        lanes = _gatherable(buffer, index)
+        pointers, bits = vector("ptr", lanes), vector("i1", lanes)
+        at = self.addresses(buffer, index)
+        name = self.fb.module.intrinsic(
+            f"llvm.masked.scatter.{suffix(kind)}.{suffix(pointers)}", "void", kind, pointers, "i32", bits
+        )
+        self.fb.emit(
+            f"call void @{name}({kind} {stored}, {pointers} {at}, i32 {align}, {bits} {mask or _all(lanes)}){alias}"
+        )
+
+    def address(self, buffer: Buffer, index: Expr) -> str:
+        """The address of the element at a scalar index."""
+        base = self.exprs.pointer(buffer.data)
+        if isinstance(index, IntImm) and index.value == 0:
+            return base
+        key = ("address", buffer.data, buffer.dtype, index)
+        known = self.fb.memo.get(key)
+        if known is not None:
+            return known
+        at = self.fb.let(
+            f"getelementptr inbounds {memory_type(buffer.dtype)}, ptr {base}, i64 {self.exprs.index(index)}"
+        )
+        return self.fb.remember(key, at) if self.exprs.is_stable(index) else at
+
+    def addresses(self, buffer: Buffer, index: Expr) -> str:
+        """The addresses of the elements at a vector of indices."""
+        base = self.exprs.pointer(buffer.data)
+        return self.fb.let(
+            f"getelementptr inbounds {memory_type(buffer.dtype)}, ptr {base}, "
+            f"{register_type(index.dtype)} {self.exprs(index)}"
+        )
+
+    def from_memory(self, value: str, dtype: DType) -> str:
+        """A value as it is in memory, brought to a register."""
+        if dtype.is_bool:
+            zero = "0" if dtype.lanes == 1 else "zeroinitializer"
+            return self.fb.let(f"icmp ne {memory_type(dtype)} {value}, {zero}")
+        return Narrow(self.fb, dtype).unpack(value) if is_narrow_float(dtype) else value
+
+    def to_memory(self, value: str, dtype: DType) -> str:
+        """A register's value as it is in memory."""
+        if dtype.is_bool:
+            return self.fb.let(f"zext {register_type(dtype)} {value} to {memory_type(dtype)}")
+        return Narrow(self.fb, dtype).pack(value) if is_narrow_float(dtype) else value
+
+
+def _index(node: BufferLoad | BufferStore) -> Expr:
+    if len(node.indices) > 1:
+        raise InternalError(f"an access of {len(node.indices)}-dimensional {node.buffer.name} reached the backend")
+    from ...tir.expr import const
+
+    return node.indices[0] if node.indices else const(0)
+
+
+def _contiguous(index: Expr) -> tuple[Expr, bool]:
+    """The first element's index, and whether the elements accessed lie side by side."""
+    if isinstance(index, Ramp):
+        return index.base, isinstance(index.stride, IntImm) and index.stride.value == 1 and index.base.dtype.lanes == 1
+    return index, index.dtype.lanes == 1
+
+
+def _gatherable(buffer: Buffer, index: Expr) -> int:
+    if buffer.dtype.lanes > 1:
+        raise InternalError(f"a gather of vectors ({buffer.dtype}) reached the backend")
+    return index.dtype.lanes
+
+
+def _all(lanes: int) -> str:
+    return f"<{', '.join(['i1 true'] * lanes)}>"
