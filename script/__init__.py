@@ -6,9 +6,15 @@ from typing import Any
 
 from ..tir.render import set_renderer
 
-_HOMES = {"ScriptError": "..tir.errors", "parse": ".parser", "render": ".printer", "script": ".printer"}
+_HOMES = {
+    "ScriptError": "..tir.errors",
+    "parse": ".parser",
+    "render": ".printer",
+    "script": ".printer",
+    "show": ".highlight",
+}
 
-__all__ = ["ScriptError", "ir", "parse", "render", "script", "tir"]
+__all__ = ["ScriptError", "ir", "parse", "render", "script", "show", "tir"]
 
 
 def _messages() -> Any:

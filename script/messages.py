@@ -26,9 +26,10 @@ from ..tir.stmt import (
     SeqStmt,
     While,
 )
+from .highlight import html, show
 from .printer import render, script
 
-__all__ = ["describe", "script", "underline"]
+__all__ = ["describe", "html", "script", "show", "underline"]
 
 LONGEST = 80
 Names = Mapping[Any, str]

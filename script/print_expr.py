@@ -194,7 +194,8 @@ def _load(p: Printer, e: BufferLoad) -> Parts:
 def _range(p: Printer, r: Range) -> Parts:
     if r.is_point and r.extent.dtype == r.min.dtype.element:
         return [r.min]
-    return [r.min, ":", r.end]
+    simple = level(r.min) == level(r.end) == ATOM
+    return [r.min, ":" if simple else " : ", r.end]
 
 
 def _region(p: Printer, r: BufferRegion) -> Parts:

@@ -38,7 +38,7 @@ class Printer:
 
     def __init__(self, dialect: Dialect, width: int, *, recording: bool) -> None:
         self.dialect, self.width, self.recording = dialect, width, recording
-        self.names = Names()
+        self.names: Names = Names()
         self.lines: list[str] = []
         self.spans: list[tuple[Node, Span]] = []
         self.indent = 0
@@ -92,7 +92,11 @@ class Printer:
 
     def buffer_name(self, buffer: Buffer) -> str:
         """The name of a buffer; one the program does not declare gets a name of its own."""
-        return self.names.of.get(buffer) or self.names.free(buffer, buffer.name)
+        name = self.names.of.get(buffer)
+        if name is None:
+            name = self.names.free(buffer, buffer.name)
+            self.names.of.setdefault(buffer.data, f"{name}.data")
+        return name
 
     def newline(self) -> None:
         """End the line."""

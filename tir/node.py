@@ -60,12 +60,22 @@ class Node:
         return type(self)(*(changes.get(name, getattr(self, name)) for name in self.fields))
 
     def script(self, **options: Any) -> str:
-        """The node as program text; `tensorir.script.parse` reads functions and modules back."""
+        """The node as program text; `tensorir.script.parse` reads functions and modules back.
+
+        Options: `dialect` ("tensorir" or "tvm"), `width` (columns), `header` (whether import lines come first).
+        """
         return render.script(self, **options)
 
     def show(self, **options: Any) -> None:
-        """Print the node as program text."""
-        print(render.script(self, **options))
+        """Print the node as program text, in colour in a terminal or a notebook.
+
+        Options: those of `script`, `style` ("ansi", "light", "dark" or a style of pygments), `black` (whether that
+        formatter is run) and `file`.
+        """
+        render.show(self, **options)
+
+    def _repr_html_(self) -> str | None:
+        return render.html(self)
 
     def __str__(self) -> str:
         return render.script(self)

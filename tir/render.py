@@ -12,6 +12,12 @@ class Renderer(Protocol):
     def script(self, node: Any, **options: Any) -> str:
         """The program text of a function, module, statement or expression."""
 
+    def show(self, node: Any, **options: Any) -> None:
+        """Print the program text of a node, in colour where there is a terminal or a notebook."""
+
+    def html(self, node: Any) -> str:
+        """The program text of a node as HTML."""
+
     def underline(self, root: Any, nodes: Sequence[Any]) -> str:
         """The text of `root` with line numbers and carets under each of `nodes`; long programs are cut around them."""
 
@@ -31,6 +37,19 @@ def set_renderer(load: Callable[[], Renderer]) -> None:
 def script(node: Any, **options: Any) -> str:
     """The program text of `node`; the plain structural `repr` where no printer is installed."""
     return _load().script(node, **options) if _load else repr(node)
+
+
+def show(node: Any, **options: Any) -> None:
+    """Print the program text of `node`."""
+    if _load:
+        _load().show(node, **options)
+    else:
+        print(repr(node))
+
+
+def html(node: Any) -> str | None:
+    """The program text of `node` as HTML; None where no printer is installed."""
+    return _load().html(node) if _load else None
 
 
 def underline(root: Any, nodes: Sequence[Any]) -> str:
