@@ -1,0 +1,209 @@
+"""The analyzer: what can be known about integer and bool expressions, given ranges of variables and constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from ..buffer import BufferLoad, Range
+from ..dtype import DType
+from ..errors import UserError
+from ..expr import Call, Div, Expr, FloorDiv, FloorMod, IntImm, Mod, Var, as_expr
+from ..node import Node
+from ..visit import walk
+from . import bounds, build, divide, merge, minmax, modular, normal, prove, rewrite
+from .assume import assume
+from .bounds import ConstIntBound
+from .context import Context, Interval
+from .linear import Linear
+from .modular import ModularSet
+
+S = TypeVar("S", bound=Node)
+
+
+class Analyzer:
+    """Simplifies, bounds and proves integer expressions: never claims what is false, may fail to see what is true.
+
+    Signed 32 and 64 bit arithmetic is exact: where the exact value of an expression of the program does not fit its
+    type, the program has no meaning and nothing is claimed. Unsigned and narrower integers wrap. So does a division
+    by zero have no meaning. Floating-point expressions are never reassociated. A variable is only known to fit its
+    type until it is bound: bind the extents of buffers from 0 or 1 where that is wanted.
+
+    Facts about bound variables are facts inside their range: with `i` bound to `Range(0, n)` nothing follows where
+    `n` is 0, for there is no such `i`.
+
+    Results are memoised per expression, which is interned: asking again is one lookup.
+    """
+
+    def __init__(self, ranges: Mapping[Var, Any] | None = None) -> None:
+        self.context = Context()
+        for var, value in (ranges or {}).items():
+            self.bind(var, value)
+
+    # What a user calls.
+
+    def bind(self, var: Var, value: Any, *, allow_override: bool = False) -> None:
+        """Say that `var` lies in a `Range`, or equals an expression.
+
+        Raises
+        ------
+        UserError: `var` is bound already and `allow_override` is not set.
+        """
+        context = self.context
+        if var in context.intervals or var in context.ranges or var in context.values:
+            if not allow_override:
+                raise UserError(f"variable `{var.name}` is bound already; pass allow_override=True to bind it anew")
+            for table in (context.intervals, context.ranges, context.values):
+                if var in table:
+                    context.remove(table, var)
+        if var in context.order or var in context.simplified:
+            context.forget()
+        if not isinstance(value, Range):
+            context.set(context.values, var, self.simplify(as_expr(value, var.dtype)))
+            return
+        low, extent = self.normal(value.min), self.normal(value.extent)
+        high = self.merged(low.add(extent).shift(-1), value.min.dtype)
+        if extent.is_const and extent.const == 1 and not low.is_const:
+            context.set(context.values, var, self.build(low, var.dtype))
+            return
+        context.rank(var)
+        context.set(context.intervals, var, (self.bound_of(low)[0], self.bound_of(high)[1]))
+        if not (low.is_const and high.is_const):
+            context.set(context.ranges, var, (low, high))
+
+    @contextmanager
+    def constraint(self, condition: Any) -> Iterator[None]:
+        """A scope in which the bool expression `condition` holds."""
+        token = self.context.enter()
+        try:
+            assume(self, as_expr(condition))
+            yield
+        finally:
+            self.context.leave(token)
+
+    constraint_scope = constraint
+
+    def simplify(self, e: Any) -> Expr:
+        """An equal expression in normal form."""
+        e = as_expr(e)
+        try:
+            return self.simplify_node(e)
+        except rewrite.HasEffect:
+            return e.map_children(self.simplify)
+
+    def simplify_stmt(self, stmt: S) -> S:
+        """A statement, block or function with every expression in it simplified under the loops and conditions."""
+        from .stmt import simplify_stmt
+
+        return simplify_stmt(self, stmt)
+
+    def const_int_bound(self, e: Any) -> ConstIntBound:
+        """The least and greatest value of an integer or bool expression."""
+        return ConstIntBound(*self._pure(self.bound, as_expr(e)))
+
+    def modular_set(self, e: Any) -> ModularSet:
+        """The `(coeff, base)` such that the integer expression is `coeff * k + base` for some integer k."""
+        return ModularSet(*self._pure(lambda x: self.modulus_of(self.normal(x)), as_expr(e)))
+
+    def prove(self, condition: Any) -> bool:
+        """Whether the bool expression is shown to hold. False means it is not known."""
+        return prove.prove(self, as_expr(condition))
+
+    can_prove = prove
+
+    def equal(self, a: Any, b: Any) -> bool:
+        """Whether two expressions are shown to be equal."""
+        a, b = as_expr(a), as_expr(b)
+        return a is b or self.prove(a == b)
+
+    can_prove_equal = equal
+
+    # What the parts of the analyzer call of one another.
+
+    def simplify_node(self, e: Expr) -> Expr:
+        """`simplify`, raising `HasEffect`."""
+        return rewrite.simplify_node(self, e)
+
+    def simplify_child(self, node: Any) -> Any:
+        """`simplify_node` over any node that stands in an expression."""
+        return rewrite.simplify_node(self, node) if isinstance(node, Expr) else node.map_children(self.simplify_child)
+
+    def bound(self, e: Expr) -> Interval:
+        """The interval of an integer or bool expression."""
+        if not e.dtype.is_integral:
+            return bounds.bound_of_atom(self, self.simplify_node(e))
+        return bounds.bound_of(self, self.normal(e))
+
+    def bound_of(self, form: Linear) -> Interval:
+        """The interval of a form."""
+        return bounds.bound_of(self, form)
+
+    def fits(self, form: Linear, dtype: DType) -> bool:
+        """Whether every value of the form fits the type."""
+        low, high = bounds.bound_of(self, form)
+        return bool(dtype.min <= low and high <= dtype.max)
+
+    def modulus_of(self, form: Linear) -> tuple[int, int]:
+        """The modular set of a form."""
+        return modular.modulus_of(self, form)
+
+    def normal(self, e: Expr) -> Linear:
+        """The normal form of an integer expression."""
+        return normal.normal(self, e)
+
+    def merged(self, form: Linear, dtype: DType) -> Linear:
+        """A form in normal form; operands that arise are built in `dtype`."""
+        return merge.merge(self, form, dtype)
+
+    def atom(self, e: Expr) -> Linear:
+        """The form of a simplified expression that is no sum."""
+        return normal.atom(self, e)
+
+    def build(self, form: Linear, dtype: DType) -> Expr:
+        """The expression of a form."""
+        return build.build(self, form, dtype)
+
+    def product(self, a: Linear, b: Linear) -> Linear:
+        """The product of two forms."""
+        return normal.product(self, a, b)
+
+    def floor_div_const(self, form: Linear, divisor: int, dtype: DType) -> Linear:
+        """The quotient of a form by a positive constant."""
+        return divide.floor_div_const(self, form, divisor, dtype)
+
+    def floor_mod_const(self, form: Linear, divisor: int, dtype: DType) -> Linear:
+        """The remainder of a form by a positive constant."""
+        return divide.floor_mod_const(self, form, divisor, dtype)
+
+    def extremum_of(self, a: Linear, b: Linear, sign: int, dtype: DType) -> Linear:
+        """The least (sign -1) or greatest (sign 1) of two forms."""
+        return minmax.extremum_of(self, a, b, sign, dtype)
+
+    def ruled(self, e: Expr) -> Expr:
+        """An expression over simplified operands after the rules of the table."""
+        return e
+
+    def rewritten(self, e: Expr) -> Linear:
+        """The form of an integer expression over simplified operands after the rules of the table."""
+        return normal.atom(self, e)
+
+    def proves_negative(self, form: Linear, *, quick: bool = True) -> bool:
+        """Whether a form is shown to be negative."""
+        return prove.proves_negative(self, form, quick=quick)
+
+    def is_total(self, e: Expr) -> bool:
+        """Whether evaluating the expression can never fault: it loads nothing, calls nothing, divides by no unknown."""
+        for node in walk(e):
+            if isinstance(node, (BufferLoad, Call)):
+                return False
+            if isinstance(node, (FloorDiv, FloorMod, Div, Mod)) and node.dtype.is_integral:
+                if not isinstance(node.b, IntImm) or node.b.value == 0:
+                    return False
+        return True
+
+    def _pure(self, f: Any, e: Expr) -> tuple[int, int]:
+        try:
+            return f(e)
+        except rewrite.HasEffect:
+            return (0, 1) if f != self.bound else (int(e.dtype.min), int(e.dtype.max))

@@ -1,0 +1,138 @@
+"""Comparisons of integers: decided where possible, else in one form with the constant and the common factor out."""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import TYPE_CHECKING, Any
+
+from ..expr import EQ, FALSE, GE, GT, LE, LT, NE, TRUE, CmpOp, Expr
+from .linear import Linear
+
+if TYPE_CHECKING:
+    from .analyzer import Analyzer
+
+FLIPPED: dict[type[CmpOp], type[CmpOp]] = {LT: GT, GT: LT, LE: GE, GE: LE, EQ: EQ, NE: NE}
+NEGATED: dict[type[CmpOp], type[CmpOp]] = {LT: GE, GE: LT, LE: GT, GT: LE, EQ: NE, NE: EQ}
+
+
+def difference(an: Analyzer, e: CmpOp) -> tuple[type[CmpOp], Linear]:
+    """`e` as (LT | EQ | NE, form), meaning that the form is negative, zero, not zero."""
+    a, b = an.normal(e.a), an.normal(e.b)
+    cls = type(e)
+    if cls is GT or cls is GE:
+        a, b = b, a
+    form = an.merged(a.add(b, -1), e.a.dtype)
+    if cls is LT or cls is GT:
+        return LT, form
+    if cls is LE or cls is GE:
+        return LT, form.shift(-1)
+    return cls, form
+
+
+def compare(an: Analyzer, e: CmpOp) -> Expr:
+    """The simplified comparison."""
+    cls, form = difference(an, e)
+    if cls is LT:
+        return negative(an, form, e)
+    known = _zero(an, form)
+    if known is not None:
+        return TRUE if known is (cls is EQ) else FALSE
+    return _written(an, cls, reduce_zero(form), e)
+
+
+def _zero(an: Analyzer, form: Linear) -> bool | None:
+    """Whether the form is zero, if that is known."""
+    if form.is_const:
+        return form.const == 0
+    low, high = an.bound_of(form)
+    if low > 0 or high < 0:
+        return False
+    coeff, base = an.modulus_of(form)
+    if coeff != 1 and (base % coeff if coeff else base):
+        return False
+    if any(form == other or form == other.scale(-1) for other in an.context.unequal):
+        return False
+    if an.proves_negative(form, quick=True) or an.proves_negative(form.scale(-1), quick=True):
+        return False
+    if an.proves_negative(form.shift(-1), quick=True) and an.proves_negative(form.scale(-1).shift(-1), quick=True):
+        return True
+    return None
+
+
+def reduce_zero(form: Linear) -> Linear:
+    """A form that is zero where `form` is, divided by its common factor, its first coefficient positive."""
+    common = gcd(form.content(), form.const)
+    if next(iter(form.terms.values())) < 0:
+        form = form.scale(-1)
+    return form.exact_div(common)
+
+
+def negative(an: Analyzer, form: Linear, e: CmpOp) -> Expr:
+    """`form < 0`, which is what `e` says, simplified."""
+    if an.proves_negative(form, quick=True):
+        return TRUE
+    if an.proves_negative(form.scale(-1).shift(-1), quick=True):
+        return FALSE
+    return _written(an, LT, reduce_negative(an, form), e)
+
+
+def reduce_negative(an: Analyzer, form: Linear) -> Linear:
+    """A form negative where `form` is: low terms that cannot matter dropped, the common factor divided out."""
+    content = form.content()
+    while True:
+        dropped = _drop_low(an, form, content)
+        if dropped is None:
+            break
+        form = dropped
+    content = form.content()
+    return Linear({k: c // content for k, c in form.terms.items()}, form.const // content) if content > 1 else form
+
+
+def _drop_low(an: Analyzer, form: Linear, content: int) -> Linear | None:
+    """`g*h + low < 0` is `g*h + g*k < 0` where `low // g` is k, for some g greater than the common factor."""
+    if len(form.terms) < 2:
+        return None
+    places = {key: _place(an, form, key) for key in form.terms}
+    for g in sorted(set(places.values()), reverse=True):
+        if g <= content:
+            break
+        low = Linear({k: c for k, c in form.terms.items() if places[k] % g}, form.const)
+        if not low.terms:
+            continue
+        least, greatest = an.bound_of(low)
+        if least // g >= greatest // g:
+            high = {k: c for k, c in form.terms.items() if places[k] % g == 0}
+            return Linear(high, least // g * g)
+    return None
+
+
+def _place(an: Analyzer, form: Linear, key: object) -> int:
+    coef = form.terms[key]  # type: ignore[index]
+    coeff, base = an.modulus_of(Linear({key: coef}))  # type: ignore[dict-item]
+    return gcd(coeff, base) or abs(coef)
+
+
+def _written(an: Analyzer, cls: type[Any], form: Linear, e: CmpOp) -> Expr:
+    """The comparison of `form` with zero, each term on the side where it is added; `e` where a side may not fit."""
+    plus = {k: c for k, c in form.terms.items() if c > 0}
+    minus = {k: -c for k, c in form.terms.items() if c < 0}
+    const = form.const
+    if cls is LT and (not plus or (minus and const == -1)):
+        # `c < x` is written `c + 1 <= x`, and `x < y + 1` is `x <= y`.
+        cls, const = LE, const + 1
+    left, right = (const, 0) if (plus and minus and const > 0) or not plus else (0, -const)
+    out = _sides(an, cls, Linear(plus, left), Linear(minus, right), e)
+    known = an.context.truths.get(out)
+    return out if known is None else TRUE if known else FALSE
+
+
+def _sides(an: Analyzer, cls: type[Any], a: Linear, b: Linear, e: CmpOp) -> Expr:
+    dtype = e.a.dtype
+    if an.fits(a, dtype) and an.fits(b, dtype):
+        return cls(an.build(a, dtype), an.build(b, dtype))
+    # What is added up on a side need not fit the type although the operands do.
+    left, right = an.build(an.normal(e.a), dtype), an.build(an.normal(e.b), dtype)
+    if type(e) is GT or type(e) is GE:
+        left, right = right, left
+    plain: type[Any] = FLIPPED[type(e)] if isinstance(e, (GT, GE)) else type(e)
+    return plain(left, right)

@@ -1,0 +1,194 @@
+"""Normal forms: the linear form of an expression, and the terms of a sum that combine to fewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..expr import (
+    Add,
+    Call,
+    Cast,
+    Div,
+    Expr,
+    FloorDiv,
+    FloorMod,
+    IntImm,
+    Max,
+    Min,
+    Mod,
+    Mul,
+    Sub,
+    Var,
+    wrap,
+)
+from ..op import OPS
+from .divide import floor_div, floor_mod, trunc_div, trunc_mod
+from .linear import ZERO, Linear, Monomial, constant, factors, monomial
+from .merge import merge
+from .minmax import extremum
+
+if TYPE_CHECKING:
+    from .analyzer import Analyzer
+
+
+def raw(an: Analyzer, e: Expr) -> Linear:
+    """The form of an integer expression, its sums not yet combined."""
+    memo = an.context.raw
+    out = memo.get(e)
+    if out is None:
+        rule = _RAW.get(type(e))
+        out = memo[e] = rule(an, e) if rule is not None else form_of(an, an.simplify_node(e))
+    return out
+
+
+def form_of(an: Analyzer, e: Expr) -> Linear:
+    """The form of an expression that is simplified already."""
+    return raw(an, e) if type(e) in _STRUCTURED else atom(an, e)
+
+
+def normal(an: Analyzer, e: Expr) -> Linear:
+    """The form of an integer expression, in normal form."""
+    memo = an.context.normal
+    out = memo.get(e)
+    if out is None:
+        out = memo[e] = merge(an, raw(an, e), e.dtype)
+    return out
+
+
+def atom(an: Analyzer, e: Expr) -> Linear:
+    """The form of a simplified expression that is not a sum."""
+    if type(e) is IntImm:
+        return constant(e.value)
+    context = an.context
+    known = context.intervals.get(e)
+    if known is not None and known[0] >= known[1]:
+        return constant(known[0])
+    residue = context.residues.get(e)
+    if residue is not None and residue[0] == 0:
+        return constant(residue[1])
+    context.rank(e)
+    return Linear({e: 1})
+
+
+def product(an: Analyzer, a: Linear, b: Linear) -> Linear:
+    """The product of two forms, multiplied out."""
+    if a.is_const:
+        return b.scale(a.const)
+    if b.is_const:
+        return a.scale(b.const)
+    out = ZERO
+    for key, coef in a.terms.items():
+        terms: dict[Monomial, int] = {}
+        for other, factor in b.terms.items():
+            joined = sorted((*factors(key), *factors(other)), key=an.context.rank)
+            terms[monomial(tuple(joined))] = coef * factor
+        out = out.add(Linear(terms))
+        out = out.add(Linear({key: coef * b.const} if b.const else {}))
+    return out.add(b, a.const) if a.const else out
+
+
+def _within(an: Analyzer, form: Linear, e: Expr, *operands: Expr) -> Linear:
+    """`form` if its value surely fits the wrapping type of `e`; else `e` over simplified operands, as an atom."""
+    dtype = e.dtype
+    if an.fits(form, dtype):
+        return form
+    if form.is_const:
+        return constant(wrap(form.const, dtype))
+    return atom(an, type(e)(*map(an.simplify_node, operands)))
+
+
+def _raw_var(an: Analyzer, e: Var) -> Linear:
+    value = an.context.values.get(e)
+    return raw(an, value) if value is not None else atom(an, e)
+
+
+def _raw_add(an: Analyzer, e: Add) -> Linear:
+    out = raw(an, e.a).add(raw(an, e.b))
+    return out if e.dtype.is_index else _within(an, out, e, e.a, e.b)
+
+
+def _raw_sub(an: Analyzer, e: Sub) -> Linear:
+    out = raw(an, e.a).add(raw(an, e.b), -1)
+    return out if e.dtype.is_index else _within(an, out, e, e.a, e.b)
+
+
+def _raw_mul(an: Analyzer, e: Mul) -> Linear:
+    out = product(an, raw(an, e.a), raw(an, e.b))
+    return out if e.dtype.is_index else _within(an, out, e, e.a, e.b)
+
+
+def _raw_cast(an: Analyzer, e: Cast) -> Linear:
+    own = e.value.dtype
+    if own.is_bool:
+        return atom(an, an.simplify_node(e.value))
+    if not own.is_integral:
+        return form_of(an, an.simplify_node(e))
+    inner = raw(an, e.value)
+    return inner if an.fits(inner, e.dtype) else form_of(an, an.simplify_node(e))
+
+
+def _divided(rule: Callable[..., Linear]) -> Callable[[Analyzer, Any], Linear]:
+    return lambda an, e: rule(an, normal(an, e.a), normal(an, e.b), e)
+
+
+def _raw_call(an: Analyzer, e: Call) -> Linear:
+    rule = _CALLS.get(e.op)
+    if rule is None:
+        return form_of(an, an.simplify_node(e))
+    out = rule(an, e)
+    return out if out is not None else an.rewritten(e.map_children(an.simplify_child))
+
+
+def _shift_amount(e: Call) -> int | None:
+    amount = e.args[1]
+    return amount.value if isinstance(amount, IntImm) and 0 <= amount.value < e.dtype.bits else None
+
+
+def _raw_shift_left(an: Analyzer, e: Call) -> Linear | None:
+    amount = _shift_amount(e)
+    if amount is None:
+        return None
+    out = raw(an, e.args[0]).scale(1 << amount)
+    return out if an.fits(out, e.dtype) else None
+
+
+def _raw_shift_right(an: Analyzer, e: Call) -> Linear | None:
+    amount = _shift_amount(e)
+    if amount is None or (1 << amount) > e.dtype.max:
+        return None
+    divisor = IntImm(e.dtype, 1 << amount)
+    return raw(an, FloorDiv(e.args[0], divisor))
+
+
+def _raw_and(an: Analyzer, e: Call) -> Linear | None:
+    mask = e.args[1]
+    if not isinstance(mask, IntImm) or mask.value < 0 or mask.value & (mask.value + 1) or mask.value >= e.dtype.max:
+        return None
+    return raw(an, FloorMod(e.args[0], IntImm(e.dtype, mask.value + 1)))
+
+
+_CALLS: dict[Any, Callable[[Analyzer, Any], Linear | None]] = {
+    OPS["shift_left"]: _raw_shift_left,
+    OPS["shift_right"]: _raw_shift_right,
+    OPS["bitwise_and"]: _raw_and,
+}
+
+_RAW: dict[type, Callable[[Analyzer, Any], Linear]] = {
+    IntImm: lambda an, e: constant(e.value),
+    Var: _raw_var,
+    Add: _raw_add,
+    Sub: _raw_sub,
+    Mul: _raw_mul,
+    FloorDiv: _divided(floor_div),
+    FloorMod: _divided(floor_mod),
+    Div: _divided(trunc_div),
+    Mod: _divided(trunc_mod),
+    Min: lambda an, e: extremum(an, e, -1),
+    Max: lambda an, e: extremum(an, e, 1),
+    Cast: _raw_cast,
+    Call: _raw_call,
+}
+
+_STRUCTURED = frozenset(_RAW) - {Cast, Call}
+"""Classes whose simplified expressions are not atoms."""
