@@ -35,10 +35,6 @@ class CallError(UserError):
     """A compiled function was called with arguments it does not take."""
 
 
-class RunError(UserError):
-    """A program did something wrong while running: a failed assert, an out-of-bounds access, a race."""
-
-
 class NodeError(UserError):
     """A user error about IR nodes: renders its message and the program with the nodes underlined.
 
@@ -82,6 +78,12 @@ class NodeError(UserError):
         from .node import Node
 
         return [node for node in self.nodes if isinstance(node, Node)]
+
+
+class RunError(NodeError):
+    """A program did something wrong while running: a failed assert, an out-of-bounds access, a race."""
+
+    kind = "run-time error"
 
 
 class VerifyError(NodeError):
