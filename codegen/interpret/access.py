@@ -1,0 +1,174 @@
+"""Loads and stores as Python source: where an element lies, how its bits are read, what the sanitizer asks first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...tir.buffer import Buffer, BufferLoad
+from ...tir.dtype import DType
+from ...tir.expr import Expr
+from .expression import Expressions, Lanes, typed
+from .memory import codec, is_coded
+from .source import Val, number
+
+
+class View:
+    """A buffer at run time.
+
+    Attributes
+    ----------
+    memory: the name of the typed `memoryview`, whose element 0 the buffer's pointer points to.
+    pointer: the pointer.
+    shape, strides: in elements.
+    offset: of the buffer's first element from the pointer, in elements.
+    shadow: the name of what the sanitizer knows of the memory; "" outside the sanitizer.
+    base, origin: for a match_buffer, the view it is part of and the indices there of its first element.
+    """
+
+    __slots__ = ("base", "buffer", "memory", "offset", "origin", "pointer", "shadow", "shape", "strides")
+
+    def __init__(
+        self,
+        buffer: Buffer,
+        memory: str,
+        pointer: Val,
+        shape: Lanes,
+        strides: Lanes,
+        offset: Val,
+        shadow: str = "",
+        base: View | None = None,
+        origin: Lanes | None = None,
+    ) -> None:
+        self.buffer, self.memory, self.pointer, self.shape = buffer, memory, pointer, shape
+        self.strides, self.offset, self.shadow = strides, offset, shadow
+        self.base, self.origin = base, origin
+
+
+class Access(Expressions):
+    """Adds memory to expressions."""
+
+    def __init__(self, *, sanitize: bool, check_regions: bool) -> None:
+        super().__init__()
+        self.sanitize = sanitize
+        self.check_regions = check_regions
+        self.views: dict[Buffer, View] = {}
+        self.ordered = False
+        """Whether loads must happen in the order they are written, since the statement also changes memory."""
+        self.path = "ROOT"
+        """The name of the value that says which iterations of concurrent loops are running."""
+        self.regions: list[tuple[dict[Buffer, Any], dict[Buffer, Any]]] = []
+        """Of each block around: what it declares to read and to write."""
+
+    # -- views
+
+    def declare(self, buffer: Buffer, pointer: Val) -> View:
+        """Make `buffer` a view of the memory at `pointer` from here on."""
+        element = self.constant(buffer.dtype.element)
+        memory = self.settle(Val(f"{pointer.src}.view({element})", pointer.level))
+        shadow = self.settle(Val(f"shadow_view({pointer.src}, {element})", pointer.level)).src if self.sanitize else ""
+        shape = [self.settle(self.index(e)) for e in buffer.shape]
+        strides = [self.settle(self.index(e)) for e in buffer.strides] or self.compact(shape)
+        view = View(buffer, memory.src, pointer, shape, strides, self.settle(self.index(buffer.elem_offset)), shadow)
+        self.views[buffer] = view
+        return view
+
+    def compact(self, shape: Lanes) -> Lanes:
+        """The strides of a row-major buffer of the given shape."""
+        out: Lanes = []
+        for k in range(len(shape)):
+            stride = number(1)
+            for extent in shape[k + 1 :]:
+                stride = self.times(stride, extent)
+            out.append(self.settle(stride))
+        return out
+
+    def view_of(self, buffer: Buffer) -> View:
+        return self.views[buffer]
+
+    def flat(self, view: View, index: Sequence[Val]) -> Val:
+        """How many elements from the pointer the element at `index` lies."""
+        terms = [view.offset, *(self.times(i, s) for i, s in zip(index, view.strides))]
+        total = number(0)
+        for term in sorted(terms, key=lambda v: v.level):
+            total = self.plus(total, term)
+        return total
+
+    def elements(self, view: View, indices: Sequence[Expr], kind: str, predicate: Lanes | None = None) -> Lanes:
+        """Where each lane's element lies; in the sanitizer, after asking whether it may be touched so."""
+        columns = [self.indices(e) for e in indices]
+        lanes = max((len(c) for c in columns), default=1)
+        columns = [[self.atom(c[0])] * lanes if len(c) < lanes else c for c in columns]
+        width = view.buffer.dtype.lanes
+        out: Lanes = []
+        for lane in range(lanes):
+            index = [c[lane] for c in columns]
+            if self.sanitize or self.check_regions:
+                index = [self.atom(v) for v in index]
+                condition = predicate[lane].src if predicate else ""
+                self.examine(view, index, kind, condition)
+            place = self.hoist(self.flat(view, index))
+            if width == 1:
+                out.append(place)
+            else:
+                place = self.atom(self.times(place, number(width)))
+                out += [self.plus(place, number(k)) for k in range(width)]
+        return out
+
+    def examine(self, view: View, index: Lanes, kind: str, condition: str) -> None:
+        """The sanitizer's questions before an element is touched (none here)."""
+
+    # -- loads and stores
+
+    def visit_buffer_load(self, e: BufferLoad) -> Lanes:
+        view = self.view_of(e.buffer)
+        outer, self.indexing = self.indexing, False
+        if e.predicate is None:
+            lanes = [self.element(view, place) for place in self.elements(view, e.indices, "read")]
+        else:
+            lanes = self.masked(e, view)
+        self.indexing = outer
+        return [self.atom(v) for v in lanes] if self.ordered else lanes
+
+    def element(self, view: View, place: Val) -> Val:
+        """The element at `place`."""
+        element = view.buffer.dtype.element
+        load = f"{view.memory}[{place.src}]"
+        if is_coded(element):
+            load = f"{self.constant(codec(element).decode)}[{load}]"
+        return typed(load, element, self.depth)
+
+    def masked(self, e: BufferLoad, view: View) -> Lanes:
+        """The lanes for which the predicate holds; zero for the others, whose elements are not touched."""
+        assert e.predicate is not None
+        mask = [self.atom(v) for v in self.values(e.predicate)]
+        places = self.elements(view, e.indices, "read", mask)
+        zero = Val("0.0", 0, True) if e.dtype.is_float else number(0)
+        return [
+            self.choose(m, lambda p=p: [self.element(view, p)], lambda: [zero])[0]  # type: ignore[misc]
+            for m, p in zip(mask, places)
+        ]
+
+    def store(self, view: View, places: Lanes, lanes: Lanes, mask: Lanes | None = None) -> None:
+        """Store `lanes`, all evaluated before the first is stored."""
+        element = view.buffer.dtype.element
+        values = [self.encoded(v, element) for v in lanes]
+        targets = [f"{view.memory}[{p.src}]" for p in places]
+        if mask is not None:
+            values = [self.atom(Val(v, self.depth)).src for v in values]
+            for m, target, v in zip(mask, targets, values):
+                self.line(f"if {m.src}: {target} = {v}")
+            return
+        if len(places) > 1:
+            targets = [f"{view.memory}[{p.src if p.level < self.depth else self.atom(p).src}]" for p in places]
+        self.line(f"{', '.join(targets)} = {', '.join(values)}")
+
+    def encoded(self, v: Val, element: DType) -> str:
+        """What goes into memory for the value `v`."""
+        if is_coded(element):
+            return f"{self.constant(codec(element).encode)}({v.src})"
+        # A store into memory of C floats rounds by itself.
+        return v.src if element.is_float else self.exact(v, element).src
+
+
+Expressions.table[BufferLoad] = Access.visit_buffer_load

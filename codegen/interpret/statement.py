@@ -1,0 +1,377 @@
+"""Statements as Python source: loops, blocks, allocations, and the functions that threads run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...tir import stmt as st
+from ...tir.buffer import Buffer, MatchBufferRegion
+from ...tir.expr import Call, CommReducer, Expr, IntImm, Var
+from ...tir.node import Node
+from ...tir.op import Effect, Intrinsic
+from ...tir.stmt import ForKind, IterType, Stmt
+from ...tir.visit import walk
+from . import scalars
+from .access import View
+from .expression import Lanes
+from .intrinsic import Calls
+from .source import Val, number
+
+NESTED = 15
+"""Loops after which the rest goes into a function of its own: CPython nests at most 20 blocks."""
+
+EXCHANGES = frozenset(
+    {
+        "tvm_storage_sync",
+        "tvm_warp_shuffle",
+        "tvm_warp_shuffle_up",
+        "tvm_warp_shuffle_down",
+        "tvm_thread_allreduce",
+    }
+)
+"""Intrinsics at which a thread waits for others."""
+
+
+def exchanges(stmt: Node) -> bool:
+    """Whether a thread that runs `stmt` waits for others."""
+    return any(isinstance(n, Call) and isinstance(n.op, Intrinsic) and n.op.name in EXCHANGES for n in walk(stmt))
+
+
+def _has_effects(stmt: Node) -> bool:
+    return any(
+        isinstance(n, Call) and not (isinstance(n.op, Intrinsic) and n.op.effect in (Effect.PURE, Effect.READ))
+        for n in walk(stmt)
+    )
+
+
+def is_thread(axis: str | None) -> bool:
+    """Whether a thread axis is one whose threads can wait for each other (blocks cannot)."""
+    return axis is not None and not axis.startswith("blockIdx")
+
+
+class Statements(Calls):
+    """Turns statements into lines."""
+
+    stmt_table: dict[type[Stmt], Callable[[Any, Any], None]] = {}
+
+    def __init__(self, *, sanitize: bool, check_regions: bool) -> None:
+        super().__init__(sanitize=sanitize, check_regions=check_regions)
+        self.nested = 0
+        self.launched: dict[Buffer, Val] = {}
+        """Buffers that threads share, allocated where they are launched."""
+        self.coordinates: dict[str, tuple[str, Val]] = {}
+        """Of each thread axis running: the name of the coordinate and the extent."""
+        self.concurrent: list[tuple[st.For, str, str]] = []
+        """Concurrent loops around, each with the names of its run and of its iteration."""
+
+    def run(self, stmt: Stmt) -> None:
+        """Append the lines of `stmt`."""
+        method = self.stmt_table.get(type(stmt))
+        if method is None:
+            raise scalars.Fault(f"a statement of class {type(stmt).__name__} cannot be run")
+        outer, visible = self.stmt, self.visible
+        if not isinstance(stmt, st.SeqStmt):
+            self.stmt = stmt
+            self.slots = 0
+        method(self, stmt)
+        self.stmt, self.visible = outer, visible
+
+    # -- simple statements
+
+    def visit_seq(self, stmt: st.SeqStmt) -> None:
+        for child in stmt.seq:
+            self.run(child)
+
+    def visit_evaluate(self, stmt: st.Evaluate) -> None:
+        if isinstance(stmt.value, IntImm):
+            return
+        self.ordered = _has_effects(stmt)
+        for v in self.lanes(stmt.value):
+            if not v.atomic:
+                self.line(v.src)
+        self.ordered = False
+
+    def visit_store(self, stmt: st.BufferStore) -> None:
+        self.ordered = _has_effects(stmt)
+        view = self.view_of(stmt.buffer)
+        lanes = self.lanes(stmt.value)
+        mask = [self.atom(v) for v in self.values(stmt.predicate)] if stmt.predicate is not None else None
+        if len(lanes) > 1 or self.sanitize:
+            lanes = [self.atom(v) for v in lanes]
+        places = self.elements(view, stmt.indices, "write", mask)
+        self.store(view, places, lanes, mask)
+        self.ordered = False
+
+    def visit_if(self, stmt: st.IfThenElse) -> None:
+        condition = self.value(stmt.condition)
+        if condition.constant is not None:
+            chosen = stmt.then_case if condition.constant else stmt.else_case
+            if chosen is not None:
+                self.run(chosen)
+            return
+        with self.block(f"if {condition.src}:"):
+            self.run(stmt.then_case)
+        if stmt.else_case is not None:
+            with self.block("else:"):
+                self.run(stmt.else_case)
+
+    def visit_let(self, stmt: st.LetStmt) -> None:
+        depth = self.depth
+        self.ordered = any(isinstance(n, Call) and _has_effects(n) for n in walk(stmt.value))
+        lanes = self.values(stmt.value)
+        self.ordered = False
+        self.bind(stmt.var, lanes)
+        self.run(stmt.body)
+        self.close_scopes(depth)
+
+    def visit_assert(self, stmt: st.AssertStmt) -> None:
+        self.line(f"if not ({self.value(stmt.condition).src}): fail({stmt.message!r})")
+
+    def visit_attr(self, stmt: st.AttrStmt) -> None:
+        outer = self.reducer
+        if stmt.attr_key == "reduce_scope" and isinstance(stmt.node, CommReducer):
+            self.reducer = stmt.node
+        self.run(stmt.body)
+        self.reducer = outer
+
+    def visit_while(self, stmt: st.While) -> None:
+        with self.block("while True:"):
+            self.nested += 1
+            condition = self.value(stmt.condition)
+            self.line(f"if not ({condition.src}): break")
+            self.run(stmt.body)
+            self.nested -= 1
+
+    # -- memory
+
+    def allocated(self, buffer: Buffer) -> None:
+        """Give `buffer` fresh memory, or what its threads share, from here on."""
+        shared = self.launched.get(buffer)
+        pointer = self.settle(shared if shared is not None else self.allocation(buffer))
+        self.vars[buffer.data] = [pointer]
+        self.declare(buffer, pointer)
+
+    def allocation(self, buffer: Buffer) -> Val:
+        """The expression that allocates the memory of `buffer`."""
+        count = number(1)
+        if buffer.strides:
+            count = self.plus(count, self.index(buffer.elem_offset))
+            for extent, stride in zip(buffer.shape, buffer.strides):
+                count = self.plus(count, self.times(self.plus(self.index(extent), number(-1)), self.index(stride)))
+        else:
+            for extent in buffer.shape:
+                count = self.times(count, self.index(extent))
+        size = self.times(count, number(buffer.dtype.bytes * buffer.dtype.lanes))
+        return Val(f"rt.allocate({size.src}, {self.constant(buffer)})", self.depth)
+
+    def visit_allocate(self, stmt: st.Allocate) -> None:
+        depth = self.depth
+        self.allocated(stmt.buffer)
+        self.run(stmt.body)
+        self.close_scopes(depth)
+
+    def visit_decl_buffer(self, stmt: st.DeclBuffer) -> None:
+        depth = self.depth
+        self.declare(stmt.buffer, self.vars[stmt.buffer.data][0])
+        self.run(stmt.body)
+        self.close_scopes(depth)
+
+    def matched(self, match: MatchBufferRegion) -> None:
+        """Make a match_buffer a view of its source: what its offset and strides name is found there."""
+        buffer, region = match.buffer, match.source
+        source = self.view_of(region.buffer)
+        origin = [self.settle(self.index(r.min)) for r in region.region]
+        offset = self.settle(self.flat(source, origin))
+        strides = source.strides[len(source.strides) - buffer.ndim :]
+        for declared, actual in zip((buffer.elem_offset, *buffer.strides), (offset, *strides)):
+            if isinstance(declared, Var) and declared not in self.vars:
+                self.bind(declared, [actual])
+        for declared, actual in zip(buffer.strides, strides):
+            required = self.index(declared)
+            if required.src != actual.src:
+                message = f"match_buffer `{buffer.name}` declares strides that its source does not have"
+                self.line(f"if {required.src} != {actual.src}: fail({message!r})")
+        self.vars[buffer.data] = [source.pointer]
+        shape = [self.settle(self.index(e)) for e in buffer.shape]
+        self.views[buffer] = View(
+            buffer, source.memory, source.pointer, shape, strides, offset, source.shadow, source, origin
+        )
+
+    # -- loops
+
+    def visit_for(self, loop: st.For) -> None:
+        if loop.thread_binding is not None and is_thread(loop.thread_binding):
+            if loop.thread_binding in self.coordinates:
+                return self.thread_loop(loop)
+            if not self.thread and exchanges(loop):
+                return self.launch(loop)
+        if self.nested >= NESTED:
+            return self.outlined(loop)
+        depth = self.depth
+        low, extent = self.index(loop.min), self.index(loop.extent)
+        name = self.fresh("i")
+        concurrent = self.sanitize and loop.kind not in (ForKind.SERIAL, ForKind.UNROLLED)
+        outer_path = self.path
+        run = self.fresh("r")
+        if concurrent:
+            self.line(f"{run} = Run({self.constant(loop)})")
+        bounds = extent.src if low.constant == 0 else f"{low.src}, {self.plus(low, extent).src}"
+        self.nested += 1
+        with self.block(f"for {name} in range({bounds}):"):
+            least, most = low.bounds[0], low.bounds[1] + max(extent.bounds[1] - 1, 0)
+            self.enter(loop, Val(name, 0, True, least, most))
+            if concurrent:
+                self.path = self.fresh("p")
+                self.line(f"{self.path} = {outer_path} + ({run}, {name})")
+                self.concurrent.append((loop, run, name))
+            self.run(loop.body)
+        self.nested -= 1
+        if concurrent:
+            self.path = outer_path
+            self.concurrent.pop()
+        self.close_scopes(depth)
+
+    def enter(self, loop: st.For, value: Val) -> None:
+        """Let the loop's variable stand for `value` in its body, whose scope begins here."""
+        self.see(loop.loop_var, value)
+        self.open_scope()
+        self.vars[loop.loop_var] = [Val(value.src, self.depth, True, value.lo, value.hi)]
+
+    def outlined(self, loop: st.For) -> None:
+        name = self.fresh("f")
+        depth = self.depth
+        outer, self.nested = self.nested, 0
+        with self.block(f"def {name}():"):
+            self.open_scope()
+            self.visit_for(loop)
+        self.nested = outer
+        self.close_scopes(depth)
+        self.line(f"yield from {name}()" if self.thread and exchanges(loop) else f"{name}()")
+
+    # -- threads
+
+    def launch(self, loop: st.For) -> None:
+        """Run all threads of the loops at and below `loop`, each as a coroutine that waits where they exchange."""
+        depth = self.depth
+        axes: dict[str, Val] = {}
+        for node in walk(loop):
+            if isinstance(node, st.For) and is_thread(node.thread_binding):
+                assert node.thread_binding is not None
+                axes.setdefault(node.thread_binding, self.settle(self.index(node.extent)))
+        outer = self.launched, self.thread, self.coordinates, self.nested, self.path
+        self.launched = {**self.launched, **{b: self.settle(self.allocation(b)) for b in _shared(loop)}}
+        body, self.thread = self.fresh("g"), self.fresh("h")
+        self.nested = 0
+        with self.block(f"def {body}({self.thread}):"):
+            self.line("S = array('f', SLOTS)")
+            names = [self.fresh("c") for _ in axes]
+            self.line(f"{', '.join(names)}, = {self.thread}.place")
+            self.coordinates = {axis: (name, axes[axis]) for axis, name in zip(axes, names)}
+            if self.sanitize:
+                self.path = self.fresh("p")
+                self.line(f"{self.path} = {self.thread}.path")
+            self.open_scope()
+            self.thread_loop(loop)
+            self.line("yield from ()")
+        self.launched, self.thread, self.coordinates, self.nested, self.path = outer
+        self.close_scopes(depth)
+        extents = ", ".join(f"({axis!r}, {extent.src})" for axis, extent in axes.items())
+        self.line(f"launch({body}, ({extents},), {self.path}, {self.constant(loop)})")
+
+    def thread_loop(self, loop: st.For) -> None:
+        """The body for the running thread's coordinate, where the loop has it."""
+        assert loop.thread_binding is not None
+        name, whole = self.coordinates[loop.thread_binding]
+        low, extent = self.index(loop.min), self.index(loop.extent)
+        depth = self.depth
+        value = self.plus(Val(name, self.depth, True, 0, max(whole.bounds[1] - 1, 0)), low)
+        value = self.settle(value)
+        if extent.src == whole.src:
+            self.enter(loop, value)
+            self.run(loop.body)
+        else:
+            with self.block(f"if {name} < {extent.src}:"):
+                self.enter(loop, value)
+                self.run(loop.body)
+        self.close_scopes(depth)
+
+    def axis_of(self, e: Expr) -> str:
+        for axis, (name, _) in self.coordinates.items():
+            if isinstance(e, Var) and self.vars.get(e, [None])[0] is not None and self.vars[e][0].src == name:
+                return axis
+        raise scalars.Fault("tvm_thread_allreduce names loop variables bound to thread axes")
+
+    # -- blocks
+
+    def visit_block_realize(self, stmt: st.BlockRealize) -> None:
+        depth = self.depth
+        block = stmt.block
+        predicate = self.value(stmt.predicate)
+        if predicate.constant == 1:
+            self.instance(stmt, block)
+        else:
+            with self.block(f"if {predicate.src}:"):
+                self.instance(stmt, block)
+        self.close_scopes(depth)
+
+    def instance(self, stmt: st.BlockRealize, block: st.Block) -> None:
+        for iter_var, value in zip(block.iter_vars, stmt.iter_values):
+            self.bind(iter_var.var, [self.index(value)])
+            self.see(iter_var.var, self.vars[iter_var.var][0])
+        outer_path = self.path
+        if self.sanitize and block.init is not None:
+            self.reduction_path(stmt, block)
+        for buffer in block.alloc_buffers:
+            self.allocated(buffer)
+        for match in block.match_buffers:
+            self.matched(match)
+        if self.check_regions:
+            self.declare_regions(block)
+        if block.init is not None:
+            tests = [
+                self.combine("{} == {}", self.vars[iv.var][0], self.index(iv.dom.min))
+                for iv in block.iter_vars
+                if iv.iter_type is IterType.REDUCE
+            ]
+            with self.block(f"if {' and '.join(t.text for t in tests)}:"):
+                self.run(block.init)
+        self.run(block.body)
+        if self.check_regions:
+            self.regions.pop()
+        self.path = outer_path
+
+    def declare_regions(self, block: st.Block) -> None:
+        """Let every access until the block ends be compared with what it declares (in the sanitizer)."""
+
+    def reduction_path(self, stmt: st.BlockRealize, block: st.Block) -> None:
+        """Do not count threads that reduce together as racing (in the sanitizer)."""
+
+
+def _shared(loop: st.For) -> list[Buffer]:
+    """The buffers allocated below `loop` that its threads share."""
+    found: list[Buffer] = []
+    for node in walk(loop):
+        if isinstance(node, st.Allocate):
+            found.append(node.buffer)
+        elif isinstance(node, st.Block):
+            found.extend(node.alloc_buffers)
+    return [b for b in found if b.scope.startswith("shared")]
+
+
+Statements.stmt_table = {
+    st.SeqStmt: Statements.visit_seq,
+    st.Evaluate: Statements.visit_evaluate,
+    st.BufferStore: Statements.visit_store,
+    st.IfThenElse: Statements.visit_if,
+    st.LetStmt: Statements.visit_let,
+    st.AssertStmt: Statements.visit_assert,
+    st.AttrStmt: Statements.visit_attr,
+    st.While: Statements.visit_while,
+    st.Allocate: Statements.visit_allocate,
+    st.DeclBuffer: Statements.visit_decl_buffer,
+    st.For: Statements.visit_for,
+    st.BlockRealize: Statements.visit_block_realize,
+}
+
+__all__ = ["EXCHANGES", "Lanes", "Statements", "exchanges", "is_thread"]
