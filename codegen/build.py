@@ -59,11 +59,10 @@ class Module:
             self._link()
 
     def _link(self) -> None:
-        entries = [entry.emit(s, symbol(name)) for name, s in self._signatures.items() if s is not None]
-        library = jit.load(jit.compile([self._llvm, *entries], self._options), native.symbols())
+        library = jit.load(jit.compile(self._llvm, self._options), native.symbols())
         for name, signature in self._signatures.items():
             if signature is not None:
-                function = entry.bind(signature, library)
+                function = entry.bind(signature, library, symbol(name))
                 returns = self.lowered[name].ret_type
                 self._functions[name] = function if returns.kind == "void" else _returning(function, returns.numpy)
 
