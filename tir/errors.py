@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+SHOWN = 20
+"""Number of errors of a script that are shown in full; the rest are counted."""
+
 
 class TensorIRError(Exception):
     """Root of every exception this package raises on purpose."""
@@ -24,7 +27,47 @@ class InternalError(TensorIRError):
 
 
 class ScriptError(UserError):
-    """A program's text (or decorated function) is not a valid script."""
+    """A program's text (or decorated function) is not a valid script.
+
+    Attributes
+    ----------
+    diagnostics: the places, each with `message`, `filename`, `line`, `column`, `end_line`, `end_column` and `hint`.
+        Empty where there is no text to point into.
+    """
+
+    diagnostics: tuple[Any, ...] = ()
+
+    @classmethod
+    def of(cls, diagnostics: Sequence[Any]) -> ScriptError:
+        """The error that reports `diagnostics`, in their order."""
+        self = cls()
+        self.diagnostics = tuple(diagnostics)
+        return self
+
+    def __str__(self) -> str:
+        if not self.diagnostics:
+            return super().__str__()
+        text = "\n\n".join(map(str, self.diagnostics[:SHOWN]))
+        hidden = len(self.diagnostics) - SHOWN
+        return f"{text}\n\n... and {hidden} more error{'s' * (hidden > 1)}" if hidden > 0 else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ScriptError, (str(self),)
+
+    @property
+    def filename(self) -> str:
+        """The file of the first error, or ""."""
+        return self.diagnostics[0].filename if self.diagnostics else ""
+
+    @property
+    def line(self) -> int:
+        """The line of the first error, from 1; 0 where there is none."""
+        return self.diagnostics[0].line if self.diagnostics else 0
+
+    @property
+    def column(self) -> int:
+        """The column of the first error, from 1; 0 where there is none."""
+        return self.diagnostics[0].column if self.diagnostics else 0
 
 
 class BuildError(UserError):
@@ -61,7 +104,9 @@ class NodeError(UserError):
         """The message alone, on one or a few lines, without the program."""
         from .render import describe
 
-        text = self.template.format(*(describe(node) for node in self.nodes)) if self.nodes else self.template
+        text = (
+            self.template.format(*(describe(node, self.root) for node in self.nodes)) if self.nodes else self.template
+        )
         return f"{text}\n  hint: {self.hint}" if self.hint else text
 
     def __str__(self) -> str:

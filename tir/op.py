@@ -245,12 +245,12 @@ _rows(
     ("vector_reduce_max", 1, None, "The greatest lane."),
     ("vector_reduce_min", 1, None, "The least lane."),
     ("undef", 0, None, "Any value of the type."),
+    ("type_annotation", 0, None, "Names the element type to tvm_access_ptr."),
 )  # fmt: skip
 _rows(
     Domain.ANY, Result.HANDLE, Effect.PURE,
     ("address_of", 1, None, "The address of the element that a load names."),
     ("tvm_access_ptr", 5, None, "A pointer into a buffer: (type annotation, data, offset, extent, access mask)."),
-    ("type_annotation", 0, None, "Names an element type to tvm_access_ptr."),
 )  # fmt: skip
 _rows(
     Domain.ANY, Result.GIVEN, Effect.UPDATE,
@@ -304,13 +304,18 @@ def call(name: str, *args: Any, dtype_: Any = None) -> Expr:
     ------
     UserError: wrong number or types of arguments; `dtype_` missing where the result's type is the caller's to give.
     """
+    made = raw_call(name, *args, dtype_=dtype_)
+    folded = _fold(made.op, made.args, made.dtype)
+    return folded if folded is not None else made
+
+
+def raw_call(name: str, *args: Any, dtype_: Any = None) -> Call:
+    """`call` with nothing computed: what a script says is what the program has."""
     row = intrinsic(name)
     if row.arity is not None and len(args) != row.arity:
         raise UserError(f"T.{name} takes {row.arity} argument{'s' * (row.arity != 1)}, got {len(args)}")
     operands = _operands(row, args)
-    result = result_type(row, operands, dtype_)
-    folded = _fold(row, operands, result)
-    return folded if folded is not None else Call(result, row, operands)
+    return Call(result_type(row, operands, dtype_), row, operands)
 
 
 def _operands(row: Intrinsic, args: tuple[Any, ...]) -> tuple[Expr, ...]:
@@ -343,30 +348,40 @@ def result_type(row: Intrinsic, args: tuple[Expr, ...], given: Any = None) -> DT
     """
     if given is not None:
         return dtype(given)
-    if row.name == "if_then_else":
-        return args[1].dtype
-    if row.result is Result.SAME or row.name in (
-        "likely",
-        "tvm_warp_shuffle",
-        "tvm_warp_shuffle_up",
-        "tvm_warp_shuffle_down",
-    ):
-        return args[1 if row.name.startswith("tvm_warp") else 0].dtype
-    if row.name.startswith("vector_reduce"):
-        return args[0].dtype.element
-    if row.name == "atomic_add":
-        return args[1].dtype
-    if row.name == "tvm_warp_activemask":
-        return dtype("uint32")
-    if row.name == "vscale":
-        return INT32
-    if row.result is Result.BOOL:
-        return BOOL.with_lanes(args[0].dtype.lanes)
-    if row.result is Result.VOID:
-        return VOID
-    if row.result is Result.HANDLE:
-        return HANDLE
-    raise UserError(f"T.{row.name} needs the type of its result")
+    infer = _INFER.get(row.name) or _INFER_BY_RESULT.get(row.result)
+    if infer is None:
+        raise UserError(f"T.{row.name} needs the type of its result")
+    return infer(args)
+
+
+_Infer = Callable[[tuple[Expr, ...]], DType]
+
+_INFER_BY_RESULT: dict[Result, _Infer] = {
+    Result.SAME: lambda args: args[0].dtype,
+    Result.BOOL: lambda args: BOOL.with_lanes(args[0].dtype.lanes),
+    Result.VOID: lambda args: VOID,
+    Result.HANDLE: lambda args: HANDLE,
+}
+
+_INFER: dict[str, _Infer] = {
+    "if_then_else": lambda args: args[1].dtype,
+    "likely": lambda args: args[0].dtype,
+    "tvm_warp_shuffle": lambda args: args[1].dtype,
+    "tvm_warp_shuffle_up": lambda args: args[1].dtype,
+    "tvm_warp_shuffle_down": lambda args: args[1].dtype,
+    "tvm_warp_activemask": lambda args: dtype("uint32"),
+    "vector_reduce_add": lambda args: args[0].dtype.element,
+    "vector_reduce_max": lambda args: args[0].dtype.element,
+    "vector_reduce_min": lambda args: args[0].dtype.element,
+    "atomic_add": lambda args: args[1].dtype,
+    "vscale": lambda args: INT32,
+}
+"""Result types that follow from the arguments of intrinsics whose `result` does not say how."""
+
+
+def needs_type(row: Intrinsic) -> bool:
+    """Whether the result's type is the caller's to give: in a script it is the call's first argument."""
+    return row.result is Result.GIVEN and row.name not in _INFER
 
 
 def _fold(row: Intrinsic, args: tuple[Expr, ...], result: DType) -> Expr | None:
