@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import script as script  # tells nodes how they are printed
+
 if TYPE_CHECKING:
     from .codegen.build import build as build
     from .codegen.lower import lower as lower
