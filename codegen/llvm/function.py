@@ -63,10 +63,13 @@ class FunctionBuilder:
         """End the block with a jump."""
         self.emit(f"br label %{label}")
 
-    def branch_if(self, condition: str, then: str, other: str, *, weights: tuple[int, int] | None = None) -> None:
-        """End the block with a conditional jump, taken as often as `weights` say."""
-        profile = f", !prof {self.module.branch_weights(*weights)}" if weights else ""
-        self.emit(f"br i1 {condition}, label %{then}, label %{other}{profile}")
+    def branch_if(
+        self, condition: str, then: str, other: str, *, weights: tuple[int, int] | None = None, loop: str = ""
+    ) -> None:
+        """End the block with a conditional jump, taken as often as `weights` say; `loop` is a loop's metadata."""
+        notes = f", !prof {self.module.branch_weights(*weights)}" if weights else ""
+        notes += f", !llvm.loop {loop}" if loop else ""
+        self.emit(f"br i1 {condition}, label %{then}, label %{other}{notes}")
 
     def alloca(self, llvm_type: str, align: int, hint: str = "") -> str:
         """Stack memory for one `llvm_type`, for the whole call."""

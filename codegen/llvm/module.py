@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from ...tir.expr import Call, GlobalVar
 from ...tir.function import IRModule
+from ...tir.visit import walk
 from ..runtime import codes
 from ..target import Target
 
@@ -31,6 +34,12 @@ class ModuleBuilder:
     functions: list[str] = field(default_factory=list)
     metadata: dict[str, str] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
+
+    @cached_property
+    def called(self) -> frozenset[str]:
+        """Names of the functions that functions of the module call."""
+        calls = (n for n in walk(self.module) if isinstance(n, Call))
+        return frozenset(n.op.name for n in calls if isinstance(n.op, GlobalVar))
 
     def declare(self, name: str, result: str, params: str, attributes: str = "") -> str:
         """Declare a function defined elsewhere; returns its name."""

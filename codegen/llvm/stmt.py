@@ -6,7 +6,7 @@ from typing import Any
 
 from ...tir.buffer import Buffer
 from ...tir.errors import LowerError
-from ...tir.expr import Call, GlobalVar, IntImm, Var
+from ...tir.expr import Call, IntImm, Var
 from ...tir.function import PrimFunc
 from ...tir.op import Intrinsic
 from ...tir.stmt import (
@@ -36,13 +36,18 @@ STACK_BYTES = 1 << 16
 """An allocation up to this size, of constant extent, lives on the stack; all of a function's up to four times it."""
 
 ALIGNMENT = 64
+"""Bytes that the memory of an allocation is a multiple of: a cache line, and the widest vector register."""
+
+UNROLL_LINES, UNROLL_BODY = 200, 32
+"""A loop may be unrolled by LLVM if that makes so many instructions in all, or if its body has no more than so many."""
 
 
 def emit_function(module: ModuleBuilder, func: PrimFunc) -> None:
     """Add the code of `func` to `module`."""
     fb = FunctionBuilder(module)
-    emitter = StmtEmitter(fb, func, Aliasing(fb, func.name, *_groups(func)))
-    noalias = bool(func.attrs.get("tir.noalias"))
+    # The native entry lets no written array overlap another; a call from within the module is its author's business.
+    noalias = bool(func.attrs.get("tir.noalias")) or func.name not in module.called
+    emitter = StmtEmitter(fb, func, Aliasing(fb, func.name, _groups(func, noalias)))
     params = []
     for var in kernel_params(func):
         buffer = func.buffer_map.get(var)
@@ -75,11 +80,11 @@ def attributes(module: ModuleBuilder) -> str:
     return f'nounwind "prefer-vector-width"="{module.target.vector_bits}"'
 
 
-def _groups(func: PrimFunc) -> tuple[list[list[Var]]]:
+def _groups(func: PrimFunc, noalias: bool) -> list[list[Var]]:
     """The pointers of the function, grouped so that different groups never overlap."""
     params = [buffer.data for buffer in func.buffers]
     own = [[n.buffer.data] for n in walk(func.body) if isinstance(n, Allocate) and not _on_stack(n.buffer)]
-    return ([*([p] for p in params), *own] if func.attrs.get("tir.noalias") else [params, *own],)
+    return [*([p] for p in params), *own] if noalias else [params, *own]
 
 
 def _bytes(buffer: Buffer) -> int | None:
@@ -101,6 +106,17 @@ def _identifier(name: str) -> str:
     return "".join(c if (c.isalnum() and c.isascii()) or c == "_" else "_" for c in name) or "v"
 
 
+def may_unroll(lines: int, extent: int | None, *, innermost: bool) -> bool:
+    """Whether the optimiser may unroll a loop whose body has so many instructions.
+
+    It would happily unroll loops that a schedule has shaped: large bodies, and outer loops of a few iterations, which
+    gains nothing and can make compilation three times as long.
+    """
+    if extent is not None and lines * extent <= UNROLL_LINES:
+        return True
+    return innermost and lines <= UNROLL_BODY
+
+
 class StmtEmitter(Visitor):
     """Emits statements into one function."""
 
@@ -109,6 +125,7 @@ class StmtEmitter(Visitor):
         self.exprs = ExprEmitter(fb, aliasing)
         self.loops: list[tuple[str, str, int]] = []
         self.stack_bytes = 0
+        self.loop_count = 0
 
     def __call__(self, node: Any) -> None:
         method = self.table.get(type(node))
@@ -255,14 +272,24 @@ class StmtEmitter(Visitor):
         var = fb.let(f"phi i64 [ {begin}, %{before} ], [ {after}, %{latch} ]", _identifier(node.loop_var.name))
         self.exprs.wide[node.loop_var] = var
         self.loops.append((latch, done, len(fb.cleanups)))
+        first, inner = len(fb.lines), self.loop_count
         with fb.region():
             self(node.body)
         self.loops.pop()
         fb.branch(latch)
         fb.start(latch)
         fb.emit(f"{after} = add nsw i64 {var}, 1")
-        fb.branch_if(fb.let(f"icmp slt i64 {after}, {end}"), body, done)
+        extent = node.extent.value if isinstance(node.extent, IntImm) else None
+        unrolls = may_unroll(len(fb.lines) - first, extent, innermost=self.loop_count == inner)
+        self.loop_count += 1
+        fb.branch_if(fb.let(f"icmp slt i64 {after}, {end}"), body, done, loop="" if unrolls else self.no_unroll())
         fb.start(done)
+
+    def no_unroll(self) -> str:
+        """Metadata that keeps the optimiser from unrolling the loop it is attached to."""
+        module = self.fb.module
+        disable = module.node("unroll.disable", '!{!"llvm.loop.unroll.disable"}')
+        return module.distinct(f"loop {len(module.functions)} {self.fb.count}", disable)
 
     # -- memory
 
@@ -352,8 +379,3 @@ class StmtEmitter(Visitor):
         fb.leave("0")
         header = f"define internal i32 {name}(ptr noalias readonly %env, i64 %begin, i64 %end) {attributes(module)}"
         module.functions.append(fb.text(header))
-
-
-def called_functions(func: PrimFunc) -> list[str]:
-    """Names of the module's functions that `func` calls."""
-    return [n.op.name for n in walk(func) if isinstance(n, Call) and isinstance(n.op, GlobalVar)]
