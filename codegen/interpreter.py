@@ -6,7 +6,7 @@ What operations mean:
 - Floats: each operation is computed in double and rounded once to its own type, ties to even. For float32 and
   narrower this equals IEEE arithmetic in that type for `+ - * /` and sqrt, since double has more than twice their
   digits; so compiled code without contraction agrees bit for bit. `FloorDiv` is the floor of the rounded quotient,
-  `FloorMod` `a - floor(a / b) * b` with each step rounded, `Mod` C's fmod. Of two zeros, Min and Max may give either.
+  `FloorMod` Python's `%`, `Mod` C's fmod. Of two zeros, Min and Max may give either.
 - Integers wrap to their type, but indices (what stands between brackets, bounds of loops, values of block iterators)
   are exact. Division by zero and shifts by a negative number of bits or by the width or more stop the program.
 - Fresh memory is filled with ones: NaN, or -1.
@@ -19,16 +19,20 @@ What operations mean:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from ..tir.errors import RunError
+from ..tir.errors import CallError
 from ..tir.function import IRModule, PrimFunc, as_module
+from ..tir.visit import buffers_in
 from .interpret.arguments import arrange, bind
 from .interpret.extern import register_extern
+from .interpret.memory import Pointer
 from .interpret.program import Program, program_of
 from .interpret.report import TRANSLATED, translate
 from .interpret.runtime import Runtime
 from .interpret.scalars import Return
+from .interpret.shadow import Shadow
 
 __all__ = ["register_extern", "run"]
 
@@ -38,6 +42,7 @@ def run(
     *args: Any,
     sanitize: bool = False,
     check_regions: bool = False,
+    outputs: Sequence[str] = (),
     name: str | None = None,
     **named: Any,
 ) -> Any:
@@ -49,6 +54,7 @@ def run(
         the buffer protocol or DLPack; bfloat16 and 8-bit floats as `ml_dtypes`', 4-bit integers in int8), numbers.
     sanitize: also stop at accesses outside a buffer's shape, reads of memory never written, and races: two
         iterations of a parallel, vectorized or thread loop that touch one element, one of them writing.
+    outputs: parameters whose contents are garbage when the function starts, for `sanitize`.
     check_regions: also stop where a block touches what it does not declare to read or write.
     name: the function of the module to run; by default its only one, or "main".
 
@@ -69,8 +75,11 @@ def run(
 
     target = compiled(function)
     values = bind(target, arrange(function, args, named))
+    runtime = Runtime(call, _unit(module) if sanitize else 0)
+    if sanitize:
+        _shadow(function, values, outputs, runtime.unit)
     try:
-        return _enter(target, Runtime(call), values)
+        return _enter(target, runtime, values)
     except TRANSLATED as error:
         report = translate(error)
         if report is None:
@@ -85,9 +94,28 @@ def _enter(target: Program, runtime: Runtime, values: list[Any]) -> Any:
         return result.args[0]
 
 
+def _unit(module: IRModule) -> int:
+    """The size of the smallest element of any buffer in the module, in bytes."""
+    buffers = [b for f in module.functions.values() for b in (*f.buffers, *buffers_in(f.body))]
+    return min((b.dtype.bytes for b in buffers), default=1)
+
+
+def _shadow(function: PrimFunc, values: Sequence[Any], outputs: Sequence[str], unit: int) -> None:
+    """Begin the sanitizer's records of the arguments."""
+    unknown = set(outputs) - {b.name for b in function.buffers}
+    if unknown:
+        raise CallError(f"`{function.name}` has no buffer parameter {', '.join(sorted(unknown))} to be an output")
+    for param, value in zip(function.params, values):
+        if isinstance(value, Pointer) and value.memory is not None:
+            buffer = function.buffer_map.get(param)
+            if value.memory.shadow is None:
+                fresh = buffer is not None and buffer.name in outputs
+                value.memory.shadow = Shadow(len(value.memory.bytes), unit, initialised=not fresh)
+
+
 def _function(module: IRModule, name: str | None) -> PrimFunc:
     if name is None:
         if len(module) != 1 and "main" not in module:
-            raise RunError(f"the module has several functions, give name=: {', '.join(module)}")
+            raise CallError(f"the module has several functions, give name=: {', '.join(module)}")
         name = "main" if "main" in module else next(iter(module))
     return module[name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ...tir.buffer import Buffer, BufferLoad
 from ...tir.dtype import DType
@@ -55,10 +54,6 @@ class Access(Expressions):
         self.views: dict[Buffer, View] = {}
         self.ordered = False
         """Whether loads must happen in the order they are written, since the statement also changes memory."""
-        self.path = "ROOT"
-        """The name of the value that says which iterations of concurrent loops are running."""
-        self.regions: list[tuple[dict[Buffer, Any], dict[Buffer, Any]]] = []
-        """Of each block around: what it declares to read and to write."""
 
     # -- views
 
@@ -105,18 +100,20 @@ class Access(Expressions):
             index = [c[lane] for c in columns]
             if self.sanitize or self.check_regions:
                 index = [self.atom(v) for v in index]
-                condition = predicate[lane].src if predicate else ""
-                self.examine(view, index, kind, condition)
             place = self.hoist(self.flat(view, index))
+            if width > 1:
+                place = self.times(place, number(width))
+            if self.sanitize or self.check_regions:
+                place = self.atom(place)
+                self.examine(view, index, place, kind, predicate[lane].src if predicate else "")
             if width == 1:
                 out.append(place)
             else:
-                place = self.atom(self.times(place, number(width)))
                 out += [self.plus(place, number(k)) for k in range(width)]
         return out
 
-    def examine(self, view: View, index: Lanes, kind: str, condition: str) -> None:
-        """The sanitizer's questions before an element is touched (none here)."""
+    def examine(self, view: View, index: Lanes, place: Val, kind: str, condition: str) -> None:
+        """The sanitizer's questions before an element is touched (none here), where `condition` holds if given."""
 
     # -- loads and stores
 

@@ -71,6 +71,7 @@ def bind(program: Program, args: Sequence[Any]) -> list[Any]:
             values.append(_bare_pointer(function, param, arg))
         else:
             values.append(scalar(f"`{function.name}`: argument `{param.name}`", param.dtype, arg))
+    join_overlapping([v for v in values if isinstance(v, Pointer) and v.memory is not None])
     symbols = _solve(program, arrays)
     values += symbols
     for (buffer, array), (shape, strides, offset) in zip(arrays, program.layouts(*values)):
@@ -133,6 +134,29 @@ def pointer_to(array: Any, name: str, element: DType) -> Pointer:
     memory: Memory = foreign(low, high - low, name)
     offset = array.__array_interface__["data"][0] - low if array.size else 0
     return Pointer(memory, offset, tuple(array.shape), element)
+
+
+def join_overlapping(pointers: Sequence[Pointer]) -> None:
+    """Make pointers into arrays that share bytes point into one memory, as the sanitizer must know them."""
+    merged: list[tuple[int, int, list[Pointer]]] = []
+    for pointer in sorted((p for p in pointers if p.memory and p.memory.address), key=lambda p: _span(p)[0]):
+        low, high = _span(pointer)
+        if merged and low < merged[-1][1]:
+            first, last, group = merged.pop()
+            merged.append((first, max(last, high), [*group, pointer]))
+        else:
+            merged.append((low, high, [pointer]))
+    for low, high, group in merged:
+        if len({p.memory for p in group}) > 1:
+            memory = foreign(low, high - low, " and ".join(p.memory.name for p in group if p.memory))
+            for pointer in group:
+                pointer.offset += _span(pointer)[0] - low
+                pointer.memory = memory
+
+
+def _span(pointer: Pointer) -> tuple[int, int]:
+    assert pointer.memory is not None
+    return pointer.memory.address, pointer.memory.address + len(pointer.memory.bytes)
 
 
 def _bare_pointer(function: PrimFunc, param: Var, arg: Any) -> Pointer:

@@ -53,6 +53,7 @@ RUNTIME: dict[str, Any] = {
     "truncmod": scalars.truncmod,
     "divide": scalars.divide,
     "float_mod": scalars.float_mod,
+    "float_floormod": scalars.float_floormod,
     "floor": scalars.floor,
     "shift_left": scalars.shift_left,
     "shift_right": scalars.shift_right,
@@ -200,19 +201,16 @@ class Expressions(Source):
         return [self.int_division(type(e), a, b) for a, b in zip(*self.operands(e))]
 
     def float_division(self, cls: type[Expr], element: DType, a: Val, b: Val) -> Val:
-        if cls is ex.Mod:
-            return Val(f"float_mod({a.src}, {b.src})", self.depth)
+        if cls in (ex.Mod, ex.FloorMod):
+            name = "float_mod" if cls is ex.Mod else "float_floormod"
+            return Val(f"{name}({a.src}, {b.src})", self.depth, raw=True)
         a, b = self.atom(a), self.atom(b)
         safe = b.level == 0 and b.src[:1].isdigit() and float(b.src) != 0
         test = "" if safe else f" if {b.src} else divide({a.src}, {b.src})"
         quotient = Val(f"{a.src} / {b.src}{test}", max(a.level, b.level), raw=True)
         if cls is ex.Div:
             return quotient
-        whole = Val(f"floor({self.exact(quotient, element).src})", self.depth)
-        if cls is ex.FloorDiv:
-            return whole
-        product = self.exact(Val(f"{whole.src} * {b.src}", self.depth, raw=True), element)
-        return Val(f"{a.src} - {product.text}", self.depth, raw=True)
+        return Val(f"floor({self.exact(quotient, element).src})", self.depth)
 
     def int_division(self, cls: type[Expr], a: Val, b: Val) -> Val:
         (a_lo, _), (b_lo, b_hi) = a.bounds, b.bounds

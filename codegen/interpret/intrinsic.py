@@ -237,8 +237,6 @@ class Calls(Access):
         """The name of what every thread of the group gave, by its place in the group, after all have arrived."""
         name = self.fresh()
         self.line(f"{name} = yield ({group!r}, {value})")
-        if self.sanitize:
-            self.line(f"{self.path} = {self.thread}.path")
         return name
 
     def sync(self, e: Call) -> Lanes:

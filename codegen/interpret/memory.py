@@ -70,13 +70,15 @@ class Memory:
     ----------
     bytes: the memory as a writable view of unsigned bytes.
     name: the buffer it was made for, as the user named it.
+    address: where an argument's memory lies; 0 for memory of the program's own.
     shadow: what the sanitizer knows about it; None outside the sanitizer.
     """
 
-    __slots__ = ("_views", "bytes", "name", "shadow")
+    __slots__ = ("_views", "address", "bytes", "name", "shadow")
 
-    def __init__(self, data: Any, name: str) -> None:
+    def __init__(self, data: Any, name: str, address: int = 0) -> None:
         self.bytes = memoryview(data).cast("B")
+        self.address = address
         self.name = name
         self.shadow: Any = None
         self._views: dict[tuple[str, int], memoryview] = {}
@@ -138,4 +140,4 @@ def allocate(size: int, name: str) -> Memory:
 
 def foreign(address: int, size: int, name: str) -> Memory:
     """`size` bytes of memory somebody else owns and keeps alive."""
-    return Memory((ctypes.c_char * size).from_address(address) if size else bytearray(0), name)
+    return Memory((ctypes.c_char * size).from_address(address) if size else bytearray(0), name, address)

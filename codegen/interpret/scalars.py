@@ -19,7 +19,14 @@ _SHORT = struct.Struct("<H")
 
 
 class Fault(Exception):
-    """A program did something wrong; `args[0]` says what. The interpreter turns it into a RunError."""
+    """A program did something wrong. The interpreter turns it into a RunError, which adds where and with which values.
+
+    nodes: what to underline before the statement that failed.
+    """
+
+    def __init__(self, message: str, *nodes: Any) -> None:
+        super().__init__(message)
+        self.nodes = nodes
 
 
 @lru_cache(maxsize=8)
@@ -109,6 +116,13 @@ def float_mod(x: float, y: float) -> float:
     if not y or x != x or y != y or math.isinf(x):
         return math.nan
     return math.fmod(x, y)
+
+
+def float_floormod(x: float, y: float) -> float:
+    """The remainder with the sign of `y`, as Python's `%` has it; NaN where there is none."""
+    if not y or x != x or y != y or math.isinf(x):
+        return math.nan
+    return x % y
 
 
 def floor(x: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...tir import stmt as st
@@ -14,7 +14,6 @@ from ...tir.stmt import ForKind, IterType, Stmt
 from ...tir.visit import walk
 from . import scalars
 from .access import View
-from .expression import Lanes
 from .intrinsic import Calls
 from .source import Val, number
 
@@ -31,6 +30,10 @@ EXCHANGES = frozenset(
     }
 )
 """Intrinsics at which a thread waits for others."""
+
+
+ORDERED = (ForKind.SERIAL, ForKind.UNROLLED)
+"""Kinds of loops whose iterations run one after the other."""
 
 
 def exchanges(stmt: Node) -> bool:
@@ -211,8 +214,7 @@ class Statements(Calls):
         depth = self.depth
         low, extent = self.index(loop.min), self.index(loop.extent)
         name = self.fresh("i")
-        concurrent = self.sanitize and loop.kind not in (ForKind.SERIAL, ForKind.UNROLLED)
-        outer_path = self.path
+        concurrent = self.sanitize and loop.kind not in ORDERED
         run = self.fresh("r")
         if concurrent:
             self.line(f"{run} = Run({self.constant(loop)})")
@@ -222,13 +224,10 @@ class Statements(Calls):
             least, most = low.bounds[0], low.bounds[1] + max(extent.bounds[1] - 1, 0)
             self.enter(loop, Val(name, 0, True, least, most))
             if concurrent:
-                self.path = self.fresh("p")
-                self.line(f"{self.path} = {outer_path} + ({run}, {name})")
                 self.concurrent.append((loop, run, name))
             self.run(loop.body)
         self.nested -= 1
         if concurrent:
-            self.path = outer_path
             self.concurrent.pop()
         self.close_scopes(depth)
 
@@ -259,25 +258,28 @@ class Statements(Calls):
             if isinstance(node, st.For) and is_thread(node.thread_binding):
                 assert node.thread_binding is not None
                 axes.setdefault(node.thread_binding, self.settle(self.index(node.extent)))
-        outer = self.launched, self.thread, self.coordinates, self.nested, self.path
+        path = self.path_text((run, name) for _, run, name in self.concurrent)
+        outer = self.launched, self.thread, self.coordinates, self.nested, self.concurrent
         self.launched = {**self.launched, **{b: self.settle(self.allocation(b)) for b in _shared(loop)}}
         body, self.thread = self.fresh("g"), self.fresh("h")
-        self.nested = 0
+        self.nested, self.concurrent = 0, []
         with self.block(f"def {body}({self.thread}):"):
             self.line("S = array('f', SLOTS)")
             names = [self.fresh("c") for _ in axes]
             self.line(f"{', '.join(names)}, = {self.thread}.place")
             self.coordinates = {axis: (name, axes[axis]) for axis, name in zip(axes, names)}
-            if self.sanitize:
-                self.path = self.fresh("p")
-                self.line(f"{self.path} = {self.thread}.path")
             self.open_scope()
             self.thread_loop(loop)
             self.line("yield from ()")
-        self.launched, self.thread, self.coordinates, self.nested, self.path = outer
+        self.launched, self.thread, self.coordinates, self.nested, self.concurrent = outer
         self.close_scopes(depth)
         extents = ", ".join(f"({axis!r}, {extent.src})" for axis, extent in axes.items())
-        self.line(f"launch({body}, ({extents},), {self.path}, {self.constant(loop)})")
+        self.line(f"launch({body}, ({extents},), {path}, {self.constant(loop)})")
+
+    def path_text(self, frames: Iterable[tuple[str, str]]) -> str:
+        """The Python tuple that says which iterations run: those of the threads, then of the loops in `frames`."""
+        before = f"*{self.thread}.path, " if self.thread else ""
+        return f"({before}{''.join(f'{run}, {name}, ' for run, name in frames)})"
 
     def thread_loop(self, loop: st.For) -> None:
         """The body for the running thread's coordinate, where the loop has it."""
@@ -319,15 +321,11 @@ class Statements(Calls):
         for iter_var, value in zip(block.iter_vars, stmt.iter_values):
             self.bind(iter_var.var, [self.index(value)])
             self.see(iter_var.var, self.vars[iter_var.var][0])
-        outer_path = self.path
-        if self.sanitize and block.init is not None:
-            self.reduction_path(stmt, block)
         for buffer in block.alloc_buffers:
             self.allocated(buffer)
         for match in block.match_buffers:
             self.matched(match)
-        if self.check_regions:
-            self.declare_regions(block)
+        self.declare_regions(block)
         if block.init is not None:
             tests = [
                 self.combine("{} == {}", self.vars[iv.var][0], self.index(iv.dom.min))
@@ -337,15 +335,9 @@ class Statements(Calls):
             with self.block(f"if {' and '.join(t.text for t in tests)}:"):
                 self.run(block.init)
         self.run(block.body)
-        if self.check_regions:
-            self.regions.pop()
-        self.path = outer_path
 
     def declare_regions(self, block: st.Block) -> None:
         """Let every access until the block ends be compared with what it declares (in the sanitizer)."""
-
-    def reduction_path(self, stmt: st.BlockRealize, block: st.Block) -> None:
-        """Do not count threads that reduce together as racing (in the sanitizer)."""
 
 
 def _shared(loop: st.For) -> list[Buffer]:
@@ -373,5 +365,3 @@ Statements.stmt_table = {
     st.For: Statements.visit_for,
     st.BlockRealize: Statements.visit_block_realize,
 }
-
-__all__ = ["EXCHANGES", "Lanes", "Statements", "exchanges", "is_thread"]

@@ -6,19 +6,41 @@ import itertools
 from collections.abc import Callable, Generator
 from typing import Any
 
+from ...tir.stmt import For, ForKind
 from .scalars import Fault
 
 WARP = 32
 """Threads of a warp."""
 
+KINDS = {
+    ForKind.PARALLEL: "parallel loop",
+    ForKind.VECTORIZED: "vectorized loop",
+    ForKind.THREAD_BINDING: "thread loop",
+}
+
 
 class Run:
-    """One execution of a concurrent loop; iterations of one run are not ordered."""
+    """One execution of a concurrent loop, whose iterations are not ordered.
 
-    __slots__ = ("loop",)
+    For threads it is what they do between two meetings, an iteration being a thread's number.
+    """
 
-    def __init__(self, loop: Any) -> None:
+    __slots__ = ("loop", "team")
+
+    def __init__(self, loop: For, team: list[Thread] | None = None) -> None:
         self.loop = loop
+        self.team = team
+
+    @property
+    def kind(self) -> str:
+        """The loop in an error message."""
+        if self.team is not None:
+            return f"the threads ({', '.join(self.team[0].axes)})"
+        return f"the {KINDS.get(self.loop.kind, 'loop')} `{self.loop.loop_var.name}`"
+
+    def describe(self, iteration: int) -> str:
+        """An iteration in an error message."""
+        return _place(self.team[iteration]) if self.team is not None else f"{self.loop.loop_var.name} = {iteration}"
 
 
 class Thread:
@@ -74,7 +96,7 @@ def launch(
     body: Callable[[Thread], Generator[tuple[str, Any], Any, None]],
     axes: tuple[tuple[str, int], ...],
     path: tuple[Any, ...],
-    loop: Any,
+    loop: For,
 ) -> None:
     """Run `body` for every thread of the axes `(name, extent)`, meeting where they yield `(group, value)`.
 
@@ -90,7 +112,7 @@ def launch(
     for count, coordinates in enumerate(itertools.product(*(range(axes[k][1]) for k in order))):
         place = dict(zip(order, coordinates))
         team.append(Thread(names, tuple(place[k] for k in range(len(axes))), count))
-    meeting = Run(loop)
+    meeting = Run(loop, team)
     for thread in team:
         thread.path = (*path, meeting, thread.number)
         thread.team = team
@@ -108,7 +130,7 @@ def launch(
 
 
 def _meet(
-    team: list[Thread], live: dict[int, None], waiting: dict[int, tuple[str, Any]], path: tuple[Any, ...], loop: Any
+    team: list[Thread], live: dict[int, None], waiting: dict[int, tuple[str, Any]], path: tuple[Any, ...], loop: For
 ) -> list[tuple[Thread, Any]]:
     """Let those go on whose whole group has arrived."""
     if not waiting:
@@ -131,7 +153,7 @@ def _meet(
                 f"{_place(team[gone[0]])}, which has ended; every thread must reach it"
             )
         given = {n: waiting.pop(n)[1] for n in there}
-        meeting = Run(loop)
+        meeting = Run(loop, team)
         for n in there:
             # A warp's meeting orders its own threads only, so it does not end the block's run.
             if kinds == {"block"}:
