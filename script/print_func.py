@@ -12,7 +12,7 @@ from ..tir.expr import IntImm, Var
 from ..tir.function import IRModule, PrimFunc
 from ..tir.stmt import Block, BlockRealize, Stmt
 from ..tir.visit import free_vars
-from .names import identifier
+from .naming import identifier
 from .print_expr import attrs
 from .print_stmt import (
     arguments,

@@ -14,7 +14,7 @@ from ..tir.node import Node
 from ..tir.stmt import SeqStmt, Stmt
 from .dialect import Dialect, dialect
 from .layout import Line, break_line
-from .names import Names
+from .naming import Names
 from .print_expr import EXPR_RULES
 from .print_func import FUNC_RULES
 from .print_stmt import STMT_RULES
