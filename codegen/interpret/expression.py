@@ -40,7 +40,7 @@ _COMPARE: dict[type[BinaryOp], str] = {
     ex.GE: "{} >= {}",
 }
 
-_DIVISION: dict[type[BinaryOp], tuple[str, str]] = {
+_DIVISION: dict[type[Expr], tuple[str, str]] = {
     ex.FloorDiv: ("{} // {}", "{} // {}"),
     ex.FloorMod: ("{} % {}", "{} % {}"),
     ex.Div: ("{} // {}", "truncdiv({}, {})"),

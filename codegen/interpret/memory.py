@@ -8,7 +8,7 @@ from typing import Any
 from ...tir.dtype import DType
 from .scalars import decode_table, encoder
 
-FORMATS: dict[str, str] = {
+FORMATS: dict[str, Any] = {
     "float64": "d",
     "float32": "f",
     "float16": "H",

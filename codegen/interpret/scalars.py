@@ -36,7 +36,7 @@ def decode_table(name: str) -> list[float]:
 
     element = dtype(name)
     bits = np.arange(1 << element.bits, dtype=f"uint{element.bits}")
-    return bits.view(element.numpy).astype(np.float64).tolist()  # type: ignore[no-any-return]
+    return bits.view(element.numpy).astype(np.float64).tolist()
 
 
 @lru_cache(maxsize=8)
@@ -48,7 +48,7 @@ def encoder(name: str) -> Callable[[float], int]:
 def encode_half(x: float) -> int:
     """The bits of the float16 nearest to `x`, ties to even, beyond the range an infinity."""
     try:
-        return _SHORT.unpack(_HALF.pack(x))[0]  # type: ignore[no-any-return]
+        return _SHORT.unpack(_HALF.pack(x))[0]
     except OverflowError:
         return 0x7C00 if x > 0 else 0xFC00
 
@@ -68,7 +68,7 @@ def encode_bfloat(x: float) -> int:
         if abs(near) > abs(x):
             bits -= 1
         bits |= 1
-    return (bits + 0x7FFF + (bits >> 16 & 1)) >> 16  # type: ignore[no-any-return]
+    return (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
 
 
 def _small_encoder(name: str) -> Callable[[float], int]:
@@ -200,6 +200,6 @@ def reinterpreter(source: str, target: str) -> Callable[[tuple[Any, ...]], list[
         with np.errstate(all="ignore"):
             bits = np.array(values, dtype=np.float64 if old.is_float else old.numpy).astype(old.numpy)
         out = bits.view(new.numpy)
-        return (out.astype(np.float64) if new.is_float else out).tolist()  # type: ignore[no-any-return]
+        return (out.astype(np.float64) if new.is_float else out).tolist()
 
     return reinterpret

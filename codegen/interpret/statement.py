@@ -119,7 +119,7 @@ class Statements(Calls):
             with self.block("else:"):
                 self.run(stmt.else_case)
 
-    def visit_let(self, stmt: st.LetStmt) -> None:
+    def visit_let_stmt(self, stmt: st.LetStmt) -> None:
         depth = self.depth
         self.ordered = any(isinstance(n, Call) and _has_effects(n) for n in walk(stmt.value))
         lanes = self.values(stmt.value)
@@ -356,7 +356,7 @@ Statements.stmt_table = {
     st.Evaluate: Statements.visit_evaluate,
     st.BufferStore: Statements.visit_store,
     st.IfThenElse: Statements.visit_if,
-    st.LetStmt: Statements.visit_let,
+    st.LetStmt: Statements.visit_let_stmt,
     st.AssertStmt: Statements.visit_assert,
     st.AttrStmt: Statements.visit_attr,
     st.While: Statements.visit_while,
