@@ -68,7 +68,7 @@ class _Verifier(Visitor):
 
     def define(self, var: Var) -> None:
         self.require(
-            var not in self.defined, "variable {0} is defined twice; every definition needs a variable of its own", var
+            var not in self.defined, "{0} is defined twice; every definition needs a variable of its own", var
         )
         self.defined.add(var)
         self.visible.add(var)
@@ -95,12 +95,12 @@ class _Verifier(Visitor):
         if block is not None:
             self.require(
                 False,
-                "{0} uses the loop variable {1} of a loop around it",
+                "{0} uses {1}, the variable of a loop around it",
                 block,
                 node,
                 hint=f"bind it to an iterator of the block, as in `v = T.axis.spatial(extent, {node.name})`",
             )
-        self.require(node in self.visible, "variable {0} is used where it is not defined", node)
+        self.require(node in self.visible, "{0} is used where it is not defined", node)
 
     def visit_buffer(self, node: Buffer) -> None:
         self.require(node in self.visible, "{0} is used where it is not declared", node)

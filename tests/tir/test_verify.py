@@ -74,7 +74,7 @@ WRONG: list[tuple[str, Callable[[], Stmt]]] = [
     ("has 2 dimensions but 1 indices are given", lambda: store(const(0))),
     ("an index .* is of type float32", lambda: store(const(0.0), const(0))),
     ("stores a value of type int32 where float32 is held", lambda: BufferStore(A, const(1), (const(0), const(0)))),
-    ("uses the loop variable .* of a loop around it", lambda: loop(I, 8, block(store(V, I)))),
+    ("uses variable .*, the variable of a loop around it", lambda: loop(I, 8, block(store(V, I)))),
     ("has 1 iterators but is given 0 values", lambda: block(store(V, V), values=())),
     ("has an init but no reduce axis", lambda: loop(I, 8, block(store(V, V), store(V, V)))),
     ("is of type int32, not bool", lambda: IfThenElse(const(1), store(const(0), const(0)))),
