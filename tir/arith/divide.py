@@ -170,7 +170,7 @@ def _split_low(an: Analyzer, form: Linear, divisor: int) -> tuple[Linear, Linear
         if g == 1:
             break
         low = Linear({k: c for k, c in form.terms.items() if places[k] % g}, form.const)
-        if not low.terms and 0 <= low.const < g and low.const == 0:
+        if not low.terms and low.const % g == 0:
             continue
         least, greatest = an.bound_of(low)
         step = least // g

@@ -135,7 +135,8 @@ def _absorb(an: Analyzer, form: Linear, key: Min | Max, dtype: DType) -> Linear 
     if not moved:
         return None
     shift = Linear(moved)
-    inside = an.extremum_of(a.add(shift), b.add(shift), 1 if type(key) is Max else -1, dtype)
-    if inside is None:
+    a, b = a.add(shift), b.add(shift)
+    if not (an.fits(a, dtype) and an.fits(b, dtype)):
         return None
+    inside = an.extremum_of(a, b, 1 if type(key) is Max else -1, dtype)
     return form.without(key).add(shift, -coef).add(inside, coef)

@@ -19,7 +19,7 @@ def extremum(an: Analyzer, e: BinaryOp, sign: int) -> Linear:
 
 def extremum_of(an: Analyzer, a: Linear, b: Linear, sign: int, dtype: DType) -> Linear:
     """The least (sign -1) or greatest (sign 1) of two forms whose values fit `dtype`."""
-    arms = _undominated(an, [*_arms(an, a, sign), *_arms(an, b, sign)], sign)
+    arms = _undominated(an, [*_arms(an, a, sign, dtype), *_arms(an, b, sign, dtype)], sign)
     first = arms[0]
     if len(arms) == 1:
         return first
@@ -42,14 +42,15 @@ def _atom(an: Analyzer, arms: list[Linear], sign: int, dtype: DType) -> Linear:
     return an.rewritten(out)
 
 
-def _arms(an: Analyzer, form: Linear, sign: int) -> list[Linear]:
+def _arms(an: Analyzer, form: Linear, sign: int, dtype: DType) -> list[Linear]:
     """The forms whose extremum the form is: itself, unless it is such an extremum plus a constant."""
     if len(form.terms) == 1:
         ((key, coef),) = form.terms.items()
         same, opposite = (Max, Min) if sign > 0 else (Min, Max)
         if (type(key) is same and coef == 1) or (type(key) is opposite and coef == -1):
-            operands = (an.normal(key.a), an.normal(key.b))
-            return [arm for o in operands for arm in _arms(an, o.scale(coef).shift(form.const), sign)]
+            operands = [an.normal(o).scale(coef).shift(form.const) for o in (key.a, key.b)]
+            if form.atom is key or all(an.fits(o, dtype) for o in operands):
+                return [arm for o in operands for arm in _arms(an, o, sign, dtype)]
     return [form]
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 from tensorir.tir.arith import Analyzer
 from tensorir.tir.buffer import Range
+from tensorir.tir.dtype import DType, dtype
 from tensorir.tir.expr import (
     EQ,
     GE,
@@ -34,7 +35,6 @@ from tensorir.tir.expr import (
     Sub,
     Var,
 )
-from tensorir.tir.dtype import DType, dtype
 from tensorir.tir.op import call, if_then_else
 
 from .brute import assignments, maybe, value
