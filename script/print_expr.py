@@ -47,7 +47,7 @@ from ..tir.expr import (
     const,
 )
 from ..tir.node import Attrs, Node
-from .literals import float_text, int_text, quoted
+from .numerals import float_text, int_text, quoted
 
 if TYPE_CHECKING:
     from .printer import Parts, Printer

@@ -15,6 +15,7 @@ from ..tir.visit import free_vars
 from .naming import identifier
 from .print_expr import attrs
 from .print_stmt import (
+    Root,
     arguments,
     block_buffers,
     define_buffer,
@@ -115,7 +116,9 @@ class _Function:
         for param in func.params:
             if param in self.handles:
                 parts += match_buffer(p, func.buffer_map[param], param)
-        parts += [*block_buffers(p, root), root.body] if root is not None else [func.body]
+        body = func.body
+        explicit = isinstance(body, BlockRealize) and not body.iter_values
+        parts += [*block_buffers(p, root), root.body] if root is not None else [Root(body) if explicit else body]
         return [*parts, partial(p.close, p.names.mark())]
 
     def declare(self) -> dict[Var, Any]:

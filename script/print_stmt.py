@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from ..tir.buffer import Buffer, MatchBufferRegion
@@ -30,7 +31,7 @@ from ..tir.stmt import (
     While,
 )
 from ..tir.visit import free_vars
-from .literals import int_text, quoted
+from .numerals import int_text, quoted
 from .print_expr import ATOM, attrs, called, joined, level, listed, operator, subscripts
 
 if TYPE_CHECKING:
@@ -43,6 +44,15 @@ class Nested:
     __slots__ = ("stmt",)
 
     def __init__(self, stmt: Stmt) -> None:
+        self.stmt = stmt
+
+
+class Root:
+    """A root block that is printed: it is called "root", whatever its name, since a text knows it by that."""
+
+    __slots__ = ("stmt",)
+
+    def __init__(self, stmt: BlockRealize) -> None:
         self.stmt = stmt
 
 
@@ -281,8 +291,8 @@ def _is_remap(p: Printer, iter_var: IterVar, value: Expr | None) -> bool:
     return loop is not None and same_expr(loop.min, dom.min) and same_expr(loop.extent, dom.extent)
 
 
-def _axes(p: Printer, block: Block, values: tuple[Expr, ...] | None) -> Parts:
-    pairs = [(iv, None if values is None else values[i]) for i, iv in enumerate(block.iter_vars)]
+def _axes(p: Printer, block: Block, values: tuple[Expr, ...]) -> Parts:
+    pairs = list(zip_longest(block.iter_vars, (values or ())[: len(block.iter_vars)]))
     parts: Parts = []
     i = 0
     while i < len(pairs):
@@ -309,11 +319,14 @@ def _axis(iter_var: IterVar, value: Expr | None) -> Parts:
     return [f"T.axis.{iter_var.iter_type.value}(", *domain, *binding, ")"]
 
 
-def _block(p: Printer, block: Block, values: tuple[Expr, ...] | None, predicate: Expr | None) -> Parts:
+def _block(
+    p: Printer, block: Block, values: tuple[Expr, ...], predicate: Expr | None, name: str | None = None
+) -> Parts:
     """A block with its header, everything declared in it, and its body."""
     p.header(block)
     close = partial(p.close, p.names.mark())
-    parts: Parts = ["with ", f"{p.dialect.block}(", quoted(block.name_hint), ")", ":", p.open]
+    name = quoted(block.name_hint if name is None else name)
+    parts: Parts = ["with ", f"{p.dialect.block}(", name, ")", ":", p.open]
     parts += _axes(p, block, values)
     if predicate is not None and not (type(predicate) is IntImm and predicate.value):
         parts += [*called("T.where", [predicate]), p.newline]
@@ -324,6 +337,12 @@ def _block(p: Printer, block: Block, values: tuple[Expr, ...] | None, predicate:
     if block.init is not None:
         parts += ["with ", "T.init()", *suite(p, block.init)]
     return [*parts, block.body, close]
+
+
+def _root(p: Printer, item: Root) -> Parts:
+    realize = item.stmt
+    p.header(realize)
+    return _block(p, realize.block, realize.iter_values, realize.predicate, "root")
 
 
 def block_buffers(p: Printer, block: Block) -> Parts:
@@ -355,6 +374,7 @@ STMT_RULES: dict[type[Any], Callable[[Printer, Any], Parts]] = {
     SeqStmt: _seq,
     IfThenElse: _if,
     ElseIf: _else_if,
+    Root: _root,
     While: _while,
     LetStmt: _let,
     AssertStmt: _assert,
@@ -363,7 +383,7 @@ STMT_RULES: dict[type[Any], Callable[[Printer, Any], Parts]] = {
     DeclBuffer: _declare,
     Nested: _nested,
     For: _for,
-    Block: lambda p, s: _block(p, s, None, None),
+    Block: lambda p, s: _block(p, s, (), None),
     BlockRealize: lambda p, s: _block(p, s.block, s.iter_values, s.predicate),
     MatchBufferRegion: _match_buffer,
     IterVar: lambda p, iv: [p.names.define(iv.var, iv.var.name), " = ", *_axis(iv, None)],
