@@ -263,7 +263,7 @@ class RandomIR:
                 self.vars.append(offset)
         return decl_buffer(
             tuple(shape),
-            c.pick([t for t in SCALARS]),
+            c.pick(list(SCALARS)),
             c.pick(NAMES),
             data=data,
             strides=strides,
