@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,7 +12,9 @@ from ..tir.function import IRModule, PrimFunc
 from .passes.convert_blocks_to_opaque import convert_blocks_to_opaque
 from .passes.flatten_buffer import flatten_buffer
 from .passes.lower_init_block import lower_init_block
+from .passes.lower_match_buffer import lower_match_buffer
 from .passes.lower_opaque_block import lower_opaque_block
+from .passes.simplify import simplify
 from .passes.unroll_loop import unroll_loop
 from .passes.vectorize_loop import vectorize_loop
 from .target import Target, as_target
@@ -20,40 +24,66 @@ Pass = Callable[[PrimFunc, Target], PrimFunc]
 PASSES: tuple[Pass, ...] = (
     lower_init_block,
     convert_blocks_to_opaque,
+    lower_match_buffer,
     lower_opaque_block,
+    simplify,
     flatten_buffer,
     vectorize_loop,
     unroll_loop,
 )
 """The passes in order. Each program in between is a program: it prints, parses back and runs in the interpreter."""
 
-T = TypeVar("T", PrimFunc, IRModule)
+P = TypeVar("P", PrimFunc, IRModule)
 
 
-def lower(x: T, target: str | Target = "llvm", *, until: str | None = None, print_passes: bool = False) -> T:
+def lower(x: P, target: str | Target = "llvm", *, until: str | None = None, print_passes: bool = False) -> P:
     """Run the lowering passes on a function or on every function of a module.
 
     Parameters
     ----------
     until: the name of the last pass to run; None runs all.
+    print_passes: print what each pass took and what it changed.
 
     Raises
     ------
     LowerError: the program cannot be lowered for the target. UserError: there is no pass called `until`.
     """
-    names = [p.__name__ for p in PASSES]
-    if until is not None and until not in names:
-        raise UserError(f"there is no pass {until!r}; the passes are {', '.join(names)}")
-    passes = PASSES if until is None else PASSES[: names.index(until) + 1]
-    where = as_target(target)
-    if isinstance(x, IRModule):
-        for name, func in x.items():
-            x = x.with_function(name, _run(func, passes, where, print_passes))
-        return x
-    return _run(x, passes, where, print_passes)
+    passes, where = PASSES[: _count(until)], as_target(target)
+    run = _printing if print_passes else _quiet
+    if isinstance(x, PrimFunc):
+        return run(x, passes, where)
+    for name, func in x.items():
+        x = x.with_function(name, run(func, passes, where))
+    return x
 
 
-def _run(func: PrimFunc, passes: tuple[Pass, ...], target: Target, print_passes: bool) -> PrimFunc:
+def _count(until: str | None) -> int:
+    names = [step.__name__ for step in PASSES]
+    if until is None:
+        return len(names)
+    if until not in names:
+        near = difflib.get_close_matches(until, names, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise UserError(f"there is no pass {until!r}{hint} The passes are {', '.join(names)}")
+    return names.index(until) + 1
+
+
+def _quiet(func: PrimFunc, passes: tuple[Pass, ...], target: Target) -> PrimFunc:
     for step in passes:
         func = step(func, target)
+    return func
+
+
+def _printing(func: PrimFunc, passes: tuple[Pass, ...], target: Target) -> PrimFunc:
+    text = func.script()
+    print(f"{func.name}: the program\n{text}")
+    for step in passes:
+        begin = time.perf_counter()
+        func = step(func, target)
+        took = (time.perf_counter() - begin) * 1e3
+        before, text = text, func.script()
+        print(f"{func.name}: {step.__name__}, {took:.2f} ms{', unchanged' if text == before else ''}")
+        for line in difflib.unified_diff(before.splitlines(), text.splitlines(), lineterm="", n=2):
+            if not line.startswith(("---", "+++")):
+                print(line)
     return func

@@ -6,7 +6,7 @@ from ...tir.dtype import DType, dtype
 from ...tir.errors import LowerError
 from .function import FunctionBuilder
 from .narrow import Narrow, round_double_to_odd
-from .types import is_narrow_float, register_type, splat, suffix
+from .types import is_narrow_float, register_type, splat, suffix, vector
 
 
 def convert(fb: FunctionBuilder, value: str, source: DType, target: DType) -> str:
@@ -24,7 +24,13 @@ def convert(fb: FunctionBuilder, value: str, source: DType, target: DType) -> st
         return _from_float(fb, value, source, target)
     signed = source.is_int
     if target.is_float:
-        converted = fb.let(f"{'si' if signed else 'ui'}tofp {a} {value} to {b}")
+        convert_to = f"{'si' if signed else 'ui'}tofp"
+        if is_narrow_float(target) and source.bits >= 32:
+            wide = vector("double", lanes)
+            exact = _few_digits(fb, value, source) if source.bits == 64 else value
+            double = fb.let(f"{convert_to} {a} {exact} to {wide}")
+            return Narrow(fb, target).round(round_double_to_odd(fb, double, lanes))
+        converted = fb.let(f"{convert_to} {a} {value} to {b}")
         return Narrow(fb, target).round(converted) if is_narrow_float(target) else converted
     width, wanted = (1 if source.is_bool else max(8, source.bits)), max(8, target.bits)
     if wanted > width:
@@ -36,6 +42,25 @@ def convert(fb: FunctionBuilder, value: str, source: DType, target: DType) -> st
         value = fb.let(f"shl {b} {value}, {shift}")
         value = fb.let(f"{'ashr' if target.is_int else 'lshr'} {b} {value}, {shift}")
     return value
+
+
+def _few_digits(fb: FunctionBuilder, value: str, source: DType) -> str:
+    """A 64-bit integer of at most 53 digits that rounds to any narrow float as `value` does.
+
+    Where it has more, the lowest 12 bits become one that says whether any of them was set.
+    """
+    a, i1, lanes = register_type(source), vector("i1", source.lanes), source.lanes
+
+    def constant(number: int) -> str:
+        return str(number) if lanes == 1 else splat(str(number), a)
+
+    low = fb.let(f"and {a} {value}, {constant(0xFFF)}")
+    some = fb.let(f"icmp ne {a} {low}, {constant(0)}")
+    sticky = fb.let(f"select {i1} {some}, {a} {constant(0x800)}, {a} {constant(0)}")
+    rounded = fb.let(f"or {a} {fb.let(f'and {a} {value}, {constant(-0x1000)}')}, {sticky}")
+    shifted = fb.let(f"add {a} {value}, {constant(1 << 52)}") if source.is_int else value
+    large = fb.let(f"icmp ugt {a} {shifted}, {constant(1 << 53)}")
+    return fb.let(f"select {i1} {large}, {a} {rounded}, {a} {value}")
 
 
 def _from_float(fb: FunctionBuilder, value: str, source: DType, target: DType) -> str:

@@ -189,32 +189,29 @@ class ExprEmitter(Visitor):
         dtype, kind = node.dtype, register_type(node.dtype)
         a, b = self(node.a), self(node.b)
         if dtype.is_float:
-            return self.rounded(self.float_division(type(node), kind, a, b), dtype)
+            return self.float_division(node, a, b)
         return self.wrapped(self.integer_division(type(node), kind, dtype.is_int, a, b, node.b), dtype)
 
-    def float_division(self, cls: type[Expr], kind: str, a: str, b: str) -> str:
-        if cls is E.Div:
-            return self.fb.let(f"fdiv {kind} {a}, {b}")
-        remainder = self.fb.let(f"frem {kind} {a}, {b}")
-        if cls is E.Mod:
-            return remainder
-        # Python's floor division: the remainder takes the divisor's sign, the quotient follows from it.
-        zero = "0.0" if not kind.startswith("<") else "zeroinitializer"
-        bits = "i1" if not kind.startswith("<") else kind.replace("float", "i1").replace("double", "i1")
+    def float_division(self, node: Any, a: str, b: str) -> str:
+        """The rounded quotient, its floor, C's fmod, or Python's `%`."""
+        cls, dtype, kind = type(node), node.dtype, register_type(node.dtype)
+        if cls in (E.Mod, E.FloorMod):
+            remainder = self.calls.each_lane("fmod", dtype, [a, b])
+            return remainder if cls is E.Mod else self.rounded(self.signed_as(remainder, b, dtype), dtype)
+        quotient = self.rounded(self.fb.let(f"fdiv {kind} {a}, {b}"), dtype)
+        return quotient if cls is E.Div else self.calls.overloaded("floor", kind, quotient)
+
+    def signed_as(self, remainder: str, b: str, dtype: DType) -> str:
+        """The remainder of a division by `b`, moved to the sign of `b`."""
+        kind, bits = register_type(dtype), _bits(dtype)
+        zero = "0.0" if dtype.lanes == 1 else "zeroinitializer"
         exact = self.fb.let(f"fcmp oeq {kind} {remainder}, {zero}")
-        negative = self.fb.let(f"fcmp olt {kind} {remainder}, {zero}")
-        divisor_negative = self.fb.let(f"fcmp olt {kind} {b}, {zero}")
-        crossed = self.fb.let(f"xor {bits} {negative}, {divisor_negative}")
+        negative = [self.fb.let(f"fcmp olt {kind} {value}, {zero}") for value in (remainder, b)]
+        crossed = self.fb.let(f"xor {bits} {negative[0]}, {negative[1]}")
         moved = self.fb.let(f"fadd {kind} {remainder}, {b}")
         adjusted = self.fb.let(f"select {bits} {crossed}, {kind} {moved}, {kind} {remainder}")
-        copysign = self.fb.module.intrinsic(f"llvm.copysign.{suffix(kind)}", kind, kind, kind)
-        signed_zero = self.fb.let(f"call {kind} @{copysign}({kind} {zero}, {kind} {b})")
-        modulus = self.fb.let(f"select {bits} {exact}, {kind} {signed_zero}, {kind} {adjusted}")
-        if cls is E.FloorMod:
-            return modulus
-        floor = self.fb.module.intrinsic(f"llvm.floor.{suffix(kind)}", kind, kind)
-        quotient = self.fb.let(f"fdiv {kind} {a}, {b}")
-        return self.fb.let(f"call {kind} @{floor}({kind} {quotient})")
+        signed_zero = self.calls.overloaded("copysign", kind, zero, b)
+        return self.fb.let(f"select {bits} {exact}, {kind} {signed_zero}, {kind} {adjusted}")
 
     def integer_division(self, cls: type[Expr], kind: str, signed: bool, a: str, b: str, divisor: Expr) -> str:
         """A division that never traps: zero divisors leave with an error, the least integer over -1 wraps."""
@@ -224,10 +221,7 @@ class ExprEmitter(Visitor):
         zero, one, minus = (splat(s, kind) if lanes else s for s in ("0", "1", "-1"))
         bits = f"<{kind[1:].split(' x ')[0]} x i1>" if lanes else "i1"
         if known is None or known == 0:
-            good = self.fb.let(f"icmp ne {kind} {b}, {zero}")
-            if lanes:
-                every = self.fb.module.intrinsic(f"llvm.vector.reduce.and.{suffix(bits)}", "i1", bits)
-                good = self.fb.let(f"call i1 @{every}({bits} {good})")
+            good = self.all_lanes(self.fb.let(f"icmp ne {kind} {b}, {zero}"), divisor.dtype.lanes)
             self.fb.fail_unless(good, self.fb.module.message("division by zero"))
         quotient_wanted = cls in (E.Div, E.FloorDiv)
         floors = cls in (E.FloorDiv, E.FloorMod)
@@ -261,6 +255,14 @@ class ExprEmitter(Visitor):
             return self.fb.let(f"add {kind} {quotient}, {step}")
         moved = self.fb.let(f"add {kind} {remainder}, {b}")
         return self.fb.let(f"select {bits} {below}, {kind} {moved}, {kind} {remainder}")
+
+    def all_lanes(self, condition: str, lanes: int) -> str:
+        """Whether `condition` holds in every lane, an i1."""
+        if lanes == 1:
+            return condition
+        bits = f"<{lanes} x i1>"
+        callee = self.fb.module.intrinsic(f"llvm.vector.reduce.and.{suffix(bits)}", "i1", bits)
+        return self.fb.let(f"call i1 @{callee}({bits} {condition})")
 
     def visit_min(self, node: E.Min) -> str:
         return self.extremum(node, "min")

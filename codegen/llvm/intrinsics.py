@@ -80,7 +80,7 @@ class CallEmitter:
     def float_function(self, name: str, node: Call) -> str:
         kind, args = register_type(node.dtype), self.args(node)
         if name == "nextafter" and is_narrow_float(node.dtype):
-            raise LowerError(f"T.nextafter of {node.dtype} has no code", node)
+            return Narrow(self.fb, node.dtype).next(*args)
         if name in _LLVM_FLOAT:
             value = self.overloaded(_LLVM_FLOAT[name], kind, *args)
         else:
@@ -181,12 +181,9 @@ class CallEmitter:
         a, b = self.args(node)
         kind, type_ = register_type(node.dtype), node.dtype
         if not isinstance(node.args[1], IntImm):
-            # A shift by the width or more is an error of the program's; it must not be one of the processor's.
-            b = self.fb.let(
-                f"and {kind} {b}, {self.exprs.constant_of(max(8, type_.bits) - 1, type_)}"
-                if type_.bits > 4
-                else f"and {kind} {b}, {self.exprs.constant_of(3, type_)}"
-            )
+            good = self.fb.let(f"icmp ult {kind} {b}, {self.exprs.constant_of(min(type_.bits, type_.max), type_)}")
+            message = self.fb.module.message(f"a {type_.bits}-bit integer is shifted by less than 0 or too many bits")
+            self.fb.fail_unless(self.exprs.all_lanes(good, type_.lanes), message)
         if node.op.name == "shift_left":
             return self.exprs.wrapped(self.fb.let(f"shl {kind} {a}, {b}"), type_)
         return self.fb.let(f"{'ashr' if type_.is_int else 'lshr'} {kind} {a}, {b}")

@@ -121,6 +121,31 @@ class Narrow:
         sign = self.op("and", bits, -(1 << 31))
         return self.select_nan(value, self.float(self.op("or", self.bits(rounded), sign)))
 
+    def next(self, value: str, towards: str) -> str:
+        """The next number of the type after `value` in the direction of `towards`."""
+        narrow = vector("i8" if self.name.startswith("float8") else "i16", self.lanes)
+        stored = self.pack(value)
+        if self.name == "float16":
+            stored = self.fb.let(f"bitcast {vector('half', self.lanes)} {stored} to {narrow}")
+        bits = self.fb.let(f"zext {narrow} {stored} to {self.i32}")
+        width = 8 if self.name.startswith("float8") else 16
+        # Patterns of one sign are ordered as the numbers are; one step away from zero adds 1, one towards it takes 1.
+        grows = self.fb.let(f"fcmp olt {self.f32} {value}, {towards}")
+        negative = self.fb.let(f"fcmp olt {self.f32} {value}, {self.f(0.0)}")
+        i1 = vector("i1", self.lanes)
+        step = self.choose(self.fb.let(f"xor {i1} {grows}, {negative}"), self.i(1), self.i(-1), self.i32)
+        stepped = self.fb.let(f"add {self.i32} {bits}, {step}")
+        zero = self.fb.let(f"fcmp oeq {self.f32} {value}, {self.f(0.0)}")
+        least = self.choose(grows, self.i(1), self.i(1 << (width - 1) | 1), self.i32)
+        moved = self.trunc(self.choose(zero, least, stepped, self.i32), f"i{width}")
+        if self.name == "float16":
+            moved = self.fb.let(f"bitcast {narrow} {moved} to {vector('half', self.lanes)}")
+        unpacked = self.unpack(moved)
+        equal = self.fb.let(f"fcmp oeq {self.f32} {value}, {towards}")
+        unordered = self.fb.let(f"fcmp uno {self.f32} {value}, {towards}")
+        nan = self.fop("fadd", value, towards)
+        return self.choose(unordered, nan, self.choose(equal, towards, unpacked, self.f32), self.f32)
+
     # -- pieces
 
     def nearest(self, bits: str, dropped: int) -> str:

@@ -1,4 +1,4 @@
-"""Simplifies every expression under what is known of the loops and conditions around it; drops what is provably idle."""
+"""Simplifies expressions under what is known of the loops and conditions around them; drops what is provably idle."""
 
 from __future__ import annotations
 
