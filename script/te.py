@@ -81,7 +81,9 @@ def reduce_axis(dom: Any, name: str = "k") -> ReduceAxis:
     return ReduceAxis(domain, Var(axis_name(name), domain.extent.dtype))
 
 
-def compute(shape: Any, fcompute: Callable[..., Any], name: str = "compute", attrs: Any = None) -> Any:
+def compute(
+    shape: Any, fcompute: Callable[..., Any], name: str = "compute", attrs: Any = None, axes: Sequence[str] = ()
+) -> Any:
     """The tensor whose element at `i, j, ...` is `fcompute(i, j, ...)`; a list of tensors where that is a tuple.
 
     Parameters
@@ -89,20 +91,22 @@ def compute(shape: Any, fcompute: Callable[..., Any], name: str = "compute", att
     shape: the extents; () for a single element.
     fcompute: takes an index for each dimension (or `*indices`); the axes are named after its parameters.
     attrs: annotations of the block.
+    axes: names of the axes, instead of those of the parameters.
 
     Raises
     ------
     UserError: `fcompute` takes another number of indices or gives no expression.
     """
     sizes = extents(shape)
-    axes = tuple(Var(axis_name(n), e.dtype) for n, e in zip(parameter_names(fcompute, len(sizes), name), sizes))
-    body = fcompute(*axes)
+    names = parameter_names(fcompute, len(sizes), name)
+    variables = tuple(Var(axis_name(n), e.dtype) for n, e in zip(axes or names, sizes))
+    body = fcompute(*variables)
     if isinstance(body, Reduction):
         several = len(body.sources) > 1
     else:
         several = isinstance(body, (tuple, list))
         body = tuple(map(as_expr, body if several else (body,)))
-    outputs = Compute(name, axes, sizes, body, Attrs(attrs or {})).outputs
+    outputs = Compute(name, variables, sizes, body, Attrs(attrs or {})).outputs
     return list(outputs) if several else outputs[0]
 
 
