@@ -117,8 +117,12 @@ class _Function:
             if param in self.handles:
                 parts += match_buffer(p, func.buffer_map[param], param)
         body = func.body
-        explicit = isinstance(body, BlockRealize) and not body.iter_values
-        parts += [*block_buffers(p, root), root.body] if root is not None else [Root(body) if explicit else body]
+        if root is not None:
+            parts += [*block_buffers(p, root), root.body]
+        elif isinstance(body, BlockRealize) and not body.iter_values:
+            parts.append(Root(body))
+        else:
+            parts.append(body)
         return [*parts, partial(p.close, p.names.mark())]
 
     def declare(self) -> dict[Var, Any]:

@@ -72,7 +72,7 @@ def placeholder(shape: Any, dtype: Any = "float32", name: str = "placeholder") -
     return tensor
 
 
-def reduce_axis(dom: Any, name: str = "k") -> ReduceAxis:
+def reduce_axis(dom: Any, name: str = "k") -> Any:
     """An axis to reduce over: from `dom[0]` up to, not including, `dom[1]`; or the integers below `dom`."""
     low, high = dom if isinstance(dom, (tuple, list)) else (0, dom)
     if isinstance(low, int) and isinstance(high, Expr):

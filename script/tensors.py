@@ -54,7 +54,7 @@ class Tensor:
 
     def __getitem__(self, indices: Any) -> Expr:
         items = indices if isinstance(indices, tuple) else (indices,)
-        return self.buffer[tuple(as_expr(i) for i in items)]  # type: ignore[no-any-return]
+        return self.buffer[tuple(as_expr(i) for i in items)]
 
     def __call__(self, *indices: Any) -> Expr:
         return self[indices]

@@ -52,7 +52,7 @@ def constant(matrix: Matrix, dtype: Any, name: str) -> Tensor:
                     value = te.select(te.all(i == r, j == c), te.const(number, dtype), value)
         return value
 
-    return te.compute((len(matrix), len(matrix[0])), element, name)  # type: ignore[no-any-return]
+    return te.compute((len(matrix), len(matrix[0])), element, name)
 
 
 def winograd_conv2d(padded: Tensor, weights: Tensor, shape: Sequence[Any], tile: int) -> Tensor:
@@ -109,4 +109,4 @@ def winograd_conv2d(padded: Tensor, weights: Tensor, shape: Sequence[Any], tile:
     def output(n: Any, h: Any, w: Any, o: Any) -> Expr:
         return inverse[h % tile, w % tile, (n * rows + h // tile) * cols + w // tile, o]
 
-    return te.compute((n, h, w, co), output, "Y")  # type: ignore[no-any-return]
+    return te.compute((n, h, w, co), output, "Y")

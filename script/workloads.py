@@ -57,7 +57,7 @@ def _matmul(a: Tensor, b: Tensor, out_dtype: str) -> Tensor:
     k = te.reduce_axis((0, a.shape[1]), "k")
     shape = (a.shape[0], b.shape[1])
     product = lambda i, j: te.sum(a[i, k].astype(out_dtype) * b[k, j].astype(out_dtype), axis=k)  # noqa: E731
-    return te.compute(shape, product, "C")  # type: ignore[no-any-return]
+    return te.compute(shape, product, "C")
 
 
 def _pad(x: Tensor, before: Sequence[int], after: Sequence[int], value: float | None = 0) -> Tensor:
@@ -75,7 +75,7 @@ def _pad(x: Tensor, before: Sequence[int], after: Sequence[int], value: float | 
         return te.if_then_else(te.all(*inside), x[tuple(i - b for i, b in zip(index, before))], filling)
 
     shape = [extent + (low + high) for extent, low, high in zip(x.shape, before, after)]
-    return te.compute(shape, element, "pad")  # type: ignore[no-any-return]
+    return te.compute(shape, element, "pad")
 
 
 def _each(value: int | Sequence[int], dims: int, what: str) -> tuple[int, ...]:
@@ -280,7 +280,7 @@ def _softmax(x: Tensor) -> Tensor:
     top = te.compute(outer, lambda *i: te.max(x[(*i, k)], axis=k), "max")
     powers = te.compute(x.shape, lambda *i: te.exp(x[i] - top[i[:-1]]), "exp")
     total = te.compute(outer, lambda *i: te.sum(powers[(*i, r)], axis=r), "sum")
-    return te.compute(x.shape, lambda *i: powers[i] / total[i[:-1]], "softmax")  # type: ignore[no-any-return]
+    return te.compute(x.shape, lambda *i: powers[i] / total[i[:-1]], "softmax")
 
 
 def softmax(m: Extent, n: Extent, dtype: str = "float32") -> PrimFunc:
