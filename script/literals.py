@@ -1,58 +1,126 @@
-"""Constants as text: the shortest decimal that gives the number back, and quoted strings."""
+"""Numbers and strings of a script: the text of a token to the value it stands for."""
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
+import re
+from typing import TYPE_CHECKING, Any
 
-from ..tir.dtype import BOOL, INT32, DType
-from ..tir.expr import FloatImm, IntImm
+from ..tir.errors import UserError
 
+if TYPE_CHECKING:
+    from .evaluate import Evaluator
+    from .syntax import Tree
 
-def int_text(node: IntImm, *, typed: bool = False) -> str:
-    """`1`, `True`, `T.int64(1)`; with `typed` the type is always written."""
-    type_, value = node.dtype, node.value
-    if type_ is INT32 or type_ == INT32:
-        return f"T.int32({value})" if typed else str(value)
-    if type_ == BOOL:
-        text = "True" if value else "False"
-        return f"T.bool({text})" if typed else text
-    if type_.is_handle:
-        return f'T.IntImm("handle", {value})'
-    return f"T.{type_}({value})"
+DIGITS = 1000
+"""Digits beyond which a number is refused."""
 
 
-@lru_cache(maxsize=4096)
-def _decimal(type_: DType, exact: str) -> str:
-    value = float.fromhex(exact)
-    if math.isnan(value):
-        return '"nan"'
-    if math.isinf(value):
-        return '"inf"' if value > 0 else '"-inf"'
-    if value == int(value) and abs(value) < 1e16:
-        return "-0.0" if value == 0 and math.copysign(1, value) < 0 else str(int(value))
-    if type_.bits == 64:
-        return repr(value)
-    import numpy as np
-
-    with np.errstate(over="ignore"):
-        for digits in range(1, 18):
-            text = f"{value:.{digits}g}"
-            if float(type_.numpy.type(float(text))) == value:
-                return repr(float(text))
-    return repr(value)
+def number(text: str) -> int | float:
+    """The value of a NUMBER token."""
+    if len(text) > DIGITS:
+        raise UserError(f"this number has {len(text)} digits; a program's numbers have at most 64 bits")
+    if text.isdigit():
+        if len(text) > 1 and text[0] == "0" and text.strip("0"):
+            raise UserError("a decimal number does not begin with 0; octal numbers are written 0o17")
+        return int(text)
+    if text[:2] in ("0x", "0X", "0b", "0B", "0o", "0O"):
+        return int(text, 0)
+    text = text.replace("_", "")
+    return int(text) if text.isdigit() else float(text)
 
 
-def float_text(node: FloatImm) -> str:
-    """`T.float32(0.1)`: the shortest decimal that rounds to the value in its type."""
-    return f"T.{node.dtype}({_decimal(node.dtype, node.value.hex())})"
+def string(evaluator: Evaluator, tree: Tree) -> str:
+    """The value of STRING tokens standing one after the other."""
+    return "".join(_one(evaluator, tree, token) for token in tree.parts)
 
 
-def quoted(text: str) -> str:
-    """A string in double quotes, escaped as in Python."""
-    if text.isprintable():
-        if "\\" in text or '"' in text:
-            text = text.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{text}"'
-    escaped = text.encode("unicode_escape", "surrogatepass").decode("ascii")
-    return '"' + escaped.replace('"', '\\"') + '"'
+def _one(evaluator: Evaluator, tree: Tree, token: str) -> str:
+    at = min(token.find(quote) % (len(token) + 1) for quote in "'\"")
+    prefix, quote = token[:at].lower(), token[at : at + 3]
+    width = 3 if quote in ('"""', "'''") and len(token) >= at + 6 else 1
+    body = token[at + width : -width]
+    if "b" in prefix:
+        raise UserError("a program has no bytes")
+    if "f" in prefix:
+        return evaluator.env.formatted(evaluator, tree, body if "r" in prefix else _unescape(body))
+    return body if "r" in prefix or "\\" not in body else _unescape(body)
+
+
+_ESCAPE = re.compile(r"\\(\r?\n|[0-7]{1,3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|N\{[^}]*\}|[\s\S])")
+_SIMPLE: dict[str, str] = {
+    "\n": "", "\r\n": "", "\\": "\\", "'": "'", '"': '"', "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r",
+    "t": "\t", "v": "\v",
+}  # fmt: skip
+
+
+def _unescape(body: str) -> str:
+    return _ESCAPE.sub(_escaped, body)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = match.group(1)
+    if code in _SIMPLE:
+        return _SIMPLE[code]
+    if code[0] in "01234567":
+        return chr(int(code, 8))
+    if code[0] in "xuU" and len(code) > 1:
+        point = int(code[1:], 16)
+        if point > 0x10FFFF or 0xD800 <= point < 0xE000:
+            raise UserError(f"there is no character \\{code}")
+        return chr(point)
+    if code[0] == "N" and len(code) > 1:
+        import unicodedata
+
+        try:
+            return unicodedata.lookup(code[2:-1])
+        except KeyError:
+            raise UserError(f"there is no character called {code[2:-1]!r}") from None
+    return match.group(0)
+
+
+def pieces(text: str) -> list[tuple[str, Any]]:
+    """An f-string's body as [("text", str) | ("value", (expression, conversion, format))].
+
+    Raises
+    ------
+    UserError: a brace is not matched.
+    """
+    out: list[tuple[str, Any]] = []
+    plain = ""
+    at = 0
+    while at < len(text):
+        char = text[at]
+        if text[at : at + 2] in ("{{", "}}"):
+            plain += char
+            at += 2
+        elif char == "{":
+            end = _closing(text, at)
+            out += [("text", plain), ("value", _field(text[at + 1 : end]))]
+            plain = ""
+            at = end + 1
+        elif char == "}":
+            raise UserError("a single `}` in an f-string; write `}}` for the character")
+        else:
+            plain += char
+            at += 1
+    return [*out, ("text", plain)]
+
+
+def _closing(text: str, at: int) -> int:
+    depth = 0
+    for i in range(at, len(text)):
+        depth += (text[i] in "{[(") - (text[i] in ")]}")
+        if depth == 0:
+            return i
+    raise UserError("a `{` in an f-string is never closed")
+
+
+def _field(text: str) -> tuple[str, str, str]:
+    """The expression, conversion ("r", "s" or "") and format of a field."""
+    depth = 0
+    for i, char in enumerate(text):
+        depth += (char in "{[(") - (char in ")]}")
+        if depth == 0 and char in ":!" and text[i : i + 2] != "!=":
+            conversion, _, spec = text[i:].partition(":")
+            return text[:i], conversion[1:], spec
+    return text, "", ""

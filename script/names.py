@@ -1,94 +1,267 @@
-"""The names of a printed program's variables and buffers: what the author wrote, unique among all that is visible."""
+"""What names mean around a program and what may be done with the values they stand for: the rules for text."""
 
 from __future__ import annotations
 
-import keyword
-import re
-from functools import lru_cache
-from typing import Any
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
-RESERVED = frozenset({*keyword.kwlist, "T", "I", "Module", "range", "float"})
-"""Words that mean something in a script and so name no variable."""
+from ..tir import op
+from ..tir.buffer import Buffer
+from ..tir.dtype import VOID, DType
+from ..tir.errors import UserError
+from ..tir.expr import Expr
+from ..tir.node import Node
+from . import ir, tir
+from .diagnostics import suggest
+from .lang.blocks import AXES, axis
+from .lang.construct import CONSTRUCTS, _argument, describe, expression
+from .lang.types import type_name
 
-_NUMBERED = re.compile(r"(.+?)_(\d+)")
+if TYPE_CHECKING:
+    from .evaluate import Evaluator
+    from .statements import FunctionParser
+    from .syntax import Tree
+
+BITS = 4096
+"""Width beyond which text computes no integers."""
 
 
-@lru_cache(maxsize=4096)
-def identifier(wanted: str) -> str:
-    """`wanted` with what cannot stand in a name replaced: "i.outer" becomes "i_outer"."""
-    name = re.sub(r"\W", "_", wanted)
-    if not name.isidentifier():
-        name = f"v{name}" if name else "v"
-    return name + "_" if name in RESERVED else name
+class Namespace:
+    """`T`, `I`, `T.axis` or a module of functions: names that attribute access finds by table alone."""
+
+    __slots__ = ("members", "name")
+
+    def __init__(self, name: str, members: Mapping[str, Any]) -> None:
+        self.name, self.members = name, members
 
 
-class Names:
-    """Gives names to the things a program defines, scope by scope.
+class Function:
+    """A function of the module being read, to be called by name."""
 
-    A name is free again when the scope of its definition ends, so two loops one after the other may both run over
-    `i`; inside each other the second becomes `i_1`. Printing a program whose names are all as given changes nothing.
+    __slots__ = ("name", "ret_type")
 
-    Attributes
+    def __init__(self, name: str, ret_type: DType = VOID) -> None:
+        self.name, self.ret_type = name, ret_type
+
+    def call(self, evaluator: Evaluator, tree: Tree, args: list[Any], kwargs: dict[str, Any]) -> Expr:
+        """The call in a program."""
+        if kwargs:
+            evaluator.fail(tree, f"function `{self.name}` takes its arguments by position")
+        try:
+            return op.call_function(self.name, tuple(map(_argument, args)), self.ret_type)
+        except UserError as e:
+            evaluator.rethrow(tree, e)
+
+
+T = Namespace("T", {**tir.TABLE, "axis": Namespace("T.axis", AXES)})
+I = Namespace("I", ir.TABLE)
+OURS: dict[int, Namespace] = {id(tir): T, id(ir): I, id(axis): T.members["axis"]}
+"""The namespaces by the identity of the Python object that is them."""
+
+MODULES: dict[str, Any] = {
+    f"{package}.{name}": space
+    for package in ("tvm.script", "tensorir.script", "tensorir")
+    for name, space in (("tir", T), ("tirx", T), ("ir", I), ("T", T), ("I", I))
+} | {"tvm.tir": T}
+"""What `from package import name` means in a text's header."""
+
+
+def _extreme(name: str, choose: Callable[..., Any]) -> Callable[..., Any]:
+    def pick(*values: Any) -> Any:
+        items = values[0] if len(values) == 1 and isinstance(values[0], (tuple, list)) else values
+        if not items:
+            raise UserError(f"{name} takes at least one value")
+        if all(isinstance(v, (bool, int, float)) for v in items):
+            return choose(items)
+        out = expression(items[0])
+        for item in items[1:]:
+            out = tir.TABLE[name](out, expression(item))
+        return out
+
+    return pick
+
+
+BUILTINS: dict[str, Callable[..., Any]] = {
+    "min": _extreme("min", min),
+    "max": _extreme("max", max),
+    "abs": lambda value: op.raw_call("abs", value) if isinstance(value, Expr) else abs(expression(value)),
+}
+"""Python's functions that mean the same in a program."""
+
+_SAFE = frozenset(map(id, BUILTINS.values()))
+
+
+class Environment:
+    """The names around a text, and its rules: nothing is run, and only plain data is computed with.
+
+    Parameters
     ----------
-    of: the names of what is visible now.
-    first: the name each thing had where it was first defined or used.
+    values: further names, for plain data, nodes and constructs.
     """
 
-    def __init__(self) -> None:
-        self.of: dict[Any, str] = {}
-        self.first: dict[Any, str] = {}
-        self._taken: set[str] = set()
-        self._next: dict[str, int] = {}
-        self._scope: list[tuple[Any, str, str | None]] = []
+    hosted = False
 
-    def define(self, thing: Any, wanted: str) -> str:
-        """A name for `thing` that nothing visible has, as near to `wanted` as can be."""
-        name = identifier(wanted)
-        if name in self._taken:
-            numbered = _NUMBERED.fullmatch(name)
-            base = numbered.group(1) if numbered else name
-            number = self._next.get(base, 1)
-            while f"{base}_{number}" in self._taken:
-                number += 1
-            self._next[base] = number + 1
-            name = f"{base}_{number}"
-        self._taken.add(name)
-        self._scope.append((thing, name, self.of.get(thing)))
-        self.of[thing] = name
-        self.first.setdefault(thing, name)
-        return name
+    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+        given = {name: OURS.get(id(value), value) for name, value in (values or {}).items()}
+        self.values: dict[str, Any] = {"T": T, "I": I, "tir": T, **given}
 
-    def alias(self, thing: Any, text: str) -> None:
-        """Let `thing` be spelled `text` in this scope: the pointer of buffer `A` is `A.data`."""
-        self._scope.append((thing, "", self.of.get(thing)))
-        self.of[thing] = text
-        self.first.setdefault(thing, text)
+    def lookup(self, name: str, evaluator: Evaluator, tree: Tree) -> Any:
+        """The value of a name that the program does not bind."""
+        found = self.values.get(name, BUILTINS.get(name))
+        return evaluator.unknown(tree, name) if found is None else found
 
-    def free(self, thing: Any, wanted: str) -> str:
-        """A name for something the program uses but does not define; it is kept to the end."""
-        name = self.define(thing, wanted)
-        self._scope.pop()
-        return name
+    def names(self) -> Iterable[str]:
+        """The known names, for suggestions."""
+        return self.values
 
-    def forget(self, thing: Any) -> None:
-        """Take back the name that `free` gave."""
-        self._taken.discard(self.of.pop(thing))
+    def words(self) -> Mapping[str, Any]:
+        """The words of `T`."""
+        return T.members
 
-    def mark(self) -> int:
-        """The present scope, for `leave`."""
-        return len(self._scope)
+    def missing(self, evaluator: Evaluator, tree: Tree, space: Namespace, name: str) -> Any:
+        """The member of a namespace that is not in its table: a vector type, or an error."""
+        if space is T:
+            found = type_name(name)
+            if found is not None:
+                return found
+        start = tree.end - len(name)
+        kind = "word" if space in (T, I) else "member"
+        hint = suggest(name, space.members, f"`{space.name}.{{}}`")
+        raise _at(evaluator, start, tree.end, f"`{space.name}` has no {kind} `{name}`", hint)
 
-    def leave(self, mark: int) -> None:
-        """Forget what was defined since `mark`."""
-        scope = self._scope
-        while len(scope) > mark:
-            thing, name, before = scope.pop()
-            if before is None:
-                del self.of[thing]
-            else:
-                self.of[thing] = before
-            if name:
-                self._taken.discard(name)
-                numbered = _NUMBERED.fullmatch(name)
-                if numbered and self._next.get(numbered.group(1), 0) > int(numbered.group(2)):
-                    self._next[numbered.group(1)] = int(numbered.group(2))
+    def is_builtin(self, name: str) -> bool:
+        """Whether a name that the program does not bind is Python's own."""
+        return name not in self.values
+
+    def no_host(self, evaluator: Evaluator, tree: Tree, what: str) -> NoReturn:
+        """Refuse what only a decorated function can do."""
+        evaluator.fail(tree, f"text runs no Python, so {what} has no value here", "write the value itself")
+
+    def is_iterable(self, value: Any) -> bool:
+        """Whether `*value` is possible."""
+        return isinstance(value, (tuple, list))
+
+    def compute(
+        self, evaluator: Evaluator, tree: Tree, symbol: str, function: Callable[[Any, Any], Any], a: Any, b: Any
+    ) -> Any:
+        """`a <symbol> b` of two values of Python."""
+        if isinstance(a, (tuple, list)) and type(a) is type(b) and symbol == "+":
+            return a + b
+        if symbol in ("==", "!=") and isinstance(a, (str, tuple, list)) and type(a) is type(b):
+            return function(a, b)
+        for value in (a, b):
+            if not isinstance(value, (int, float)):
+                evaluator.fail(tree, f"`{symbol}` does not apply to {describe(value)}")
+        if isinstance(a, int) and isinstance(b, int):
+            bits = {"*": a.bit_length() + b.bit_length(), "<<": a.bit_length() + max(b, 0)}.get(symbol, 0)
+            if (
+                bits > BITS
+                or (symbol == "**" and a.bit_length() * abs(b) > BITS)
+                or max(a.bit_length(), b.bit_length()) > BITS
+            ):
+                evaluator.fail(tree, f"this number has more than {BITS} bits")
+        try:
+            return function(a, b)
+        except (ArithmeticError, TypeError, ValueError) as e:
+            evaluator.fail(tree, f"`{symbol}` fails here: {e}")
+
+    def truth(self, evaluator: Evaluator, tree: Tree, value: Any) -> bool:
+        """The truth of a value of Python."""
+        if value is None or isinstance(value, (bool, int, float, str, tuple, list, dict)):
+            return bool(value)
+        evaluator.fail(tree, f"{describe(value)} is neither true nor false")
+
+    def identity(self, evaluator: Evaluator, tree: Tree, symbol: str, a: Any, b: Any) -> bool:
+        """`a <symbol> b`, where the symbol is `is`, `is not`, `in` or `not in`."""
+        if isinstance(a, Node) and symbol.startswith("is") and b is None:
+            return symbol == "is not"
+        if isinstance(a, Node) or isinstance(b, Node):
+            evaluator.fail(tree, f"`{symbol}` does not apply to values of a program", "compare with `==` or `!=`")
+        try:
+            return bool(_IDENTITY[symbol](a, b))
+        except TypeError as e:
+            evaluator.fail(tree, f"`{symbol}` fails here: {e}")
+
+    def attribute(self, evaluator: Evaluator, tree: Tree, value: Any, name: str) -> Any:
+        """`value.name` of a value of Python."""
+        evaluator.fail(tree, f"{describe(value)} has no attributes in a text")
+
+    def subscript(self, evaluator: Evaluator, tree: Tree, value: Any, key: Any) -> Any:
+        """`value[key]` of a value of Python."""
+        key = getattr(key, "value", key) if isinstance(key, Expr) and not isinstance(key, Buffer) else key
+        if isinstance(key, Expr):
+            evaluator.fail(
+                tree, f"{describe(value)} is a value of Python, which an index of the program cannot pick from"
+            )
+        construct = CONSTRUCTS.get(value) if callable(value) else None
+        if construct is not None and construct.name == "T.Buffer":
+            return self.buffer_type(evaluator, tree, value, key)
+        if not isinstance(value, (tuple, list, dict, str)):
+            evaluator.fail(tree, f"{describe(value)} has no elements")
+        try:
+            return value[key]
+        except (LookupError, TypeError) as e:
+            evaluator.fail(tree, f"there is no element [{key!r}]: {e}")
+
+    def buffer_type(self, evaluator: Evaluator, tree: Tree, value: Any, key: Any) -> Any:
+        """`T.Buffer[shape, dtype]`, the older spelling."""
+        try:
+            return value[key]
+        except UserError as e:
+            evaluator.rethrow(tree, e)
+
+    def store(self, evaluator: FunctionParser, target: Tree, value: Any, stored: Any) -> None:
+        """`value[...] = stored`, where `value` is no buffer."""
+        evaluator.fail(target, f"{describe(value)} has no elements to store to; a program stores to buffers")
+
+    def repeat(self, evaluator: FunctionParser, tree: Tree, values: Any) -> None:
+        """A `for` over something that is no loop of the program: its body once for each value of Python."""
+        evaluator.fail(
+            tree.parts[1],
+            f"a program does not loop over {describe(values)}",
+            "loop over range(n), T.grid(n, m), T.serial, T.parallel, T.vectorized, T.unroll or T.thread_binding",
+        )
+
+    def may_call(self, function: Any) -> bool:
+        """Whether a callable that is no construct may be called."""
+        from .evaluate import Lambda
+
+        return id(function) in _SAFE or type(function) is Lambda
+
+    def refuse_call(self, evaluator: Evaluator, tree: Tree, function: Any) -> NoReturn:
+        """Report a call that is not possible."""
+        if isinstance(function, Namespace) or not callable(function):
+            name = f"`{function.name}`" if isinstance(function, Namespace) else describe(function)
+            evaluator.fail(tree.parts[0], f"{name} cannot be called")
+        self.no_host(evaluator, tree, "a call of a Python function")
+
+    def failed_call(self, evaluator: Evaluator, tree: Tree, e: Exception) -> NoReturn:
+        """Report an exception that a called function let out."""
+        evaluator.fail(tree, f"this call fails: {type(e).__name__}: {e}")
+
+    def comprehension(self, evaluator: Evaluator, tree: Tree) -> Any:
+        """A comprehension, set or generator."""
+        self.no_host(evaluator, tree, "a comprehension" if tree.kind != "set" else "a set")
+
+    def matmul(self, evaluator: Evaluator, tree: Tree) -> Any:
+        """`a @ b`."""
+        evaluator.fail(tree, "`@` has no meaning in a program", "write the product as loops over a block")
+
+    def formatted(self, evaluator: Evaluator, tree: Tree, text: str) -> str:
+        """An f-string."""
+        self.no_host(evaluator, tree, "an f-string")
+
+
+_IDENTITY: dict[str, Callable[[Any, Any], Any]] = {
+    "is": operator.is_,
+    "is not": operator.is_not,
+    "in": lambda a, b: a in b,
+    "not in": lambda a, b: a not in b,
+}
+
+
+def _at(evaluator: Evaluator, start: int, end: int, message: str, hint: str) -> Exception:
+    from .diagnostics import error
+
+    return error(evaluator.source, start, end, message, hint)

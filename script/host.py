@@ -1,0 +1,230 @@
+"""The Python around a decorated function: the values it captured, and what may be computed with them."""
+
+from __future__ import annotations
+
+import builtins
+import linecache
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..tir.errors import ScriptError, UserError
+from ..tir.expr import Expr
+from ..tir.function import PrimFunc
+from .diagnostics import Source, suggest
+from .lang.construct import describe
+from .literals import pieces
+from .names import BUILTINS, OURS, Environment, Namespace
+
+if TYPE_CHECKING:
+    from .evaluate import Evaluator
+    from .statements import FunctionParser
+    from .syntax import Tree
+
+_EMPTY: Any = object()
+
+
+class HostEnvironment(Environment):
+    """Names as the function's closure, the scope of its definition, its module and Python's builtins bind them."""
+
+    hosted = True
+
+    def __init__(self, function: types.FunctionType | None, scopes: Iterable[Mapping[str, Any]]) -> None:
+        super().__init__()
+        self.closure: dict[str, Any] = {}
+        if function is not None:
+            for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+                try:
+                    self.closure[name] = cell.cell_contents
+                except ValueError:
+                    self.closure[name] = _EMPTY
+        self.scopes = [self.closure, *scopes, vars(builtins)]
+
+    def lookup(self, name: str, evaluator: Evaluator, tree: Tree) -> Any:
+        for scope in self.scopes:
+            if name in scope:
+                value = scope[name]
+                if value is _EMPTY:
+                    evaluator.fail(
+                        tree,
+                        f"`{name}` has no value yet where this function is defined",
+                        "assign to it before the definition",
+                    )
+                if scope is self.scopes[-1] and name in BUILTINS:
+                    return BUILTINS[name]
+                return OURS.get(id(value), value)
+        return evaluator.unknown(tree, name)
+
+    def is_builtin(self, name: str) -> bool:
+        return not any(name in scope for scope in self.scopes[:-1])
+
+    def names(self) -> Iterable[str]:
+        return [name for scope in self.scopes[:-1] for name in scope]
+
+    def is_iterable(self, value: Any) -> bool:
+        return hasattr(value, "__iter__") and not isinstance(value, (Expr, str))
+
+    def compute(
+        self, evaluator: Evaluator, tree: Tree, symbol: str, function: Callable[[Any, Any], Any], a: Any, b: Any
+    ) -> Any:
+        return self.run(evaluator, tree, lambda: function(a, b))
+
+    def run(self, evaluator: Evaluator, tree: Tree, work: Callable[[], Any]) -> Any:
+        """The value of Python code; what it raises is reported at `tree`."""
+        try:
+            return work()
+        except UserError as e:
+            evaluator.rethrow(tree, e)
+        except RecursionError:
+            raise
+        except Exception as e:  # noqa: BLE001 (any exception of the user's own code is the program's error)
+            self.failed_call(evaluator, tree, e)
+
+    def failed_call(self, evaluator: Evaluator, tree: Tree, e: Exception) -> Any:
+        try:
+            evaluator.fail(tree, f"Python fails here: {type(e).__name__}: {e}")
+        except ScriptError as error:
+            raise error from e
+
+    def truth(self, evaluator: Evaluator, tree: Tree, value: Any) -> bool:
+        return bool(self.run(evaluator, tree, lambda: bool(value)))
+
+    def identity(self, evaluator: Evaluator, tree: Tree, symbol: str, a: Any, b: Any) -> bool:
+        if isinstance(a, Expr) or isinstance(b, Expr):
+            return super().identity(evaluator, tree, symbol, a, b)
+        return bool(
+            self.run(evaluator, tree, lambda: super(HostEnvironment, self).identity(evaluator, tree, symbol, a, b))
+        )
+
+    def missing(self, evaluator: Evaluator, tree: Tree, space: Namespace, name: str) -> Any:
+        return super().missing(evaluator, tree, space, name)
+
+    def attribute(self, evaluator: Evaluator, tree: Tree, value: Any, name: str) -> Any:
+        try:
+            found = getattr(value, name)
+        except AttributeError:
+            evaluator.fail(tree, f"{describe(value)} has no attribute `{name}`", suggest(name, dir(value)))
+        return OURS.get(id(found), found)
+
+    def subscript(self, evaluator: Evaluator, tree: Tree, value: Any, key: Any) -> Any:
+        if isinstance(key, Expr) and not hasattr(key, "value"):
+            return super().subscript(evaluator, tree, value, key)
+        return self.run(evaluator, tree, lambda: value[key.value if isinstance(key, Expr) else key])
+
+    def store(self, evaluator: FunctionParser, target: Tree, value: Any, stored: Any) -> None:
+        evaluator.fail(
+            target,
+            f"{describe(value)} is a value of Python; a program stores to buffers only",
+            "change it before the function is defined",
+        )
+
+    def may_call(self, function: Any) -> bool:
+        return callable(function) and not isinstance(function, PrimFunc)
+
+    def comprehension(self, evaluator: Evaluator, tree: Tree) -> Any:
+        kind = tree.kind
+        if kind == "set":
+            return set(evaluator.items(tree.parts))
+        before = evaluator.names
+        evaluator.names = dict(before)
+        try:
+            if kind == "generator_argument":
+                element, clauses = tree.parts[0], tree.parts[1:]
+            else:
+                element, *clauses = tree.parts[0].parts
+            if kind == "dict_of":
+                return {
+                    evaluator.evaluate(element.parts[0]): evaluator.evaluate(element.parts[1])
+                    for _ in self.clauses(evaluator, clauses)
+                }
+            values = [evaluator.evaluate(element) for _ in self.clauses(evaluator, clauses)]
+            return set(values) if kind == "set_of" else values
+        finally:
+            evaluator.names = before
+
+    def clauses(self, evaluator: Evaluator, clauses: list[Tree]) -> Iterable[None]:
+        """Runs through the clauses of a comprehension, binding their names."""
+        if not clauses:
+            yield None
+            return
+        target, iterated, *conditions = clauses[0].parts
+        values = evaluator.evaluate(iterated)
+        if not self.is_iterable(values):
+            evaluator.fail(iterated, f"a comprehension runs over values of Python, not {describe(values)}")
+        for value in values:
+            self.assign(evaluator, target, value)
+            if all(self.condition(evaluator, c) for c in conditions):
+                yield from self.clauses(evaluator, clauses[1:])
+
+    def condition(self, evaluator: Evaluator, tree: Tree) -> bool:
+        value = evaluator.evaluate(tree)
+        if isinstance(value, Expr):
+            evaluator.fail(tree, "the condition of a comprehension is one of Python, known when the program is read")
+        return self.truth(evaluator, tree, value)
+
+    def assign(self, evaluator: Evaluator, target: Tree, value: Any) -> None:
+        if target.kind == "name":
+            evaluator.names[target.parts[0]] = value
+            return
+        values = list(self.run(evaluator, target, lambda: iter(value)))
+        if target.kind not in ("tuple", "list") or len(values) != len(target.parts):
+            evaluator.fail(target, f"{len(values)} values for {len(target.parts)} names")
+        for part, item in zip(target.parts, values):
+            self.assign(evaluator, part, item)
+
+    def matmul(self, evaluator: Evaluator, tree: Tree) -> Any:
+        a, b = map(evaluator.evaluate, tree.parts)
+        if isinstance(a, Expr) or isinstance(b, Expr):
+            return super().matmul(evaluator, tree)
+        return self.run(evaluator, tree, lambda: a @ b)
+
+    def formatted(self, evaluator: Evaluator, tree: Tree, text: str) -> str:
+        out = ""
+        for kind, part in pieces(text):
+            if kind == "text":
+                out += part
+                continue
+            expression, conversion, spec = part
+            value = evaluator.evaluate(evaluator.quoted(tree, expression.strip()))
+            convert = {"r": repr, "s": str, "a": ascii, "": lambda v: v}[conversion]
+            text_spec = self.formatted(evaluator, tree, spec) if "{" in spec else spec
+            out += self.run(evaluator, tree, lambda v=value, c=convert, s=text_spec: format(c(v), s))
+        return out
+
+    def repeat(self, evaluator: FunctionParser, tree: Tree, values: Any) -> None:
+        target, source, body = tree.parts
+        if isinstance(values, Namespace) or not self.is_iterable(values):
+            super().repeat(evaluator, tree, values)
+        for value in self.run(evaluator, source, lambda: list(values)):
+            self.bind_each(evaluator, target, value)
+            evaluator.statements(body)
+
+    def bind_each(self, evaluator: FunctionParser, target: Tree, value: Any) -> None:
+        if target.kind == "name":
+            evaluator.define(target.parts[0], value)
+            return
+        items = list(self.run(evaluator, target, lambda: iter(value)))
+        if len(items) != len(target.parts):
+            evaluator.fail(target, f"{len(items)} values for {len(target.parts)} names")
+        for part, item in zip(target.parts, items):
+            self.bind_each(evaluator, part, item)
+
+
+def source_of(code: types.CodeType, line: int, globals_: Mapping[str, Any], what: str) -> Source:
+    """The text of a file from `line` on.
+
+    Raises
+    ------
+    ScriptError: the text is not to be had.
+    """
+    filename = code.co_filename
+    if not filename.startswith("<"):
+        linecache.checkcache(filename)
+    lines = linecache.getlines(filename, dict(globals_) if "__loader__" in globals_ else None)
+    if len(lines) < line:
+        raise ScriptError(
+            f"the source of {what} cannot be read: Python knows it only as coming from {filename!r}. "
+            "Write the program in a file, or give its text to tensorir.parse(text); "
+            "code run with exec can put its text into `linecache.cache` under the name it is compiled with."
+        )
+    return Source("".join(lines[line - 1 :]), filename, line)

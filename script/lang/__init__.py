@@ -1,0 +1,1 @@
+"""The constructs of the script language, by topic; `T` and `I` collect them."""

@@ -1,0 +1,77 @@
+"""The decorators: functions, modules and macros."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .construct import construct
+
+
+@construct
+def prim_func(
+    func: Callable[..., Any] | None = None,
+    private: bool = False,
+    check_well_formed: bool = True,
+    s_tir: bool = False,
+    tirp: bool = False,
+) -> Any:
+    """Make the function below a program: `@T.prim_func`.
+
+    Its text is parsed, never run. It may use the Python values around it: numbers, tuples, types, buffers, macros,
+    other functions. Parameters are annotated with T.Buffer(...), T.handle or a scalar type.
+
+    Parameters
+    ----------
+    private: the function gets no "global_symbol", so only its module can call it.
+    check_well_formed: verify the program.
+    s_tir: accepted, since Apache TVM asks for it; without effect.
+
+    Raises
+    ------
+    ScriptError: the function is no valid program.
+    """
+    from ..decorate import define_function
+
+    options = {"private": private, "verify": check_well_formed}
+    if func is None:
+        return lambda f: define_function(f, **options)
+    return define_function(func, **options)
+
+
+@construct
+def macro(func: Callable[..., Any] | None = None, *, hygienic: bool = True) -> Any:
+    """Make the function below a piece of program that is put in place wherever a program calls it: `@T.macro`.
+
+    A hygienic macro sees the names around its definition; one with `hygienic=False` sees those where it is called.
+    """
+    from ..decorate import define_macro
+
+    if func is None:
+        return lambda f: define_macro(f, hygienic)
+    return define_macro(func, hygienic)
+
+
+@construct
+def ir_module(cls: type | None = None, check_well_formed: bool = True) -> Any:
+    """Make the class below a module of the functions in it, each under `@T.prim_func`: `@I.ir_module`.
+
+    Functions call each other as `Module.add(...)`, by the class's name, or as `self.add(...)` or `cls.add(...)`.
+
+    Raises
+    ------
+    ScriptError: a function is no valid program.
+    """
+    from ..decorate import define_module
+
+    if cls is None:
+        return lambda c: define_module(c, check_well_formed)
+    return define_module(cls, check_well_formed)
+
+
+@construct
+def module_attrs(attributes: dict[str, Any]) -> None:
+    """Attributes of the module: `I.module_attrs({"runtime": 1})` in its class."""
+    from ..builder import current_module
+
+    current_module("I.module_attrs").update(attributes)

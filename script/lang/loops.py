@@ -1,0 +1,125 @@
+"""Constructs that make loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...tir.buffer import Range
+from ...tir.errors import UserError
+from ...tir.expr import IntImm, Var, match_types
+from ...tir.node import EMPTY, Attrs
+from ...tir.stmt import For, ForKind, Stmt
+from ..builder import Builder, Scope
+from .construct import Index, _index, construct
+
+
+class LoopScope(Scope):
+    """One loop or a nest of loops, the outermost first."""
+
+    __slots__ = ("annotations", "domains", "kind", "thread", "variables")
+
+    forms = frozenset({"for"})
+
+    def __init__(
+        self,
+        kind: ForKind,
+        domains: Sequence[Range],
+        annotations: dict[str, Any] | None = None,
+        thread: str | None = None,
+        forms: frozenset[str] | None = None,
+    ) -> None:
+        self.kind, self.domains, self.thread = kind, tuple(domains), thread
+        self.annotations = Attrs(annotations) if annotations else EMPTY
+        self.variables: list[Var] = []
+        if forms is not None:
+            self.forms = forms
+
+    def open(self, builder: Builder, names: Sequence[str]) -> Any:
+        if not names:
+            names = [f"i{d}" for d in range(len(self.domains))]
+        if len(names) != len(self.domains):
+            n = len(self.domains)
+            raise UserError(f"{len(names)} loop variables for {n} loop{'s' * (n != 1)}")
+        self.variables = [Var(name, dom.extent.dtype) for name, dom in zip(names, self.domains)]
+        builder.domains.update(zip(self.variables, self.domains))
+        return tuple(self.variables) if len(self.variables) != 1 else self.variables[0]
+
+    def close(self, builder: Builder, body: Stmt) -> Stmt:
+        for var, dom in zip(reversed(self.variables), reversed(self.domains)):
+            builder.domains.pop(var, None)
+            body = For(var, dom.min, dom.extent, self.kind, body, self.thread, self.annotations)
+        return body
+
+
+def domain(start: Any, stop: Any = None) -> Range:
+    """The range of a loop given as `range` is: an extent, or a begin and an end."""
+    if stop is None:
+        extent = _index(start)
+        return Range(IntImm(extent.dtype, 0), extent)
+    begin, end = match_types(start, stop)
+    return Range.of(begin, end)
+
+
+@construct
+def grid(*extents: Index) -> Any:
+    """Nested serial loops from 0: `for i, j in T.grid(128, n):`."""
+    if not extents:
+        raise UserError("T.grid takes the extents of its loops")
+    return LoopScope(ForKind.SERIAL, [domain(extent) for extent in extents])
+
+
+@construct
+def serial(start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None) -> Any:
+    """A loop whose iterations run in order; `range(...)` with annotations: `for i in T.serial(0, 10):`."""
+    return LoopScope(ForKind.SERIAL, [domain(start, stop)], annotations)
+
+
+@construct
+def parallel(start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None) -> Any:
+    """A loop whose iterations run on the CPU's threads."""
+    return LoopScope(ForKind.PARALLEL, [domain(start, stop)], annotations)
+
+
+@construct
+def vectorized(start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None) -> Any:
+    """A loop whose iterations become the lanes of vectors."""
+    return LoopScope(ForKind.VECTORIZED, [domain(start, stop)], annotations)
+
+
+@construct
+def unroll(start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None) -> Any:
+    """A loop whose body is repeated in the code."""
+    return LoopScope(ForKind.UNROLLED, [domain(start, stop)], annotations)
+
+
+@construct
+def thread_binding(
+    start: Index, stop: Index | None = None, thread: str | None = None, *, annotations: dict[str, Any] | None = None
+) -> Any:
+    """A loop bound to a thread axis: `for tx in T.thread_binding(128, thread="threadIdx.x"):`."""
+    if thread is None:
+        raise UserError("T.thread_binding needs the thread axis, as in T.thread_binding(128, thread='threadIdx.x')")
+    return LoopScope(ForKind.THREAD_BINDING, [domain(start, stop)], annotations, check_thread(thread))
+
+
+@construct
+def launch_thread(thread: str, extent: Index) -> Any:
+    """The older form of a loop bound to a thread axis: `with T.launch_thread("blockIdx.x", 128) as bx:`."""
+    forms = frozenset({"with", "rest"})
+    return LoopScope(ForKind.THREAD_BINDING, [domain(extent)], None, check_thread(thread), forms)
+
+
+def check_thread(thread: str) -> str:
+    """`thread` itself.
+
+    Raises
+    ------
+    UserError: it names no thread axis.
+    """
+    from ..diagnostics import suggest
+
+    known = [f"{group}.{axis}" for group in ("blockIdx", "threadIdx", "vthread") for axis in "xyz"] + ["vthread"]
+    if thread not in known:
+        raise UserError(f"{thread!r} is no thread axis; {suggest(thread, known, '{!r}') or 'one is ' + known[0]}")
+    return thread

@@ -1,0 +1,132 @@
+"""The attributes and methods of the program's values: `A.data`, `A.vload(...)`, `x.astype(...)`, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...tir import op
+from ...tir.buffer import Buffer, BufferLoad, BufferRegion
+from ...tir.errors import UserError
+from ...tir.expr import CommReducer, Expr, Mul, as_expr, binary, const
+from ...tir.expr import cast as convert_type
+from ...tir.stmt import BufferStore, seq
+from ...tir.visit import substitute
+from ..builder import current
+from .construct import Constant, Index, Type, Value, _value, construct
+
+Members = Mapping[str, Callable[[Any], Any]]
+"""Attributes by name, each with what gives its value."""
+
+
+class Method:
+    """A construct with its first argument given, as in `A.vload([i])`."""
+
+    __slots__ = ("construct", "receiver")
+
+    def __init__(self, function: Callable[..., Any], receiver: Any) -> None:
+        self.construct, self.receiver = function, receiver
+
+
+@construct
+def astype(value: Value, dtype: Type) -> Expr:
+    """`x.astype("float32")`: the value converted to `dtype`."""
+    return convert_type(_value(value), dtype)
+
+
+@construct
+def vload(buffer: Buffer, indices: Any, dtype: Type | None = None, predicate: Value | None = None) -> Expr:
+    """`A.vload([i, T.Ramp(0, 1, 4)])`: an element or vector; a vector of bools as `predicate` masks its lanes."""
+    load = buffer[tuple(indices) if isinstance(indices, (tuple, list)) else indices]
+    load = load if isinstance(load, BufferLoad) else load.to_expr()
+    return load if predicate is None else BufferLoad(load.buffer, load.indices, _value(predicate))
+
+
+@construct
+def vstore(buffer: Buffer, indices: Any, value: Value, predicate: Value | None = None) -> None:
+    """`A.vstore([i], value)`: stores an element or vector; a vector of bools as `predicate` masks its lanes."""
+    place = vload(buffer, indices)
+    assert isinstance(place, BufferLoad)
+    mask = None if predicate is None else _value(predicate)
+    stored = as_expr(value, place.dtype)
+    if stored.dtype != place.dtype:
+        raise UserError(f"a {stored.dtype} is stored where {place.dtype} is held; cast it")
+    current("vstore").emit(BufferStore(buffer, stored, place.indices, mask))
+
+
+@construct
+def access_ptr(
+    buffer: Buffer,
+    access_mask: Any = "rw",
+    ptr_type: Any = None,
+    content_lanes: Constant = 1,
+    offset: Index = 0,
+    extent: Index | None = None,
+) -> Expr:
+    """`A.access_ptr("r", offset=4)`: a pointer into the buffer's memory, for reading "r", writing "w" or both "rw"."""
+    masks = {"r": 1, "w": 2, "rw": 3}
+    mask = masks.get(access_mask, access_mask)
+    if not isinstance(mask, int):
+        raise UserError(f"the access mask is 'r', 'w' or 'rw', not {access_mask!r}")
+    if extent is None:
+        extent = const(1)
+        for e in buffer.shape:
+            extent = e if extent is const(1) else binary(Mul, extent, e)
+    element = op.raw_call("type_annotation", dtype_=buffer.dtype)
+    return op.raw_call("tvm_access_ptr", element, buffer.data, offset, extent, const(mask))
+
+
+@construct
+def step(reducer: Any, target: Any, value: Any) -> None:
+    """`reducer.step(C[vi], value)`: the block's update `C[vi] = combine(C[vi], value)` and its init, the identity.
+
+    For a reducer of tuples both are tuples.
+    """
+    builder = current("reducer.step")
+    targets = target if isinstance(target, (tuple, list)) else (target,)
+    values = [_value(v) for v in (value if isinstance(value, (tuple, list)) else (value,))]
+    n = len(reducer.lhs)
+    if len(targets) != n or len(values) != n or not all(isinstance(t, BufferLoad) for t in targets):
+        raise UserError(f"step takes {n} element{'s' * (n != 1)} of buffers and as many values")
+    if builder.block.init is not None:
+        raise UserError("the block has an init already")
+    bound = {**dict(zip(reducer.lhs, targets)), **dict(zip(reducer.rhs, values))}
+    stores = [BufferStore(t.buffer, substitute(r, bound), t.indices) for t, r in zip(targets, reducer.result)]
+    builder.block.init = seq(*(BufferStore(t.buffer, e, t.indices) for t, e in zip(targets, reducer.identity_element)))
+    for store in stores:
+        builder.emit(store)
+
+
+class _Scope(str):
+    """A string that may also be called: `A.scope` and `A.scope()`."""
+
+    __slots__ = ()
+
+    def __call__(self) -> str:
+        return str(self)
+
+
+_BUFFER: Members = {
+    "data": lambda b: b.data,
+    "dtype": lambda b: b.dtype,
+    "shape": lambda b: b.shape,
+    "strides": lambda b: b.strides,
+    "elem_offset": lambda b: b.elem_offset,
+    "scope": lambda b: _Scope(b.scope),
+    "name": lambda b: b.name,
+    "ndim": lambda b: len(b.shape),
+    "vload": lambda b: Method(vload, b),
+    "vstore": lambda b: Method(vstore, b),
+    "access_ptr": lambda b: Method(access_ptr, b),
+}
+_EXPR: Members = {"dtype": lambda e: e.dtype, "astype": lambda e: Method(astype, e)}
+_REDUCER: Members = {"step": lambda r: Method(step, r)}
+
+
+def members_of(value: Any) -> Members | None:
+    """The attributes of a value of the program; None for any other value."""
+    if isinstance(value, Buffer):
+        return _BUFFER
+    if isinstance(value, (Expr, BufferRegion)):
+        return _EXPR
+    return _REDUCER if isinstance(value, CommReducer) else None

@@ -1,0 +1,121 @@
+"""Constructs that are statements: attributes, lets, assertions, evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...tir import stmt as nodes
+from ...tir.errors import UserError
+from ...tir.expr import Expr, Var
+from ...tir.node import Node
+from ...tir.stmt import Stmt
+from ..builder import Builder, Scope, current
+from .construct import Value, _argument, _value, construct
+
+
+@construct
+def func_attr(attributes: dict[str, Any]) -> None:
+    """Attributes of the function: `T.func_attr({"global_symbol": "main", "tir.noalias": True})`."""
+    current("T.func_attr").attrs.update(attributes)
+
+
+class LetScope(Scope):
+    """`x = value` and its spellings: the variable stands for the value in the rest of the suite."""
+
+    __slots__ = ("value", "var")
+
+    spelling = "T.let"
+    forms = frozenset({"with", "rest"})
+
+    def __init__(self, value: Expr, var: Var | None = None) -> None:
+        self.value, self.var = value, var
+
+    def open(self, builder: Builder, names: Sequence[str]) -> Var:
+        if self.var is None:
+            value = self.value
+            pointee = (value.pointee, value.scope) if isinstance(value, Var) else (None, "")
+            self.var = Var(names[0] if names else "x", value.dtype, *pointee)
+        return self.var
+
+    def close(self, builder: Builder, body: Stmt) -> Stmt:
+        assert self.var is not None
+        return nodes.LetStmt(self.var, self.value, body)
+
+
+@construct
+def let(value: Value, bound: Value | None = None) -> Any:
+    """`x = T.let(value)`: the same as `x = value`. `with T.let(x, value):` binds a variable declared before."""
+    if bound is None:
+        return LetScope(_value(value))
+    if not isinstance(value, Var):
+        raise UserError("T.let of two arguments binds a variable, declared before as in `x = T.int32()`")
+    bound = _value(bound)
+    if bound.dtype != value.dtype:
+        raise UserError(f"T.let binds a {bound.dtype} to the {value.dtype} variable `{value.name}`")
+    return LetScope(bound, value)
+
+
+@construct
+def LetStmt(value: Value, type_annotation: Any = None, var: Any = None) -> Any:
+    """`with T.LetStmt(value) as x:` binds `x` for its suite."""
+    return LetScope(_value(value), var)
+
+
+class AttrScope(Scope):
+    """`with T.attr(node, key, value):`"""
+
+    __slots__ = ("key", "node", "value")
+
+    spelling = "T.attr"
+    forms = frozenset({"with", "rest"})
+
+    def __init__(self, node: Node | None, key: str, value: Expr) -> None:
+        self.node, self.key, self.value = node, key, value
+
+    def open(self, builder: Builder, names: Sequence[str]) -> None:
+        if names:
+            raise UserError("T.attr defines nothing that could be named")
+
+    def close(self, builder: Builder, body: Stmt) -> Stmt:
+        return nodes.AttrStmt(self.node, self.key, self.value, body)
+
+
+@construct
+def attr(node: Any, key: str, value: Any) -> Any:
+    """Says `key` = `value` of `node` (a variable, a buffer or None) for a suite: `with T.attr(None, "k", 1):`."""
+    if node is not None and not isinstance(node, Node):
+        if not isinstance(node, int):
+            raise UserError(f"T.attr speaks of a variable, a buffer or None, not of {node!r}")
+        node = _value(node)
+    return AttrScope(node, key, _argument(value))
+
+
+@construct
+def Assert(condition: Value, message: str = "assertion failed") -> None:
+    """Stops the program with `message` unless `condition` holds; also written `assert condition, "message"`."""
+    condition = _value(condition)
+    if not condition.dtype.is_bool:
+        raise UserError(f"the condition of an assertion is a {condition.dtype}, not a bool; compare it with something")
+    current("T.Assert").emit(nodes.AssertStmt(condition, message))
+
+
+@construct
+def evaluate(value: Any) -> None:
+    """Evaluates an expression for its effect: `T.evaluate(T.call_extern("int32", "f"))`."""
+    current("T.evaluate").emit(nodes.Evaluate(_argument(value)))
+
+
+class MetaVar:
+    """A value that an assignment is to bind as it is."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+@construct
+def meta_var(value: Any) -> Any:
+    """A name for an expression itself: `x = T.meta_var(i * 4)` puts `i * 4` wherever `x` stands, with no variable."""
+    return MetaVar(value)
