@@ -99,7 +99,7 @@ class Buffer(Node):
         new, old = (*shape, *strides, offset), self.layout()
         if (data is None or data is self.data) and all(a is b for a, b in zip(new, old, strict=True)):
             return self
-        changes = {"shape": shape, "strides": strides, "elem_offset": offset, "data": data or self.data}
+        changes = {"shape": shape, "strides": strides, "elem_offset": offset, "data": self.data if data is None else data}
         return self.replace(**changes)
 
     def full_region(self) -> BufferRegion:
