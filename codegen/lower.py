@@ -9,11 +9,13 @@ from typing import TypeVar
 
 from ..tir.errors import UserError
 from ..tir.function import IRModule, PrimFunc
+from .passes.compact_buffer_allocation import compact_buffer_allocation
 from .passes.convert_blocks_to_opaque import convert_blocks_to_opaque
 from .passes.flatten_buffer import flatten_buffer
 from .passes.lower_init_block import lower_init_block
 from .passes.lower_match_buffer import lower_match_buffer
 from .passes.lower_opaque_block import lower_opaque_block
+from .passes.plan_and_update_buffer_allocation_location import plan_and_update_buffer_allocation_location
 from .passes.simplify import simplify
 from .passes.unroll_loop import unroll_loop
 from .passes.vectorize_loop import vectorize_loop
@@ -23,7 +25,9 @@ Pass = Callable[[PrimFunc, Target], PrimFunc]
 
 PASSES: tuple[Pass, ...] = (
     lower_init_block,
+    plan_and_update_buffer_allocation_location,
     convert_blocks_to_opaque,
+    compact_buffer_allocation,
     lower_match_buffer,
     lower_opaque_block,
     simplify,

@@ -1,0 +1,131 @@
+"""Moves every allocation to the innermost loop or block that holds all uses of the buffer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...tir.analysis.lca import buffer_lca
+from ...tir.buffer import Buffer
+from ...tir.expr import TRUE, Var
+from ...tir.function import PrimFunc
+from ...tir.stmt import Block, BlockRealize, BufferStore, For, Stmt
+from ...tir.visit import Rewriter, Visitor, free_vars
+from ..target import Target
+
+
+def plan_and_update_buffer_allocation_location(func: PrimFunc, target: Target) -> PrimFunc:
+    """Let blocks allocate what lives only inside them; an allocation inside a loop gets a block of its own there.
+
+    A buffer that may keep a value from one iteration of a loop to the next stays outside of that loop.
+    """
+    allocated = _Allocated()
+    allocated(func.body)
+    if not allocated.buffers:
+        return func
+    lowest = {b: stmt for b, stmt in buffer_lca(func).items() if b in allocated.buffers}
+    carried = _Carried(allocated.buffers)
+    carried(func.body)
+    places: dict[Stmt | None, list[Buffer]] = {}
+    for buffer, home in allocated.buffers.items():
+        if buffer in lowest:
+            outermost = carried.outermost.get(buffer)
+            inside = lowest[buffer]
+            # Walk out of the loops that carry a value.
+            while outermost is not None and carried.depth(inside) > outermost:
+                inside = carried.parents[inside]
+            while inside is not None and not isinstance(inside, (For, Block)):
+                inside = carried.parents[inside]
+            places.setdefault(inside if inside is not None else home, []).append(buffer)
+    return _Place(places)(func)
+
+
+class _Allocated(Visitor):
+    """The buffers that blocks allocate, each with the block that does."""
+
+    def __init__(self) -> None:
+        self.buffers: dict[Buffer, Block] = {}
+
+    def visit_block(self, node: Block) -> None:
+        self.buffers.update(dict.fromkeys(node.alloc_buffers, node))
+        self(node.body)
+        if node.init is not None:
+            self(node.init)
+
+
+class _Carried(Visitor):
+    """For each buffer how deep it may be placed so that no value it carries between iterations is lost.
+
+    A block with iterators writes each element in one instance, or its reduction iterators say otherwise, which
+    `buffer_lca` knows. For a store under a loop of the same block, or of no block at all, nothing is known; nor for a
+    block that reads what it writes without reducing, under a loop its iterators do not follow.
+    """
+
+    def __init__(self, buffers: dict[Buffer, Block]) -> None:
+        self.buffers = buffers
+        self.path: list[Stmt] = []
+        self.parents: dict[Any, Stmt | None] = {None: None}
+        self.depths: dict[Any, int] = {None: 0}
+        self.bare: list[int] = []
+        self.outermost: dict[Buffer, int] = {}
+
+    def depth(self, stmt: Stmt | None) -> int:
+        return self.depths[stmt]
+
+    def enter(self, node: Stmt) -> None:
+        self.parents[node] = self.path[-1] if self.path else None
+        self.path.append(node)
+        self.depths[node] = len(self.path)
+
+    def limit(self, buffer: Buffer, depth: int) -> None:
+        """Say that `buffer` lies outside of the loop at `depth`."""
+        if buffer in self.buffers:
+            self.outermost[buffer] = min(self.outermost.get(buffer, depth - 1), depth - 1)
+
+    def visit_for(self, node: For) -> None:
+        self.enter(node)
+        self.bare.append(len(self.path))
+        self(node.body)
+        self.bare.pop()
+        self.path.pop()
+
+    def visit_block_realize(self, node: BlockRealize) -> None:
+        block = node.block
+        written = {region.buffer for region in block.writes}
+        followed: set[Var] = set().union(*(free_vars(value) for value in node.iter_values))
+        for region in block.reads:
+            if region.buffer in written:
+                for depth, loop in enumerate(self.path, 1):
+                    if isinstance(loop, For) and loop.loop_var not in followed:
+                        self.limit(region.buffer, depth)
+                        break
+        outer, self.bare = self.bare, [] if block.iter_vars else list(self.bare)
+        self.enter(block)
+        if block.init is not None:
+            self(block.init)
+        self(block.body)
+        self.path.pop()
+        self.bare = outer
+
+    def visit_buffer_store(self, node: BufferStore) -> None:
+        if self.bare:
+            self.limit(node.buffer, self.bare[0])
+
+
+class _Place(Rewriter):
+    def __init__(self, places: dict[Stmt | None, list[Buffer]]) -> None:
+        self.places = places
+
+    def visit_block(self, node: Block) -> Block:
+        buffers = tuple(self.places.get(node, ()))
+        out = node.map_children(self)
+        return out if out.alloc_buffers == buffers else out.replace(alloc_buffers=buffers)
+
+    def visit_for(self, node: For) -> For:
+        buffers = self.places.get(node)
+        out = node.map_children(self)
+        if not buffers:
+            return out
+        return out.replace(body=BlockRealize((), TRUE, Block((), (), (), "", out.body, alloc_buffers=tuple(buffers))))
+
+    def visit_buffer(self, node: Buffer) -> Buffer:
+        return node
