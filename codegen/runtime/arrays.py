@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,9 @@ def empty(shape: int | tuple[int, ...], dtype: Any, align: int = 64) -> np.ndarr
     if not (isinstance(align, int) and 0 < align <= MAX_ALIGN and align & (align - 1) == 0):
         raise UserError(f"align must be a power of two from 1 to {MAX_ALIGN}, not {align!r}")
     element = as_dtype(dtype).numpy
-    extents = (shape,) if isinstance(shape, int) else tuple(shape)
-    size = int(np.prod(extents, dtype=object)) * element.itemsize
-    memory = np.empty(size + align, np.uint8)
-    start = -memory.ctypes.data % align
-    return memory[start : start + size].view(element).reshape(extents)
+    size = math.prod((shape,) if isinstance(shape, int) else shape) * element.itemsize
+    memory = np.empty(max(size, 0) + align, np.uint8)
+    return np.ndarray(shape, element, memory, -memory.ctypes.data % align)
 
 
 def trim() -> None:

@@ -40,4 +40,4 @@ def type_text(value: object) -> str:
 
 def with_article(noun: str) -> str:
     """A noun behind "a" or "an"."""
-    return f"{'an' if noun[:1].lower() in tuple('aeiou') else 'a'} {noun}"
+    return f"{'an' if noun[:1].lower() in tuple('aeio') else 'a'} {noun}"

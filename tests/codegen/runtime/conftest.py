@@ -55,12 +55,12 @@ class Recorder:
         return self._calls.value
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def recorder() -> type[Recorder]:
     return Recorder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def load() -> Callable[[str], jit.Library]:
     """Compile LLVM IR and load it, linked with the runtime."""
     return lambda text: jit.load(jit.compile(text), native.symbols())
