@@ -10,6 +10,9 @@ from . import script as script  # tells nodes how they are printed
 if TYPE_CHECKING:
     from .codegen.build import build as build
     from .codegen.lower import lower as lower
+    from .codegen.runtime.arrays import empty as empty
+    from .codegen.runtime.pool import num_threads as num_threads
+    from .codegen.runtime.pool import set_num_threads as set_num_threads
     from .codegen.target import Target as Target
     from .schedule.schedule import Schedule as Schedule
     from .schedule.trace import Trace as Trace
@@ -51,8 +54,11 @@ _EXPORTS = {
     "assert_structural_equal": "tir.same",
     "build": "codegen.build",
     "diff": "script.diff",
+    "empty": "codegen.runtime.arrays",
     "lower": "codegen.lower",
+    "num_threads": "codegen.runtime.pool",
     "parse": "script.parser",
+    "set_num_threads": "codegen.runtime.pool",
     "structural_equal": "tir.same",
     "structural_hash": "tir.same",
 }
