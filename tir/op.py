@@ -138,10 +138,6 @@ def _pow(x: float, y: float) -> float:
         return float(np.power(np.float64(x), np.float64(y)))
 
 
-def _int_pow(x: Any, y: Any) -> Any:
-    return x**y if isinstance(x, int) and isinstance(y, int) and y >= 0 else _pow(x, y)
-
-
 def _round_away(x: float) -> float:
     return x if not math.isfinite(x) else math.copysign(math.floor(abs(x) + 0.5) if abs(x) < 2**52 else abs(x), x)
 
@@ -213,7 +209,7 @@ _rows(
 _rows(
     Domain.NUMBER, Result.SAME, Effect.PURE,
     ("abs", 1, abs, "The absolute value; the least integer of a signed type is its own."),
-    ("pow", 2, _int_pow, "x to the power y; integers to a non-negative power stay integers."),
+    ("pow", 2, _pow, "x to the power y; of integers wrapping, and truncated for a negative power."),
 )  # fmt: skip
 _rows(
     Domain.FLOAT, Result.BOOL, Effect.PURE,
@@ -397,7 +393,7 @@ def evaluate(row: Intrinsic, result: DType, *args: Any) -> Any:
 
     Raises
     ------
-    UserError: a shift by a negative number of bits or by the width or more.
+    UserError: a shift by a negative number of bits or by the width or more; 0 to a negative integer power.
     """
     special = _BY_TYPE.get(row.name)
     if special is not None:
@@ -452,12 +448,23 @@ def _round_fraction(exact: Any, result: DType) -> float:
     return result.round(near)
 
 
+def _power(result: DType, x: Any, y: Any) -> Any:
+    if result.is_float:
+        return result.round(_pow(x, y))
+    if y >= 0:
+        return wrap(pow(x, y, 1 << result.bits), result)
+    if x == 0:
+        raise UserError("T.pow of 0 to a negative power has no value")
+    return (-1 if x < 0 and y % 2 else 1) if abs(x) == 1 else 0
+
+
 _BY_TYPE: dict[str, Callable[..., Any]] = {
     "nextafter": _next,
     "fma": _fma,
     "popcount": lambda result, x: _bits(result, x).bit_count(),
     "clz": lambda result, x: result.bits - _bits(result, x).bit_length(),
     "mulhi": lambda result, x, y: wrap((x * y) >> result.bits, result),
+    "pow": _power,
 }
 """Meanings that depend on the type."""
 
