@@ -5,11 +5,11 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
-from ...tir.errors import RunError
+from ...tir.errors import RunError, UserError
 from ...tir.function import PrimFunc
 from . import program, scalars
 
-TRANSLATED = (scalars.Fault, ZeroDivisionError, IndexError)
+TRANSLATED = (scalars.Fault, ZeroDivisionError, IndexError, UserError)
 """What a wrong program raises inside generated code."""
 
 

@@ -36,7 +36,8 @@ def decode_table(name: str) -> list[float]:
 
     element = dtype(name)
     bits = np.arange(1 << element.bits, dtype=f"uint{element.bits}")
-    return bits.view(element.numpy).astype(np.float64).tolist()
+    with np.errstate(invalid="ignore"):  # signalling NaNs
+        return bits.view(element.numpy).astype(np.float64).tolist()
 
 
 @lru_cache(maxsize=8)
