@@ -83,6 +83,9 @@ class _Compare:
     def fields(self, path: str, a: Node, b: Node) -> bool:
         ignored = _NAMES.get(type(a), frozenset())
         # Definitions come first, so that every other field sees them bound.
+        if isinstance(a, Block) and isinstance(b, Block):
+            for m, n in zip(a.match_buffers, b.match_buffers, strict=False):
+                self.bind_layout(path, m.buffer, n.buffer)
         for name in a.def_fields if not isinstance(a, Buffer) else ():
             x, y = getattr(a, name), getattr(b, name)
             pairs = [(x, y)] if isinstance(x, Var) else list(zip(x, y, strict=False))
@@ -97,6 +100,12 @@ class _Compare:
             if name not in ignored and name not in a.def_fields
         )
 
+    def bind_layout(self, path: str, a: Buffer, b: Buffer) -> None:
+        """Bind the variables that are an extent, a stride or the offset by themselves: they are defined there."""
+        for v, w in zip(a.layout(), b.layout(), strict=False):
+            if isinstance(v, Var) and isinstance(w, Var) and v not in self.vars and w not in self.reverse:
+                self.bind(path, v, w)
+
     def function(self, path: str, a: PrimFunc, b: PrimFunc) -> bool:
         if len(a.params) != len(b.params):
             return self.differ(f"{path}.params", a.params, b.params)
@@ -109,9 +118,7 @@ class _Compare:
                     return self.differ(f"{path}.buffer_map[{p.name}]", x, y)
                 continue
             # A symbolic extent is defined where a parameter's shape first names it.
-            for v, w in zip(x.layout(), y.layout(), strict=False):
-                if isinstance(v, Var) and isinstance(w, Var) and v not in self.vars and w not in self.reverse:
-                    self.bind(f"{path}.buffer_map[{p.name}]", v, w)
+            self.bind_layout(f"{path}.buffer_map[{p.name}]", x, y)
             if not self.buffer(f"{path}.buffer_map[{p.name}]", x, y):
                 return False
         return (

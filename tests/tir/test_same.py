@@ -1,7 +1,7 @@
 """Structural equality: renaming, the path of the first difference, hashes that agree with it."""
 
 import pytest
-from tensorir.tir.buffer import Buffer, Range, decl_buffer
+from tensorir.tir.buffer import Buffer, MatchBufferRegion, Range, decl_buffer
 from tensorir.tir.dtype import HANDLE
 from tensorir.tir.errors import UserError
 from tensorir.tir.expr import TRUE, Add, Expr, Let, Var, const
@@ -105,3 +105,15 @@ def test_modules() -> None:
     assert structural_equal(a, IRModule({"f": scale("xyCD"), "g": scale(factor=3.0)}))
     assert first_difference(a, IRModule({"f": scale()})) is not None
     assert structural_hash(a) != structural_hash(IRModule({"g": scale(), "f": scale(factor=3.0)}))
+
+
+def test_strides_a_view_defines_are_bound_before_the_blocks_inside_are_compared() -> None:
+    def viewing() -> PrimFunc:
+        A, p, stride, i = decl_buffer((8,), name="A"), Var("A", HANDLE), Var("s"), Var("i")
+        view = decl_buffer((1,), name="X", strides=(stride,))
+        inner = Block((), (view[0:1],), (), "inner", BufferStore(view, const(1.0), (const(0),)))
+        match = MatchBufferRegion(view, A[i : i + 1])
+        outer = Block((), (), (), "outer", BlockRealize((), TRUE, inner), match_buffers=(match,))
+        return PrimFunc((p,), {p: A}, loop(i, 8, BlockRealize((), TRUE, outer)))
+
+    assert_structural_equal(viewing(), viewing())
