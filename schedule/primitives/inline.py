@@ -6,9 +6,8 @@ from typing import Any
 
 from ...tir.analysis.access import block_access_regions
 from ...tir.arith.analyzer import Analyzer
-from ...tir.arith.iter_map import inverse_affine
 from ...tir.buffer import Buffer, BufferLoad
-from ...tir.expr import Expr, Var, all_of
+from ...tir.expr import Expr, IntImm, Var, all_of
 from ...tir.node import DELETE
 from ...tir.stmt import Block, BlockRealize, BufferStore
 from ...tir.visit import Rewriter, free_vars, substitute, walk
@@ -229,10 +228,11 @@ def _solve(block: BlockSRef, load: BufferLoad, stored: tuple[Expr, ...]) -> dict
     iter_vars = block.stmt.iter_vars
     values: dict[Var, Expr] = {iv.var: iv.dom.min for iv in iter_vars if iv.dom.is_point}
     for index, target in zip(load.indices, stored, strict=True):
-        if type(index) is Var and index not in values:
-            values[index] = target
-    if any(iv.var not in values for iv in iter_vars) or not all(type(i) is Var for i in load.indices):
-        values |= inverse_affine(load.indices, stored, {iv.var: iv.dom for iv in iter_vars}) or {}
+        # index = var + shift
+        (var, *more) = free_vars(index) or [None]
+        shift = None if var is None or more else Analyzer().simplify(index - var)
+        if isinstance(shift, IntImm) and var is not None and var not in values:
+            values[var] = target - shift
     for iv in iter_vars:
         require(
             iv.var in values,
