@@ -21,7 +21,7 @@ LOOSENESS: dict[str, int] = {
 
 INDENT = 4
 ROOM = 30
-"""Columns that must be left for text; a line indented further than that is left long."""
+"""Columns that must be left for text (a third of the width if that is less); a line indented further stays long."""
 
 
 class Line(NamedTuple):
@@ -40,15 +40,21 @@ class Line(NamedTuple):
 def break_line(tokens: list[str], indent: int, width: int) -> list[Line]:
     """The lines on which to write a statement that is too long for one.
 
-    A token that ends in a bracket opens a group and a lone bracket closes it. An empty pair of tokens around an
-    expression may be turned into parentheses (`optional_group`), which the caller does beforehand.
+    A token that ends in a bracket opens a group and a lone bracket closes it. Two empty tokens stand around an
+    expression that may be put in parentheses; where the line is broken, they become these.
     """
-    return _Breaker(tokens, width).run(indent)
+    room = min(ROOM, width // 3)
+    if indent + room > width:
+        return [Line(indent, 0, len(tokens))]
+    if "" in tokens:
+        tokens[tokens.index("")] = "("
+        tokens[tokens.index("")] = ")"
+    return _Breaker(tokens, width, room).run(indent)
 
 
 class _Breaker:
-    def __init__(self, tokens: list[str], width: int) -> None:
-        self.tokens, self.width = tokens, width
+    def __init__(self, tokens: list[str], width: int, room: int) -> None:
+        self.tokens, self.width, self.room = tokens, width, room
         self.closer: dict[int, int] = {}
         self.starts = [0]
         open_brackets: list[int] = []
@@ -65,8 +71,8 @@ class _Breaker:
         return self.lines
 
     def split(self, begin: int, end: int, indent: int, *, inside: bool, comma: bool = False) -> None:
-        length = self.starts[end] - self.starts[begin] + comma
-        if indent + length > self.width and indent + ROOM <= self.width:
+        length = self.starts[end] - self.starts[begin] + comma - self.tokens[begin].startswith(" ")
+        if indent + length > self.width and indent + self.room <= self.width:
             if inside and self.at_separators(begin, end, indent, comma):
                 return
             if self.at_bracket(begin, end, indent, comma):

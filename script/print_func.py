@@ -103,11 +103,10 @@ class _Function:
         flags = [*p.dialect.prim_func, *(["private=True"] if own is None else [])]
         parts: Parts = [f"@T.prim_func({', '.join(flags)})" if flags else "@T.prim_func", p.newline]
         root = implicit_root(func)
-        for node in (func,) if root is None else (func, func.body, root):
-            parts.append(partial(p.header, node))
         signature = self.signature(self.declare())
         name = identifier(self.name)
-        head = [f"def {name}(", *signature, ")"] if signature else [f"def {name}()"]
+        places = (func,) if root is None else (func, func.body, root)
+        head = ["def ", p.named(name, *places), *(["(", *signature, ")"] if signature else ["()"])]
         result = f" -> T.{func.ret_type}" if func.ret_type != VOID else ""
         shown = func.attrs.without("global_symbol") if own == name else func.attrs
         parts += [*head, f"{result}:", p.open]

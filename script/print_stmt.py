@@ -258,7 +258,7 @@ def _for(p: Printer, s: For) -> Parts:
         p.loops[loop.loop_var] = loop
         names += [p.named(name, loop.loop_var, *([loop] if len(nest) > 1 else [])), ", "]
     if len(nest) > 1:
-        p.header(nest[-1], instead=True)
+        p.placed_by_name()
         domain = called("T.grid", [loop.extent for loop in nest])
     else:
         domain = _domain(p, s)

@@ -74,12 +74,15 @@ class Printer:
     def _close(self, node: Node, begin: int) -> None:
         self._marks.append((node, begin, len(self._tokens)))
 
-    def header(self, node: Node, *, instead: bool = False) -> None:
-        """Say that the line being written is also the place of `node`, or instead of the statement's being written."""
+    def header(self, node: Node) -> None:
+        """Say that the line being written is also the place of `node`."""
         if self.recording:
-            if instead:
-                self._headers.pop()
             self._headers.append(node)
+
+    def placed_by_name(self) -> None:
+        """Say that the statement being written has its place at a name, by `named`, rather than the whole line."""
+        if self.recording:
+            self._headers.pop()
 
     def named(self, name: str, *nodes: Node) -> Any:
         """The part that writes `name` and makes it the place of `nodes`, which it defines."""
@@ -109,9 +112,6 @@ class Printer:
             lines = [Line(self.indent, 0, len(tokens))]
             self.lines.append(" " * self.indent + text)
         else:
-            if "" in tokens:
-                tokens[tokens.index("")] = "("
-                tokens[tokens.index("")] = ")"
             lines = break_line(tokens, self.indent, self.width)
             self.lines += [line.text(tokens) for line in lines]
         if self.recording:
