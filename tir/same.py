@@ -84,6 +84,8 @@ class _Compare:
         ignored = _NAMES.get(type(a), frozenset())
         # Definitions come first, so that every other field sees them bound.
         if isinstance(a, Block) and isinstance(b, Block):
+            for x, y in zip(a.alloc_buffers, b.alloc_buffers, strict=False):
+                self.bind_new(path, x.data, y.data)
             for m, n in zip(a.match_buffers, b.match_buffers, strict=False):
                 self.bind_layout(path, m.buffer, n.buffer)
         for name in a.def_fields if not isinstance(a, Buffer) else ():
@@ -101,10 +103,15 @@ class _Compare:
         )
 
     def bind_layout(self, path: str, a: Buffer, b: Buffer) -> None:
-        """Bind the variables that are an extent, a stride or the offset by themselves: they are defined there."""
-        for v, w in zip(a.layout(), b.layout(), strict=False):
-            if isinstance(v, Var) and isinstance(w, Var) and v not in self.vars and w not in self.reverse:
-                self.bind(path, v, w)
+        """Bind the pointer and the variables that are an extent, a stride or the offset by themselves."""
+        for v, w in zip((a.data, *a.layout()), (b.data, *b.layout()), strict=False):
+            if isinstance(v, Var) and isinstance(w, Var):
+                self.bind_new(path, v, w)
+
+    def bind_new(self, path: str, a: Var, b: Var) -> None:
+        """Bind two variables that are defined here, unless they were met before."""
+        if a not in self.vars and b not in self.reverse:
+            self.bind(path, a, b)
 
     def function(self, path: str, a: PrimFunc, b: PrimFunc) -> bool:
         if len(a.params) != len(b.params):

@@ -7,8 +7,9 @@ from tensorir.tir.errors import UserError
 from tensorir.tir.expr import TRUE, Add, Expr, Let, Var, const
 from tensorir.tir.function import IRModule, PrimFunc
 from tensorir.tir.node import Attrs
+from tensorir.tir.op import call
 from tensorir.tir.same import assert_structural_equal, first_difference, structural_equal, structural_hash
-from tensorir.tir.stmt import Block, BlockRealize, BufferStore, IterType, IterVar, Stmt, loop, seq
+from tensorir.tir.stmt import Block, BlockRealize, BufferStore, Evaluate, IterType, IterVar, Stmt, loop, seq
 from tensorir.tir.verify import verify
 from tensorir.tir.visit import fresh
 
@@ -117,3 +118,13 @@ def test_strides_a_view_defines_are_bound_before_the_blocks_inside_are_compared(
         return PrimFunc((p,), {p: A}, loop(i, 8, BlockRealize((), TRUE, outer)))
 
     assert_structural_equal(viewing(), viewing())
+
+
+def test_pointers_of_a_blocks_own_buffers_are_bound_before_its_body_is_compared() -> None:
+    def program() -> PrimFunc:
+        own = decl_buffer((4,), name="own")
+        touch = Evaluate(call("call_extern", "f", own.data, dtype_="int32"))
+        block = Block((), (), (), "root", touch, alloc_buffers=(own,))
+        return PrimFunc((), {}, BlockRealize((), TRUE, block))
+
+    assert_structural_equal(program(), program())
