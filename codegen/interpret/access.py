@@ -17,15 +17,16 @@ class View:
 
     Attributes
     ----------
-    memory: the name of the typed `memoryview`, whose element 0 the buffer's pointer points to.
+    memory: the name of the typed `memoryview`.
     pointer: the pointer.
     shape, strides: in elements.
-    offset: of the buffer's first element from the pointer, in elements.
+    offset: of the buffer's first element from the memory's element 0.
+    start: which element of the memory the pointer points to.
     shadow: the name of what the sanitizer knows of the memory; "" outside the sanitizer.
     base, origin: for a match_buffer, the view it is part of and the indices there of its first element.
     """
 
-    __slots__ = ("base", "buffer", "memory", "offset", "origin", "pointer", "shadow", "shape", "strides")
+    __slots__ = ("base", "buffer", "memory", "offset", "origin", "pointer", "shadow", "shape", "start", "strides")
 
     def __init__(
         self,
@@ -35,12 +36,13 @@ class View:
         shape: Lanes,
         strides: Lanes,
         offset: Val,
+        start: Val,
         shadow: str = "",
         base: View | None = None,
         origin: Lanes | None = None,
     ) -> None:
         self.buffer, self.memory, self.pointer, self.shape = buffer, memory, pointer, shape
-        self.strides, self.offset, self.shadow = strides, offset, shadow
+        self.strides, self.offset, self.start, self.shadow = strides, offset, start, shadow
         self.base, self.origin = base, origin
 
 
@@ -60,11 +62,23 @@ class Access(Expressions):
     def declare(self, buffer: Buffer, pointer: Val) -> View:
         """Make `buffer` a view of the memory at `pointer` from here on."""
         element = self.constant(buffer.dtype.element)
-        memory = self.settle(Val(f"{pointer.src}.view({element})", pointer.level))
-        shadow = self.settle(Val(f"shadow_view({pointer.src}, {element})", pointer.level)).src if self.sanitize else ""
+        offset = self.index(buffer.elem_offset)
+        if buffer.strides:
+            # Strides may be negative, so elements may lie before the pointer.
+            memory = self.settle(Val(f"{pointer.src}.whole({element})", pointer.level))
+            start = self.settle(Val(f"{pointer.src}.index({element})", pointer.level, False, -(1 << 62), 1 << 62))
+            offset = self.plus(offset, start)
+        else:
+            memory = self.settle(Val(f"{pointer.src}.view({element})", pointer.level))
+            start = number(0)
+        shadow = ""
+        if self.sanitize:
+            shadow = self.settle(
+                Val(f"shadow_view({pointer.src}, {element}, {bool(buffer.strides)})", pointer.level)
+            ).src
         shape = [self.settle(self.index(e)) for e in buffer.shape]
         strides = [self.settle(self.index(e)) for e in buffer.strides] or self.compact(shape)
-        view = View(buffer, memory.src, pointer, shape, strides, self.settle(self.index(buffer.elem_offset)), shadow)
+        view = View(buffer, memory.src, pointer, shape, strides, self.settle(offset), start, shadow)
         self.views[buffer] = view
         return view
 
@@ -82,7 +96,7 @@ class Access(Expressions):
         return self.views[buffer]
 
     def flat(self, view: View, index: Sequence[Val]) -> Val:
-        """How many elements from the pointer the element at `index` lies."""
+        """Which element of the memory the one at `index` is."""
         terms = [view.offset, *(self.times(i, s) for i, s in zip(index, view.strides))]
         total = number(0)
         for term in sorted(terms, key=lambda v: v.level):

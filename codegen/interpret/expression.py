@@ -345,6 +345,10 @@ class Expressions(Source):
                 return other
         return self.ring(ex.Add, *_RING[ex.Add], a, b, INT64)
 
+    def minus(self, a: Val, b: Val) -> Val:
+        """The difference of integers, unwrapped."""
+        return a if b.constant == 0 else self.ring(ex.Sub, *_RING[ex.Sub], a, b, INT64)
+
     def visit_broadcast(self, e: ex.Broadcast) -> Lanes:
         lanes = self.values(e.value)
         return [self.atom(v) for v in lanes] * e.lanes if e.lanes > 1 else lanes

@@ -145,7 +145,8 @@ class Calls(Access):
         if not isinstance(load, BufferLoad):
             raise scalars.Fault("T.address_of takes an element of a buffer, as in T.address_of(A[i])")
         view = self.view_of(load.buffer)
-        place = self.times(self.flat(view, [self.indices(i)[0] for i in load.indices]), number(load.buffer.dtype.lanes))
+        first = self.flat(view, [self.indices(i)[0] for i in load.indices])
+        place = self.times(self.minus(first, view.start), number(load.buffer.dtype.lanes))
         element = self.constant(load.buffer.dtype.element)
         return [Val(f"{view.pointer.src}.at({place.src}, {element})", self.depth)]
 

@@ -6,7 +6,7 @@ import ctypes
 from typing import Any
 
 from ...tir.dtype import DType
-from .scalars import decode_table, encoder
+from .scalars import Fault, decode_table, encoder
 
 FORMATS: dict[str, Any] = {
     "float64": "d",
@@ -116,8 +116,18 @@ class Pointer:
     def view(self, element: DType) -> memoryview:
         """The elements from here on."""
         if self.memory is None:
-            raise ValueError("the null pointer is accessed")
+            raise Fault("the null pointer is accessed")
         return self.memory.view(element, self.offset)
+
+    def whole(self, element: DType) -> memoryview:
+        """All of the memory as elements, the one pointed to being number `index`."""
+        if self.memory is None:
+            raise Fault("the null pointer is accessed")
+        return self.memory.view(element, self.offset % element.bytes)
+
+    def index(self, element: DType) -> int:
+        """Which element of `whole` is pointed to."""
+        return self.offset // element.bytes
 
     def at(self, elements: int, element: DType) -> Pointer:
         """The pointer `elements` elements further on."""

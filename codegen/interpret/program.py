@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from types import CodeType
 from weakref import WeakKeyDictionary
 
@@ -17,6 +18,9 @@ from .source import Line, Val
 from .statement import Statements
 
 _numbers = itertools.count(1)
+
+DEEP = 20_000
+"""Python's recursion limit while a program is compiled: expressions may nest deeply."""
 
 PROGRAMS: dict[str, Program] = {}
 """Compiled programs by the file name in their code, which is how a traceback finds its program."""
@@ -43,6 +47,8 @@ class Program:
         maker = Sanitized if sanitize or check_regions else Statements
         emitter = maker(sanitize=sanitize, check_regions=check_regions)
         emitter.stmt = function.body
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, DEEP))
         try:
             header = self._parameters(emitter)
             layouts = self._layouts(emitter)
@@ -53,6 +59,8 @@ class Program:
             from .report import refused
 
             raise refused(function, str(fault), emitter.stmt) from None
+        finally:
+            sys.setrecursionlimit(limit)
         body, self.lines = emitter.text()
         self.first_line = 3
         self.source = f"def main(rt{header}):\n S = array('f', SLOTS)\n{body}\n return None\n{layouts}\n"

@@ -126,13 +126,14 @@ def _compare(before: Touch | None, now: Touch, name: str, did: str, does: str) -
     )
 
 
-def shadow_view(pointer: Pointer, element: DType) -> ShadowView | None:
-    """The records of the elements from `pointer` on; None for the null pointer."""
+def shadow_view(pointer: Pointer, element: DType, whole: bool) -> ShadowView | None:
+    """The records of the elements from `pointer` on, or of the whole memory; None for the null pointer."""
     memory: Memory | None = pointer.memory
     if memory is None:
         return None
     shadow: Shadow = memory.shadow
-    return ShadowView(shadow, pointer.offset // shadow.unit, max(element.bytes // shadow.unit, 1))
+    start = pointer.offset % element.bytes if whole else pointer.offset
+    return ShadowView(shadow, start // shadow.unit, max(element.bytes // shadow.unit, 1))
 
 
 def outside(kind: str, name: str, index: tuple[int, ...], shape: tuple[int, ...]) -> None:

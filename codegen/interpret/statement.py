@@ -185,7 +185,8 @@ class Statements(Calls):
         buffer, region = match.buffer, match.source
         source = self.view_of(region.buffer)
         origin = [self.settle(self.index(r.min)) for r in region.region]
-        offset = self.settle(self.flat(source, origin))
+        place = self.settle(self.flat(source, origin))
+        offset = self.settle(self.minus(place, source.start))
         strides = source.strides[len(source.strides) - buffer.ndim :]
         for declared, actual in zip((buffer.elem_offset, *buffer.strides), (offset, *strides)):
             if isinstance(declared, Var) and declared not in self.vars:
@@ -198,7 +199,7 @@ class Statements(Calls):
         self.vars[buffer.data] = [source.pointer]
         shape = [self.settle(self.index(e)) for e in buffer.shape]
         self.views[buffer] = View(
-            buffer, source.memory, source.pointer, shape, strides, offset, source.shadow, source, origin
+            buffer, source.memory, source.pointer, shape, strides, place, source.start, source.shadow, source, origin
         )
 
     # -- loops
