@@ -56,6 +56,7 @@ class BlockScope(Scope):
         "name",
         "predicate",
         "reads",
+        "visible",
         "values",
         "writes",
     )
@@ -73,10 +74,12 @@ class BlockScope(Scope):
         self.init: Stmt | None = None
         self.allocs: list[Buffer] = []
         self.matches: list[MatchBufferRegion] = []
+        self.visible: tuple[Buffer, ...] = ()
         self.annotations: dict[str, Any] = {}
 
     def open(self, builder: Builder, names: Sequence[str]) -> Any:
         self.builder = builder
+        self.visible = tuple(builder.buffers)
         if len(names) not in (0, len(self.domains)):
             raise UserError(f"the block has {len(self.domains)} axes but {len(names)} names are given after `as`")
         builder.blocks.append(self)
@@ -126,7 +129,7 @@ class BlockScope(Scope):
             return block
         from ..tir.analysis.access import block_access_regions
 
-        reads, writes = block_access_regions(block)
+        reads, writes = block_access_regions(block, self.visible)
         if self.reads is None and self.writes is None:
             return block.replace(reads=reads, writes=writes)
         return block.replace(reads=reads) if self.reads is None else block.replace(writes=writes)
@@ -141,6 +144,7 @@ class Builder:
     blocks: the open blocks, the root first.
     params, buffer_map, attrs: as the function will have them.
     symbols: variables by name, for shapes that name them in strings.
+    buffers: those declared so far.
     fresh: variables that a construct made and no assignment has named yet.
     domains: the ranges of the open loops' variables.
     """
@@ -157,6 +161,7 @@ class Builder:
         self.domains: dict[Var, Range] = {}
         self.names: list[str] = []
         self.fresh: set[Var] = set()
+        self.buffers: list[Buffer] = []
         self.has_blocks = False
         self._suites: list[list[Stmt | Close]] = [[]]
 

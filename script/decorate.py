@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..tir.errors import ScriptError
 from ..tir.function import IRModule, PrimFunc
 from .diagnostics import Source
 from .host import HostEnvironment, source_of
+from .macros import Macro
 from .parser import Definitions
-from .statements import Macro
 from .syntax import Tree, read
 
 
-def define_function(function: types.FunctionType, *, private: bool, verify: bool) -> Any:
+def define_function(function: Callable[..., Any], *, private: bool, verify: bool) -> Any:
     """The program that `@T.prim_func` makes of a function; in the class of a module, the function for later."""
+    function = _plain(function)
     frame = _definer(function)
     if frame is not None and _is_module_class(frame):
         return function
@@ -29,8 +30,9 @@ def define_function(function: types.FunctionType, *, private: bool, verify: bool
     return made
 
 
-def define_macro(function: types.FunctionType, hygienic: bool) -> Macro:
+def define_macro(function: Callable[..., Any], hygienic: bool) -> Macro:
     """The macro that `@T.macro` makes of a function."""
+    function = _plain(function)
     source, tree = _definition(function)
     return Macro(tree, source, _environment(function, _definer(function)), hygienic, {})
 
@@ -58,9 +60,22 @@ def _stripped(tree: Tree) -> Tree:
     return tree.parts[-1] if tree.kind == "decorated" else tree
 
 
-def _definition(function: types.FunctionType) -> tuple[Source, Tree]:
+def _plain(function: Any) -> types.FunctionType:
+    """The function itself, without what other decorators wrapped around it.
+
+    Raises
+    ------
+    ScriptError: there is none.
+    """
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    function = getattr(function, "__func__", function)
     if not isinstance(function, types.FunctionType):
         raise ScriptError(f"a program is made of a function, not of {function!r}")
+    return function
+
+
+def _definition(function: types.FunctionType) -> tuple[Source, Tree]:
     code = function.__code__
     source = source_of(code, code.co_firstlineno, function.__globals__, f"function `{function.__name__}`")
     tree, errors = read(source, one_definition=True)

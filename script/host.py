@@ -6,6 +6,7 @@ import builtins
 import linecache
 import types
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..tir.errors import ScriptError, UserError
@@ -18,6 +19,7 @@ from .names import BUILTINS, OURS, Environment, Namespace
 
 if TYPE_CHECKING:
     from .evaluate import Evaluator
+    from .reader import Reader
     from .statements import FunctionParser
     from .syntax import Tree
 
@@ -40,7 +42,7 @@ class HostEnvironment(Environment):
                     self.closure[name] = _EMPTY
         self.scopes = [self.closure, *scopes, vars(builtins)]
 
-    def lookup(self, name: str, evaluator: Evaluator, tree: Tree) -> Any:
+    def lookup(self, name: str, evaluator: Reader, tree: Tree) -> Any:
         for scope in self.scopes:
             if name in scope:
                 value = scope[name]
@@ -65,11 +67,11 @@ class HostEnvironment(Environment):
         return hasattr(value, "__iter__") and not isinstance(value, (Expr, str))
 
     def compute(
-        self, evaluator: Evaluator, tree: Tree, symbol: str, function: Callable[[Any, Any], Any], a: Any, b: Any
+        self, evaluator: Reader, tree: Tree, symbol: str, function: Callable[[Any, Any], Any], a: Any, b: Any
     ) -> Any:
         return self.run(evaluator, tree, lambda: function(a, b))
 
-    def run(self, evaluator: Evaluator, tree: Tree, work: Callable[[], Any]) -> Any:
+    def run(self, evaluator: Reader, tree: Tree, work: Callable[[], Any]) -> Any:
         """The value of Python code; what it raises is reported at `tree`."""
         try:
             return work()
@@ -80,38 +82,39 @@ class HostEnvironment(Environment):
         except Exception as e:  # noqa: BLE001 (any exception of the user's own code is the program's error)
             self.failed_call(evaluator, tree, e)
 
-    def failed_call(self, evaluator: Evaluator, tree: Tree, e: Exception) -> Any:
+    def failed_call(self, evaluator: Reader, tree: Tree, e: Exception) -> Any:
         try:
             evaluator.fail(tree, f"Python fails here: {type(e).__name__}: {e}")
         except ScriptError as error:
             raise error from e
 
-    def truth(self, evaluator: Evaluator, tree: Tree, value: Any) -> bool:
+    def truth(self, evaluator: Reader, tree: Tree, value: Any) -> bool:
         return bool(self.run(evaluator, tree, lambda: bool(value)))
 
-    def identity(self, evaluator: Evaluator, tree: Tree, symbol: str, a: Any, b: Any) -> bool:
+    def identity(self, evaluator: Reader, tree: Tree, symbol: str, a: Any, b: Any) -> bool:
         if isinstance(a, Expr) or isinstance(b, Expr):
             return super().identity(evaluator, tree, symbol, a, b)
         return bool(
             self.run(evaluator, tree, lambda: super(HostEnvironment, self).identity(evaluator, tree, symbol, a, b))
         )
 
-    def missing(self, evaluator: Evaluator, tree: Tree, space: Namespace, name: str) -> Any:
+    def missing(self, evaluator: Reader, tree: Tree, space: Namespace, name: str) -> Any:
         return super().missing(evaluator, tree, space, name)
 
-    def attribute(self, evaluator: Evaluator, tree: Tree, value: Any, name: str) -> Any:
+    def attribute(self, evaluator: Reader, tree: Tree, value: Any, name: str) -> Any:
         try:
             found = getattr(value, name)
         except AttributeError:
             evaluator.fail(tree, f"{describe(value)} has no attribute `{name}`", suggest(name, dir(value)))
         return OURS.get(id(found), found)
 
-    def subscript(self, evaluator: Evaluator, tree: Tree, value: Any, key: Any) -> Any:
-        if isinstance(key, Expr) and not hasattr(key, "value"):
+    def subscript(self, evaluator: Reader, tree: Tree, value: Any, key: Any) -> Any:
+        constant = getattr(key, "value", key) if isinstance(key, Expr) else key
+        if isinstance(constant, Expr):
             return super().subscript(evaluator, tree, value, key)
-        return self.run(evaluator, tree, lambda: value[key.value if isinstance(key, Expr) else key])
+        return self.run(evaluator, tree, lambda: value[constant])
 
-    def store(self, evaluator: FunctionParser, target: Tree, value: Any, stored: Any) -> None:
+    def store(self, evaluator: Reader, target: Tree, value: Any, stored: Any) -> None:
         evaluator.fail(
             target,
             f"{describe(value)} is a value of Python; a program stores to buffers only",
@@ -142,7 +145,7 @@ class HostEnvironment(Environment):
         finally:
             evaluator.names = before
 
-    def clauses(self, evaluator: Evaluator, clauses: list[Tree]) -> Iterable[None]:
+    def clauses(self, evaluator: Reader, clauses: list[Tree]) -> Iterable[None]:
         """Runs through the clauses of a comprehension, binding their names."""
         if not clauses:
             yield None
@@ -156,13 +159,13 @@ class HostEnvironment(Environment):
             if all(self.condition(evaluator, c) for c in conditions):
                 yield from self.clauses(evaluator, clauses[1:])
 
-    def condition(self, evaluator: Evaluator, tree: Tree) -> bool:
+    def condition(self, evaluator: Reader, tree: Tree) -> bool:
         value = evaluator.evaluate(tree)
         if isinstance(value, Expr):
             evaluator.fail(tree, "the condition of a comprehension is one of Python, known when the program is read")
         return self.truth(evaluator, tree, value)
 
-    def assign(self, evaluator: Evaluator, target: Tree, value: Any) -> None:
+    def assign(self, evaluator: Reader, target: Tree, value: Any) -> None:
         if target.kind == "name":
             evaluator.names[target.parts[0]] = value
             return
@@ -172,7 +175,7 @@ class HostEnvironment(Environment):
         for part, item in zip(target.parts, values):
             self.assign(evaluator, part, item)
 
-    def matmul(self, evaluator: Evaluator, tree: Tree) -> Any:
+    def matmul(self, evaluator: Reader, tree: Tree) -> Any:
         a, b = map(evaluator.evaluate, tree.parts)
         if isinstance(a, Expr) or isinstance(b, Expr):
             return super().matmul(evaluator, tree)
@@ -186,9 +189,9 @@ class HostEnvironment(Environment):
                 continue
             expression, conversion, spec = part
             value = evaluator.evaluate(evaluator.quoted(tree, expression.strip()))
-            convert = {"r": repr, "s": str, "a": ascii, "": lambda v: v}[conversion]
-            text_spec = self.formatted(evaluator, tree, spec) if "{" in spec else spec
-            out += self.run(evaluator, tree, lambda v=value, c=convert, s=text_spec: format(c(v), s))
+            value = _CONVERSIONS[conversion](value)
+            spec = self.formatted(evaluator, tree, spec) if "{" in spec else spec
+            out += self.run(evaluator, tree, partial(format, value, spec))
         return out
 
     def repeat(self, evaluator: FunctionParser, tree: Tree, values: Any) -> None:
@@ -208,6 +211,9 @@ class HostEnvironment(Environment):
             evaluator.fail(target, f"{len(items)} values for {len(target.parts)} names")
         for part, item in zip(target.parts, items):
             self.bind_each(evaluator, part, item)
+
+
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {"r": repr, "s": str, "a": ascii, "": lambda value: value}
 
 
 def source_of(code: types.CodeType, line: int, globals_: Mapping[str, Any], what: str) -> Source:

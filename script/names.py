@@ -20,6 +20,7 @@ from .lang.types import type_name
 
 if TYPE_CHECKING:
     from .evaluate import Evaluator
+    from .reader import Reader
     from .statements import FunctionParser
     from .syntax import Tree
 
@@ -44,7 +45,7 @@ class Function:
     def __init__(self, name: str, ret_type: DType = VOID) -> None:
         self.name, self.ret_type = name, ret_type
 
-    def call(self, evaluator: Evaluator, tree: Tree, args: list[Any], kwargs: dict[str, Any]) -> Expr:
+    def call(self, evaluator: Reader, tree: Tree, args: list[Any], kwargs: dict[str, Any]) -> Expr:
         """The call in a program."""
         if kwargs:
             evaluator.fail(tree, f"function `{self.name}` takes its arguments by position")
@@ -106,7 +107,7 @@ class Environment:
         given = {name: OURS.get(id(value), value) for name, value in (values or {}).items()}
         self.values: dict[str, Any] = {"T": T, "I": I, "tir": T, **given}
 
-    def lookup(self, name: str, evaluator: Evaluator, tree: Tree) -> Any:
+    def lookup(self, name: str, evaluator: Reader, tree: Tree) -> Any:
         """The value of a name that the program does not bind."""
         found = self.values.get(name, BUILTINS.get(name))
         return evaluator.unknown(tree, name) if found is None else found
@@ -119,7 +120,7 @@ class Environment:
         """The words of `T`."""
         return T.members
 
-    def missing(self, evaluator: Evaluator, tree: Tree, space: Namespace, name: str) -> Any:
+    def missing(self, evaluator: Reader, tree: Tree, space: Namespace, name: str) -> Any:
         """The member of a namespace that is not in its table: a vector type, or an error."""
         if space is T:
             found = type_name(name)
@@ -134,7 +135,7 @@ class Environment:
         """Whether a name that the program does not bind is Python's own."""
         return name not in self.values
 
-    def no_host(self, evaluator: Evaluator, tree: Tree, what: str) -> NoReturn:
+    def no_host(self, evaluator: Reader, tree: Tree, what: str) -> NoReturn:
         """Refuse what only a decorated function can do."""
         evaluator.fail(tree, f"text runs no Python, so {what} has no value here", "write the value itself")
 
@@ -143,11 +144,11 @@ class Environment:
         return isinstance(value, (tuple, list))
 
     def compute(
-        self, evaluator: Evaluator, tree: Tree, symbol: str, function: Callable[[Any, Any], Any], a: Any, b: Any
+        self, evaluator: Reader, tree: Tree, symbol: str, function: Callable[[Any, Any], Any], a: Any, b: Any
     ) -> Any:
         """`a <symbol> b` of two values of Python."""
-        if isinstance(a, (tuple, list)) and type(a) is type(b) and symbol == "+":
-            return a + b
+        if symbol == "+" and isinstance(a, (tuple, list)) and type(a) is type(b):
+            return [*a, *b] if isinstance(a, list) else (*a, *b)
         if symbol in ("==", "!=") and isinstance(a, (str, tuple, list)) and type(a) is type(b):
             return function(a, b)
         for value in (a, b):
@@ -166,13 +167,13 @@ class Environment:
         except (ArithmeticError, TypeError, ValueError) as e:
             evaluator.fail(tree, f"`{symbol}` fails here: {e}")
 
-    def truth(self, evaluator: Evaluator, tree: Tree, value: Any) -> bool:
+    def truth(self, evaluator: Reader, tree: Tree, value: Any) -> bool:
         """The truth of a value of Python."""
         if value is None or isinstance(value, (bool, int, float, str, tuple, list, dict)):
             return bool(value)
         evaluator.fail(tree, f"{describe(value)} is neither true nor false")
 
-    def identity(self, evaluator: Evaluator, tree: Tree, symbol: str, a: Any, b: Any) -> bool:
+    def identity(self, evaluator: Reader, tree: Tree, symbol: str, a: Any, b: Any) -> bool:
         """`a <symbol> b`, where the symbol is `is`, `is not`, `in` or `not in`."""
         if isinstance(a, Node) and symbol.startswith("is") and b is None:
             return symbol == "is not"
@@ -183,11 +184,11 @@ class Environment:
         except TypeError as e:
             evaluator.fail(tree, f"`{symbol}` fails here: {e}")
 
-    def attribute(self, evaluator: Evaluator, tree: Tree, value: Any, name: str) -> Any:
+    def attribute(self, evaluator: Reader, tree: Tree, value: Any, name: str) -> Any:
         """`value.name` of a value of Python."""
         evaluator.fail(tree, f"{describe(value)} has no attributes in a text")
 
-    def subscript(self, evaluator: Evaluator, tree: Tree, value: Any, key: Any) -> Any:
+    def subscript(self, evaluator: Reader, tree: Tree, value: Any, key: Any) -> Any:
         """`value[key]` of a value of Python."""
         key = getattr(key, "value", key) if isinstance(key, Expr) and not isinstance(key, Buffer) else key
         if isinstance(key, Expr):
@@ -204,14 +205,14 @@ class Environment:
         except (LookupError, TypeError) as e:
             evaluator.fail(tree, f"there is no element [{key!r}]: {e}")
 
-    def buffer_type(self, evaluator: Evaluator, tree: Tree, value: Any, key: Any) -> Any:
+    def buffer_type(self, evaluator: Reader, tree: Tree, value: Any, key: Any) -> Any:
         """`T.Buffer[shape, dtype]`, the older spelling."""
         try:
             return value[key]
         except UserError as e:
             evaluator.rethrow(tree, e)
 
-    def store(self, evaluator: FunctionParser, target: Tree, value: Any, stored: Any) -> None:
+    def store(self, evaluator: Reader, target: Tree, value: Any, stored: Any) -> None:
         """`value[...] = stored`, where `value` is no buffer."""
         evaluator.fail(target, f"{describe(value)} has no elements to store to; a program stores to buffers")
 
@@ -229,14 +230,14 @@ class Environment:
 
         return id(function) in _SAFE or type(function) is Lambda
 
-    def refuse_call(self, evaluator: Evaluator, tree: Tree, function: Any) -> NoReturn:
+    def refuse_call(self, evaluator: Reader, tree: Tree, function: Any) -> NoReturn:
         """Report a call that is not possible."""
         if isinstance(function, Namespace) or not callable(function):
             name = f"`{function.name}`" if isinstance(function, Namespace) else describe(function)
             evaluator.fail(tree.parts[0], f"{name} cannot be called")
         self.no_host(evaluator, tree, "a call of a Python function")
 
-    def failed_call(self, evaluator: Evaluator, tree: Tree, e: Exception) -> NoReturn:
+    def failed_call(self, evaluator: Reader, tree: Tree, e: Exception) -> NoReturn:
         """Report an exception that a called function let out."""
         evaluator.fail(tree, f"this call fails: {type(e).__name__}: {e}")
 
@@ -244,7 +245,7 @@ class Environment:
         """A comprehension, set or generator."""
         self.no_host(evaluator, tree, "a comprehension" if tree.kind != "set" else "a set")
 
-    def matmul(self, evaluator: Evaluator, tree: Tree) -> Any:
+    def matmul(self, evaluator: Reader, tree: Tree) -> Any:
         """`a @ b`."""
         evaluator.fail(tree, "`@` has no meaning in a program", "write the product as loops over a block")
 
@@ -261,7 +262,7 @@ _IDENTITY: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _at(evaluator: Evaluator, start: int, end: int, message: str, hint: str) -> Exception:
+def _at(evaluator: Reader, start: int, end: int, message: str, hint: str) -> Exception:
     from .diagnostics import error
 
     return error(evaluator.source, start, end, message, hint)

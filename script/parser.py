@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ..tir.dtype import VOID, DType
@@ -11,10 +12,11 @@ from ..tir.function import IRModule, PrimFunc
 from ..tir.node import Attrs
 from ..tir.verify import verify
 from .diagnostics import Diagnostic, Source
-from .lang.construct import CONSTRUCTS, Rejected, convert, describe
+from .lang.construct import CONSTRUCTS, Rejected, convert
 from .lang.functions import ir_module, macro, module_attrs, prim_func
+from .macros import Macro
 from .names import MODULES, Environment, Function, Namespace
-from .statements import FunctionParser, Macro
+from .statements import FunctionParser
 from .syntax import Tree, read
 
 Program = PrimFunc | IRModule
@@ -56,28 +58,6 @@ class Definitions:
         reader.errors = self.errors
         return reader
 
-    def decoration(self, tree: Tree) -> tuple[Any, dict[str, Any]]:
-        """What a decorator line names, and the options it gives.
-
-        Raises
-        ------
-        ScriptError: it names no decorator of programs.
-        """
-        reader = self.reader()
-        callee, options = tree, {}
-        if tree.kind == "call":
-            callee = tree.parts[0]
-        value = reader.evaluate(callee)
-        if value not in (prim_func, ir_module, macro):
-            reader.fail(tree, f"{describe(value)} decorates no program", "use @T.prim_func, @T.macro or @I.ir_module")
-        if tree.kind == "call":
-            args, kwargs, trees = reader.arguments(tree.parts[1])
-            try:
-                options = convert(CONSTRUCTS[value], [None, *args], kwargs)[1]
-            except Rejected as e:
-                reader.fail(trees.get(e.argument, tree), e.message, e.hint)  # type: ignore[arg-type]
-        return value, options
-
     def function(self, tree: Tree, options: Mapping[str, Any], names: Mapping[str, Any]) -> PrimFunc | None:
         """The function of a definition, verified; None where there are errors, which are kept."""
         reader = FunctionParser(self.source, self.env, {**self.names, **names})
@@ -101,13 +81,13 @@ class Definitions:
         members: dict[str, Any] = {}
         for part in body.parts:
             if part.kind == "decorated":
-                reader.guarded(part, lambda p=part: self.member(p, wanted, members))
+                reader.guarded(part, partial(self.member, part, wanted, members))
             elif part.kind == "assign" or part.kind == "import_" or part.kind == "import_from":
-                reader.guarded(part, lambda p=part: self.constant(reader, p))
+                reader.guarded(part, partial(self.constant, reader, part))
             elif part.kind == "expression_statement" and part.parts[0].kind in ("string", "ellipsis"):
                 continue
             elif part.kind == "expression_statement":
-                reader.guarded(part, lambda p=part: self.module_statement(reader, p.parts[0], attrs))
+                reader.guarded(part, partial(self.module_statement, reader, part.parts[0], attrs))
             elif part.kind == "function":
                 reader.report(part, f"function `{part.parts[0]}` is not decorated", "write @T.prim_func above it")
             elif part.kind != "pass_":
@@ -123,7 +103,7 @@ class Definitions:
 
     def member(self, tree: Tree, wanted: list[tuple[Tree, Mapping[str, Any]]], members: dict[str, Any]) -> None:
         *decorators, definition = tree.parts
-        value, options = self.decoration(decorators[-1].parts[0])
+        value, options = self.reader().decoration(decorators[-1].parts[0])
         name = definition.parts[0]
         if value is macro:
             self.define_macro(definition, options)
@@ -173,7 +153,7 @@ class Definitions:
             try:
                 args, _ = convert(CONSTRUCTS[module_attrs], args, kwargs)
             except Rejected as e:
-                reader.fail(trees.get(e.argument, tree), e.message, e.hint)  # type: ignore[arg-type]
+                reader.fail(tree if e.argument is None else trees.get(e.argument, tree), e.message, e.hint)
             attrs.update(args[0])
             return
         reader.fail(tree, "a module holds functions, each under @T.prim_func")
@@ -193,7 +173,7 @@ class TextProgram(Definitions):
         programs: list[tuple[Tree, Program | None]] = []
         reader = self.reader()
         for part in tree.parts:
-            reader.guarded(part, lambda p=part: self.statement(reader, p, programs))
+            reader.guarded(part, partial(self.statement, reader, part, programs))
         self.finish()
         if not programs:
             raise ScriptError.of([Diagnostic("there is no program here", self.source, 0, 1, _EXPECTED)])
@@ -208,7 +188,7 @@ class TextProgram(Definitions):
         kind = tree.kind
         if kind == "decorated":
             *decorators, definition = tree.parts
-            value, options = self.decoration(decorators[-1].parts[0])
+            value, options = self.reader().decoration(decorators[-1].parts[0])
             if value is macro:
                 self.define_macro(definition, options)
             elif (value is ir_module) != (definition.kind == "class_"):
@@ -236,10 +216,10 @@ def check(function: PrimFunc, reader: FunctionParser, tree: Tree, errors: list[D
     try:
         verify(function)
     except VerifyError as e:
-        place = next((reader.places[n] for n in e.nodes if n in reader.places), None)
         header = Tree("function", [], tree.start, reader.source.text.find("\n", tree.start))
-        at = place or header
-        errors.append(Diagnostic(_message(e), reader.source, at.start, max(at.end, at.start + 1), e.hint))
+        found = (reader.places[n] for n in e.nodes if n in reader.places)
+        source, at = next(found, (reader.source, header))
+        errors.append(Diagnostic(_message(e), source, at.start, max(at.end, at.start + 1), e.hint))
     except RecursionError:
         reader.report(tree, "the program nests too deep", "give parts of it names or functions of their own")
 

@@ -101,7 +101,8 @@ def layout_arguments(buffer: Buffer, data: Var | None = None) -> Iterator[Parts]
     if buffer.strides:
         yield ["strides=", *listed(buffer.strides)]
     offset = buffer.elem_offset
-    if not (type(offset) is IntImm and offset.value == 0 and offset.dtype == INT32):
+    # A factor alone would say that the offset is unknown.
+    if buffer.offset_factor or not (type(offset) is IntImm and offset.value == 0 and offset.dtype == INT32):
         yield ["elem_offset=", offset]
     if buffer.scope != "global":
         yield [f"scope={quoted(buffer.scope)}"]

@@ -133,7 +133,8 @@ def generate(grammar: str) -> dict[str, Any]:
     state_number = {state: i for i, state in enumerate(order)}
     actions, gotos = [], []
     for state in order:
-        row, goto = [], []
+        row: list[int] = []
+        goto: list[int] = []
         for name, (action, target) in sorted(table.states[state].items()):
             if action is Shift:
                 (row if name in number and number[name] < len(terminals) else goto).extend(
@@ -150,7 +151,7 @@ def generate(grammar: str) -> dict[str, Any]:
     # Patterns with open ends come first (a number before ".", a string before a name), then by length.
     first = [name for name in ("STRING", "NAME", "NUMBER", "AUGMENTED") if name in regexes]
     rest = [name for name in regexes if name not in first]
-    patterns = [(n, regexes[n]) for n in first]
+    patterns: list[tuple[str, str]] = [(n, regexes[n]) for n in first]
     patterns += [(n, re.escape(strings[n])) for n in operators if len(strings[n]) > 1]
     patterns += [(n, regexes[n]) for n in rest] + [
         (n, re.escape(strings[n])) for n in operators if len(strings[n]) == 1

@@ -10,7 +10,7 @@ from ...tir.errors import UserError
 from ...tir.expr import Var
 from ...tir.stmt import IterType, Stmt
 from ..builder import BlockScope, Builder, Scope, as_region, current
-from .construct import Domain, Value, _domain, _index, _region, _value, construct, register
+from .construct import Domain, Value, _domain, _index, _region, _value, construct, register, typed
 
 
 @construct
@@ -152,7 +152,7 @@ def where(condition: Value) -> None:
     """Run the block's instances only where `condition`, an expression of the loops, holds."""
     condition = _value(condition)
     if not condition.dtype.is_bool:
-        raise UserError(f"the condition of T.where is a {condition.dtype}, not a bool; compare it with something")
+        raise UserError(f"the condition of T.where is {typed(condition.dtype)}, not a bool; compare it with something")
     current("T.where").block.where(condition)
 
 

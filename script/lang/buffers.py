@@ -15,7 +15,7 @@ from ...tir.expr import Expr, Var
 from ...tir.node import Attrs
 from ...tir.stmt import Allocate, DeclBuffer, Stmt
 from ..builder import Builder, Scope, as_region, current
-from .construct import Constant, Region, Shape, Type, _shape, construct, describe, register
+from .construct import Constant, Region, Shape, Type, _shape, construct, describe, register, typed
 
 
 class BufferType:
@@ -93,7 +93,9 @@ def _declare(builder: Builder, name: str, shape: Any, dtype: DType, **options: A
     if offset is None and options.get("offset_factor"):
         offset = Var(f"{name}_elem_offset", index)
     options["elem_offset"] = 0 if offset is None else _symbolic(builder, offset)
-    return declare(extents, dtype, name, **options)
+    made = declare(extents, dtype, name, **options)
+    builder.buffers.append(made)
+    return made
 
 
 def _symbolic(builder: Builder, extent: Any) -> Any:
@@ -129,7 +131,7 @@ def match_buffer(
         if shape is None:
             raise UserError("T.match_buffer of a parameter needs the buffer's shape")
         if not param.dtype.is_handle:
-            raise UserError(f"parameter `{param.name}` is a {param.dtype}; T.match_buffer takes one that is a T.handle")
+            raise UserError(f"parameter `{param.name}` is {typed(param.dtype)}; T.match_buffer takes a T.handle")
         if param not in builder.params:
             raise UserError(f"`{param.name}` is no parameter of the function")
         if param in builder.buffer_map:
@@ -184,7 +186,7 @@ class BufferScope(Scope):
 
     def open(self, builder: Builder, names: Sequence[str]) -> nodes.Buffer:
         self.made = self.made(names[0] if names else "buffer")
-        return self.made  # type: ignore[no-any-return]
+        return self.made
 
     def close(self, builder: Builder, body: Stmt) -> Stmt:
         return (

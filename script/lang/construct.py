@@ -77,7 +77,7 @@ def _argument(value: Any) -> Expr:
 def _index(value: Any) -> Expr:
     out = _value(value)
     if not out.dtype.is_integral:
-        raise UserError(f"expected an integer, got a {out.dtype}")
+        raise UserError(f"expected an integer, got {typed(out.dtype)}")
     return out
 
 
@@ -334,6 +334,11 @@ def _signature_hint(what: Signature) -> str:
     return f"write {what.name}({', '.join(names)})"
 
 
+def typed(dtype: Any) -> str:
+    """A data type with its article: "an int32", "a float16"."""
+    return f"{'an' if str(dtype).startswith('int') else 'a'} {dtype}"
+
+
 def describe(value: Any) -> str:
     """A value of Python as messages name it: "the string 'x'", "a list", "a function"."""
     if value is None:
@@ -347,7 +352,7 @@ def describe(value: Any) -> str:
     if isinstance(value, BufferRegion):
         return f"a region of buffer `{value.buffer.name}`"
     if isinstance(value, Expr):
-        return f"a {value.dtype} expression"
+        return f"{typed(value.dtype)} expression"
     if isinstance(value, CommReducer):
         return "a reducer"
     if isinstance(value, (bool, int, float)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...tir.errors import UserError
 from .construct import construct
 
 
@@ -72,6 +73,4 @@ def ir_module(cls: type | None = None, check_well_formed: bool = True) -> Any:
 @construct
 def module_attrs(attributes: dict[str, Any]) -> None:
     """Attributes of the module: `I.module_attrs({"runtime": 1})` in its class."""
-    from ..builder import current_module
-
-    current_module("I.module_attrs").update(attributes)
+    raise UserError("I.module_attrs is a part of a module: it means something only in a class under @I.ir_module")

@@ -8,7 +8,7 @@ from typing import Any
 from ...tir import op
 from ...tir.errors import UserError
 from ...tir.expr import Call, Expr
-from .construct import Argument, Type, _type, construct
+from .construct import Argument, Type, _argument, _type, construct
 from .values import if_then_else
 
 
@@ -17,9 +17,10 @@ def _typed(row: op.Intrinsic) -> Callable[..., Expr]:
         if dtype is None:
             if not args:
                 raise UserError(f"T.{row.name} takes the type of its result first, as in T.{row.name}('int32', ...)")
-            dtype, args = getattr(args[0], "value", args[0]), args[1:]
-            if not isinstance(dtype, str):
+            first, args = getattr(args[0], "value", args[0]), args[1:]
+            if not isinstance(first, str):
                 raise UserError(f"T.{row.name} takes the type of its result first, as in T.{row.name}('int32', ...)")
+            dtype = first
         return op.raw_call(row.name, *args, dtype_=_type(dtype))
 
     return call
@@ -56,4 +57,4 @@ def call_intrin(dtype: Type, name: Any, *args: Argument) -> Expr:
     row = op.intrinsic(getattr(name, "value", name))
     if row.arity is not None and len(args) != row.arity:
         raise UserError(f"{row.name} takes {row.arity} argument{'s' * (row.arity != 1)}, got {len(args)}")
-    return Call(_type(dtype), row, args)
+    return Call(_type(dtype), row, tuple(map(_argument, args)))

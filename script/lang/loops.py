@@ -17,9 +17,7 @@ from .construct import Index, _index, construct
 class LoopScope(Scope):
     """One loop or a nest of loops, the outermost first."""
 
-    __slots__ = ("annotations", "domains", "kind", "thread", "variables")
-
-    forms = frozenset({"for"})
+    __slots__ = ("annotations", "domains", "kind", "opens", "thread", "variables")
 
     def __init__(
         self,
@@ -27,13 +25,16 @@ class LoopScope(Scope):
         domains: Sequence[Range],
         annotations: dict[str, Any] | None = None,
         thread: str | None = None,
-        forms: frozenset[str] | None = None,
+        opens: str = "for",
     ) -> None:
         self.kind, self.domains, self.thread = kind, tuple(domains), thread
         self.annotations = Attrs(annotations) if annotations else EMPTY
         self.variables: list[Var] = []
-        if forms is not None:
-            self.forms = forms
+        self.opens = opens
+
+    @property
+    def forms(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset({self.opens})
 
     def open(self, builder: Builder, names: Sequence[str]) -> Any:
         if not names:
@@ -106,8 +107,7 @@ def thread_binding(
 @construct
 def launch_thread(thread: str, extent: Index) -> Any:
     """The older form of a loop bound to a thread axis: `with T.launch_thread("blockIdx.x", 128) as bx:`."""
-    forms = frozenset({"with", "rest"})
-    return LoopScope(ForKind.THREAD_BINDING, [domain(extent)], None, check_thread(thread), forms)
+    return LoopScope(ForKind.THREAD_BINDING, [domain(extent)], None, check_thread(thread), "with")
 
 
 def check_thread(thread: str) -> str:

@@ -13,7 +13,7 @@ from ...tir.expr import cast as convert_type
 from ...tir.stmt import BufferStore, seq
 from ...tir.visit import substitute
 from ..builder import current
-from .construct import Constant, Index, Type, Value, _value, construct
+from .construct import Constant, Index, Type, Value, _value, construct, typed
 
 Members = Mapping[str, Callable[[Any], Any]]
 """Attributes by name, each with what gives its value."""
@@ -50,7 +50,7 @@ def vstore(buffer: Buffer, indices: Any, value: Value, predicate: Value | None =
     mask = None if predicate is None else _value(predicate)
     stored = as_expr(value, place.dtype)
     if stored.dtype != place.dtype:
-        raise UserError(f"a {stored.dtype} is stored where {place.dtype} is held; cast it")
+        raise UserError(f"{typed(stored.dtype)} is stored where {place.dtype} is held; cast it")
     current("vstore").emit(BufferStore(buffer, stored, place.indices, mask))
 
 

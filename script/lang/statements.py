@@ -11,7 +11,7 @@ from ...tir.expr import Expr, Var
 from ...tir.node import Node
 from ...tir.stmt import Stmt
 from ..builder import Builder, Scope, current
-from .construct import Value, _argument, _value, construct
+from .construct import Value, _argument, _value, construct, typed
 
 
 @construct
@@ -52,7 +52,7 @@ def let(value: Value, bound: Value | None = None) -> Any:
         raise UserError("T.let of two arguments binds a variable, declared before as in `x = T.int32()`")
     bound = _value(bound)
     if bound.dtype != value.dtype:
-        raise UserError(f"T.let binds a {bound.dtype} to the {value.dtype} variable `{value.name}`")
+        raise UserError(f"T.let binds {typed(bound.dtype)} to the {value.dtype} variable `{value.name}`")
     return LetScope(bound, value)
 
 
@@ -96,7 +96,7 @@ def Assert(condition: Value, message: str = "assertion failed") -> None:
     """Stops the program with `message` unless `condition` holds; also written `assert condition, "message"`."""
     condition = _value(condition)
     if not condition.dtype.is_bool:
-        raise UserError(f"the condition of an assertion is a {condition.dtype}, not a bool; compare it with something")
+        raise UserError(f"the condition is {typed(condition.dtype)}, not a bool; compare it with something")
     current("T.Assert").emit(nodes.AssertStmt(condition, message))
 
 

@@ -10,7 +10,7 @@ from ...tir import expr as nodes
 from ...tir import op
 from ...tir.errors import UserError
 from ...tir.expr import CommReducer, Expr, Var, binary, const
-from .construct import Constant, Index, Type, Value, _type, _value, construct
+from .construct import Constant, Index, Type, Value, _type, _value, construct, typed
 
 
 @construct
@@ -45,7 +45,7 @@ def if_then_else(condition: Value, true_value: Value, false_value: Value, dtype:
 def _condition(value: Any, where: str) -> Expr:
     value = _value(value)
     if not value.dtype.is_bool:
-        raise UserError(f"the condition of {where} is a {value.dtype}, not a bool; compare it, as in `x != 0`")
+        raise UserError(f"the condition of {where} is {typed(value.dtype)}, not a bool; compare it, as in `x != 0`")
     return value
 
 
@@ -71,12 +71,12 @@ def _check_lanes(lanes: int) -> None:
 @construct
 def Shuffle(vectors: Sequence[Value], indices: Sequence[Value]) -> Expr:
     """The lanes of the concatenated `vectors` picked by the constant `indices`."""
-    vectors, indices = tuple(map(_value, vectors)), tuple(map(_value, indices))
-    if not vectors or not indices:
+    sources, lanes = tuple(map(_value, vectors)), tuple(map(_value, indices))
+    if not sources or not lanes:
         raise UserError("T.Shuffle takes at least one vector and one index")
-    if any(v.dtype.element != vectors[0].dtype.element for v in vectors):
+    if any(v.dtype.element != sources[0].dtype.element for v in sources):
         raise UserError("the vectors of T.Shuffle have different element types")
-    return nodes.Shuffle(vectors, indices)
+    return nodes.Shuffle(sources, lanes)
 
 
 @construct
@@ -108,7 +108,7 @@ def Let(body: Value, where: Mapping[Any, Any]) -> Expr:
             raise UserError("the keys of `where` are variables, declared before as in `x = T.float32()`")
         bound = nodes.as_expr(value, name.dtype)
         if bound.dtype != name.dtype:
-            raise UserError(f"`where` binds a {bound.dtype} to the {name.dtype} variable `{name.name}`")
+            raise UserError(f"`where` binds {typed(bound.dtype)} to the {name.dtype} variable `{name.name}`")
         out = nodes.Let(name, bound, out)
     return out
 
@@ -169,7 +169,7 @@ def comm_reducer(combine: Callable[..., Any], identity: Any) -> CommReducer:
         raise UserError(f"the reducer's function returns {len(results)} values for {n} identity elements")
     for got, wanted in zip(results, items):
         if got.dtype != wanted.dtype:
-            raise UserError(f"the reducer's function returns a {got.dtype} where the identity is a {wanted.dtype}")
+            raise UserError(f"the function returns {typed(got.dtype)} where the identity is {typed(wanted.dtype)}")
     return CommReducer(tuple(variables[:n]), tuple(variables[n:]), results, items)
 
 

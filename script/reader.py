@@ -1,0 +1,74 @@
+"""What every part of the reader shares: the source, the names, and how errors are reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from ..tir.errors import ScriptError, UserError
+from ..tir.expr import Expr
+from .diagnostics import Source, error
+from .lang.construct import Rejected, expression
+from .names import Environment
+from .syntax import Tree
+
+
+class Poisoned(Exception):
+    """A name is used whose definition was in error; what uses it is passed over in silence."""
+
+
+POISON: Any = object()
+"""What a name stands for whose definition was in error."""
+
+
+class Reader:
+    """Reads trees in the scope of a program.
+
+    Attributes
+    ----------
+    env: the names around the program.
+    names: the names in it, as bound at the moment.
+    gone: where the names were bound that are no longer visible.
+    depth: how deep the trees being read are nested.
+    define_unknown: makes what an unknown name stands for, where one may be new.
+    """
+
+    def __init__(self, source: Source, env: Environment) -> None:
+        self.source, self.env = source, env
+        self.names: dict[str, Any] = {}
+        self.gone: dict[str, Tree] = {}
+        self.depth = 0
+        self.define_unknown: Callable[[str], Any] | None = None
+
+    def fail(self, tree: Tree, message: str, hint: str = "") -> NoReturn:
+        """Report an error at `tree`."""
+        raise error(self.source, tree.start, tree.end, message, hint)
+
+    def evaluate(self, tree: Tree) -> Any:
+        """The value of an expression."""
+        raise NotImplementedError
+
+    def unknown(self, tree: Tree, name: str) -> Any:
+        """The value of a name that nothing defines."""
+        raise NotImplementedError
+
+    def value(self, tree: Tree) -> Expr:
+        """The value of an expression, as one of the program."""
+        try:
+            return expression(self.evaluate(tree))
+        except UserError as e:
+            self.rethrow(tree, e)
+
+    def rethrow(self, tree: Tree, e: UserError) -> NoReturn:
+        """Report at `tree` an error that says no place."""
+        if isinstance(e, ScriptError) and e.diagnostics:
+            raise e
+        if isinstance(e, Rejected):
+            self.fail(tree, e.message, e.hint)
+        self.fail(tree, str(e))
+
+
+def text_of(source: Source, tree: Tree) -> str:
+    """What the source says at a tree, for a hint; "..." where it is long."""
+    text = source.text[tree.start : tree.end]
+    return text if len(text) <= 60 and "\n" not in text else "..."
