@@ -116,7 +116,10 @@ def floor_mod_const(an: Analyzer, a: Linear, divisor: int, dtype: DType) -> Line
     if divisor == 1:
         return ZERO
     form = _reduce_remainders(an, a, divisor)
-    terms = {k: c for k, c in ((k, _signed_rem(c, divisor)) for k, c in form.terms.items()) if c}
+    terms = {k: c for k, c in form.terms.items() if c % divisor}
+    if len(terms) == 1:
+        # In longer sums coefficients stay, so that quotient and remainder are seen to be of one number.
+        terms = {k: _signed_rem(c, divisor) for k, c in terms.items()}
     form = Linear(terms, form.const % divisor)
     if not terms:
         return form

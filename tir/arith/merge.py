@@ -59,19 +59,27 @@ def _merge_once(an: Analyzer, form: Linear, keys: Sequence[Expr], dtype: DType) 
             if out is not None:
                 return out
             continue
-        part = part_of(key)
-        if part is None:
-            continue
-        coef = form.terms[key]
-        for other in keys:
-            if other is not key:
-                out = _join(an, form, key, part, coef, other, dtype)
-                if out is not None:
-                    return out
-        out = _with_base(an, form, key, part, coef, dtype)
-        if out is not None:
-            return out
+        for part in _readings(key):
+            coef = form.terms[key]
+            for other in keys:
+                if other is not key:
+                    out = _join(an, form, key, part, coef, other, dtype)
+                    if out is not None:
+                        return out
+            out = _with_base(an, form, key, part, coef, dtype)
+            if out is not None:
+                return out
     return None
+
+
+def _readings(key: Expr) -> list[Part]:
+    """The parts an atom is: `x % u // l` is one of x, and one of `x % u`."""
+    part = part_of(key)
+    if part is None:
+        return []
+    if type(key) is FloorDiv and part.upper is not None:
+        return [part, Part(key.a, part.lower, None)]
+    return [part]
 
 
 def _join(an: Analyzer, form: Linear, key: Expr, part: Part, coef: int, other: Expr, dtype: DType) -> Linear | None:
