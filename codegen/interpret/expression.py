@@ -147,7 +147,8 @@ class Expressions(Source):
 
     def bind(self, var: Var, lanes: Sequence[Val]) -> None:
         """Let `var` stand for `lanes`, which are exact, from here on."""
-        self.vars[var] = [self.settle(v) for v in lanes]
+        # All lanes are evaluated here, before the first one opens a scope that the others would be hoisted out of.
+        self.vars[var] = [self.settle(v) for v in [self.atom(v) for v in lanes]]
 
     # -- leaves
 
