@@ -181,7 +181,7 @@ class State:
             return
         reuse = dict(reuse or {})
         if isinstance(old, Block) and isinstance(new, Block):
-            reuse.setdefault(old, new)
+            reuse[old] = new
         parent = sref.parent
         kept: set[Stmt] = set()
         fresh: list[tuple[For | Block, For | Block | None]] = []
