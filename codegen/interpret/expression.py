@@ -137,18 +137,22 @@ class Expressions(Source):
 
     def settle(self, v: Val) -> Val:
         """`v` under a name that is valid from here on; a new one is defined in a scope of its own."""
-        v = self.hoist(v)
-        if v.atomic and not v.src.startswith("S["):
-            return v
-        name = self.fresh()
-        self.line(f"{name} = {v.src}")
+        return self.settle_all([v])[0]
+
+    def settle_all(self, values: Sequence[Val]) -> Lanes:
+        """`values` under names that are valid from here on; new ones are defined in one scope of their own."""
+        values = [self.hoist(v) for v in values]
+        new = {k: self.fresh() for k, v in enumerate(values) if not v.atomic or v.src.startswith("S[")}
+        if not new:
+            return values
+        for k, name in new.items():
+            self.line(f"{name} = {values[k].src}")
         self.open_scope()
-        return Val(name, self.depth, True, v.lo, v.hi)
+        return [Val(new[k], self.depth, True, v.lo, v.hi) if k in new else v for k, v in enumerate(values)]
 
     def bind(self, var: Var, lanes: Sequence[Val]) -> None:
         """Let `var` stand for `lanes`, which are exact, from here on."""
-        # All lanes are evaluated here, before the first one opens a scope that the others would be hoisted out of.
-        self.vars[var] = [self.settle(v) for v in [self.atom(v) for v in lanes]]
+        self.vars[var] = self.settle_all(lanes)
 
     # -- leaves
 
