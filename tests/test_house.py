@@ -94,3 +94,15 @@ def test_no_registry_or_machine_path_is_named() -> None:
             if (match := UNSPEAKABLE.search(line))
         ]
     assert not found, "\n".join(found)
+
+
+def test_the_facade_says_the_version_of_the_metadata() -> None:
+    facade = ast.parse((ROOT / "__init__.py").read_text())
+    (version,) = [
+        node.value.value
+        for node in facade.body
+        if isinstance(node, ast.Assign)
+        and [t.id for t in node.targets if isinstance(t, ast.Name)] == ["__version__"]
+        and isinstance(node.value, ast.Constant)
+    ]
+    assert version == PYPROJECT["project"]["version"]
