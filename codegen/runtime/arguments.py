@@ -74,14 +74,14 @@ def as_array(value: Any) -> np.ndarray:
 
 
 def _exported(value: Any) -> np.ndarray:
+    if hasattr(value, "__dlpack__"):
+        return from_dlpack(value)
     try:
         view = memoryview(value)
     except TypeError:
         view = None
     if view is not None:
         return np.asarray(view)
-    if hasattr(value, "__dlpack__"):
-        return from_dlpack(value)
     if hasattr(value, "__array_interface__"):
         return np.asarray(value)
     raise Unreadable("")

@@ -1,7 +1,7 @@
-"""Reads DLPack capsules as numpy arrays without copying, for every data type an argument can have.
+"""Reads DLPack tensors as numpy arrays without copying, for every data type an argument can have.
 
-numpy's own reader knows no bfloat16 and no 8-bit floats. The structures are those of dlpack.h, version 1, with and
-without the version header.
+numpy's own reader is fast, but knows no bfloat16 and no 8-bit floats, and makes read-only what comes from exporters
+older than DLPack 1.0. Those are read here; the structures are those of dlpack.h, with and without the version header.
 """
 
 from __future__ import annotations
@@ -68,6 +68,14 @@ def from_dlpack(value: Any) -> np.ndarray:
     ------
     Unreadable: the memory is on another device, or holds a type no argument can have.
     """
+    try:
+        array = np.from_dlpack(value)
+    except (BufferError, RuntimeError, TypeError, ValueError):
+        return _read(value)
+    return array if array.flags.writeable else _read(value)
+
+
+def _read(value: Any) -> np.ndarray:
     device, number = value.__dlpack_device__()
     if device not in _HOST:
         name = _DEVICES.get(int(device), f"device type {int(device)}")

@@ -203,7 +203,8 @@ class _Entry(Writer):
             if binding.what == "shape":
                 self.symbols[name] = self.arrays[binding.param].extents[binding.axis]
             elif binding.what == "stride":
-                self.symbols[name] = self.whole_stride(self.arrays[binding.param], binding.axis)
+                self.symbols[name], rest = self.in_elements(self.arrays[binding.param], binding.axis)
+                self.fault(rest)
             elif binding.what == "offset":
                 self.symbols[name] = 0
             if name in types:
@@ -226,8 +227,9 @@ class _Entry(Writer):
                 wrong = self.differ(array.strides[axis], step)
                 step = self.mul(step, extent)
             else:
+                whole, rest = self.in_elements(array, axis)
                 declared = self.dim(array.param.strides[axis], self.symbols)
-                wrong = self.differ(self.whole_stride(array, axis), declared)
+                wrong = self.either(rest, self.differ(whole, declared))
             self.fault(self.where(self.above(extent, 1), wrong, 0))
         if array.param.strides is not None and array.param.written:
             where = f"i64 {len(array.extents)}, ptr {array.shape}, ptr {array.strides_at}, i64 {array.param.kind.bytes}"
@@ -236,11 +238,11 @@ class _Entry(Writer):
         self.faults = outer
         self.fault(self.where(self.above(array.total, 0), wrong, 0))
 
-    def whole_stride(self, array: _Array, axis: int) -> Value:
-        """A stride in elements; a fault where it is no whole number of them."""
+    def in_elements(self, array: _Array, axis: int) -> tuple[Value, Value]:
+        """A stride as a number of elements, and the bytes beyond it."""
         size, stride = array.param.kind.bytes, array.strides[axis]
-        self.fault(self.bits(stride, size - 1))
-        return stride if size == 1 else self.let(f"ashr i64 {stride}, {size.bit_length() - 1}")
+        whole = stride if size == 1 else self.let(f"ashr i64 {stride}, {size.bit_length() - 1}")
+        return whole, self.bits(stride, size - 1)
 
     # Addresses.
 

@@ -111,8 +111,10 @@ class _Call:
                 raise self.refuse(param, f"expected a compact row-major array, got {layout}", self.compacted(param))
             return
         for axis, dim in enumerate(param.strides):
+            if array.shape[axis] <= 1:
+                continue
             stride = self.stride(param, axis)
-            wrong = self.mismatch(stride, dim) if array.shape[axis] > 1 else ""
+            wrong = self.mismatch(stride, dim)
             if wrong:
                 expected = f"expected strides {shape_text(param.strides)} in elements, got {layout}"
                 raise self.refuse(param, f"{expected}; that of dimension {axis} is {stride} elements, not {wrong}")

@@ -23,11 +23,11 @@ import llvmlite.binding as llvm
 
 from ...tir.errors import InternalError
 
-_lock = threading.RLock()
-_names = count()
+lock = threading.RLock()
+"""Held while LLVM works. A fork waits for it, so that no child inherits LLVM in the middle of something."""
 
-# A fork waits for a compilation under way, so that the child never inherits LLVM's locks in the locked state.
-os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+_names = count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def load(code: Code, symbols: Mapping[str, int] | None = None) -> Library:
     InternalError: a symbol is found nowhere, or the code is for another machine.
     """
     given = symbols or {}
-    with _lock:
+    with lock:
         process = ctypes.CDLL(None)
         missing = [name for name in code.imports if name not in given and not hasattr(process, name)]
         if missing:
@@ -152,9 +152,9 @@ def assembly(texts: str | Sequence[str], options: Options = Options()) -> str:
 @contextmanager
 def _optimized(texts: str | Sequence[str], options: Options) -> Iterator[Any]:
     """One verified and optimised module made of `texts`, in an LLVM context of its own that dies with it."""
-    machine = _machine(options)
-    header = f'target datalayout = "{machine.target_data}" target triple = "{machine.triple}" '
-    with _lock, ExitStack() as stack:  # the stack closes every module before their context, whatever fails
+    with lock, ExitStack() as stack:  # the stack closes every module before their context, whatever fails
+        machine = _machine(options)
+        header = f'target datalayout = "{machine.target_data}" target triple = "{machine.triple}" '
         context = stack.enter_context(llvm.create_context())
         modules = []
         for text in [texts] if isinstance(texts, str) else texts:

@@ -37,9 +37,14 @@ _PYTHON_API = (
 )
 
 
-@cache
 def library() -> jit.Library:
-    """The runtime's native code, compiled and loaded at the first call."""
+    """The runtime's native code, compiled and loaded at the first call (some 20 ms)."""
+    with jit.lock:  # there must never be two pools
+        return _loaded()
+
+
+@cache
+def _loaded() -> jit.Library:
     facts = host.facts()
     texts = [Template((files(__package__) / name).read_text()).substitute(facts) for name in _FILES]
     # Written as it should run: the optimiser would take five times as long and gain nothing measurable.

@@ -158,6 +158,10 @@ def test_strides_that_nothing_is_multiplied_by_do_not_matter(recorder) -> None:
     b = np.zeros((1, 12), "f4")[:, :1]
     assert f(b) == (address(b), 1)
     assert f(b[:, :0])[1] == 0
+    declared = recorder(Signature("f", (BufferParam("A", "float32", ("n",), strides=(1,)),), N64))
+    odd = np.zeros((1, 5), "u1")[:, :4].view("f4")[:, 0]
+    assert odd.strides == (5,)
+    assert declared(odd) == (address(odd), 1)
 
 
 def test_declared_strides_and_offsets(recorder) -> None:
@@ -500,6 +504,13 @@ class BadDevice:
         return None
 
 
+class BadBuffer:
+    """From Python 3.12 on, an exporter whose export fails."""
+
+    def __buffer__(self, flags: int) -> memoryview:
+        raise ValueError("no buffer today")
+
+
 class BadInterface:
     __array_interface__ = 3
 
@@ -509,7 +520,7 @@ released.release()
 
 GARBAGE = [
     None, 0, -1, 1.5, 2j, True, "text", b"", b"abc", (), [], [1.0], {}, set(), object(), object, len, range(3), ...,
-    RaisesEverywhere(), BadCapsule(), BadDevice(), BadInterface(), released, iter([]), sys, np, np.float32,
+    RaisesEverywhere(), BadCapsule(), BadDevice(), BadInterface(), BadBuffer(), released, iter([]), sys, np, np.float32,
     np.float32(1), np.float64(1), np.array(1.0), np.array("x"), np.array([None]), np.zeros(3, "S5"),
     np.zeros(3, "M8[s]"), np.zeros(9, "u1")[1:],
     np.zeros(3, [("a", "f4")]), np.zeros(3, "c16"), np.zeros(3, "g"), np.zeros(3)[::-1], np.zeros((1,) * 64, "f4"),

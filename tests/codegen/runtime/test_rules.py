@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import nullcontext
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -153,9 +154,9 @@ def fitting(param: BufferParam, values: dict[str, int]) -> np.ndarray:
         shape = tuple(max(0, evaluate(dim, values)) for dim in param.shape)
     except NoValue:
         shape = (1,) * len(param.shape)
-    memory = np.zeros(4096, "u1")
+    memory = np.zeros(40_064, "u1")
     start = -memory.__array_interface__["data"][0] % 64
-    flat = memory[start : start + 4000].view(dtype)
+    flat = memory[start : start + 40_000].view(dtype)
     if param.strides is None:
         return flat[: int(np.prod(shape))].reshape(shape)
     strides = tuple(evaluate(dim, values) * dtype.itemsize for dim in param.strides)
@@ -198,12 +199,12 @@ def spoil(draw: st.DrawFn, a: np.ndarray, others: list[np.ndarray]) -> np.ndarra
     return a
 
 
-@pytest.fixture(scope="module")
-def functions() -> dict[Signature, Any]:
-    return {}
+@lru_cache(maxsize=256)  # shrinking does not compile anew, and the process keeps few mappings
+def function(recorder: Any, signature: Signature) -> Any:
+    return recorder(signature)
 
 
-def agree(data: st.DataObject, recorder: Any, functions: dict[Signature, Any]) -> None:
+def agree(data: st.DataObject, recorder: Any) -> None:
     signature, values = data.draw(signatures())
     arrays: list[np.ndarray] = []
     for param in signature.buffers:
@@ -212,7 +213,7 @@ def agree(data: st.DataObject, recorder: Any, functions: dict[Signature, Any]) -
             a = spoil(data.draw, a, arrays)
         arrays.append(a)
     numbers = {name: values[name] + (data.draw(st.integers(0, 9)) == 0) for name in signature.integers}
-    f = functions.get(signature) or functions.setdefault(signature, recorder(signature))
+    f = function(recorder, signature)
     by_name = dict(zip((p.name for p in signature.buffers), arrays)) | numbers
     args = [by_name[p.name] for p in signature.params]
     before = f.calls
@@ -223,12 +224,12 @@ def agree(data: st.DataObject, recorder: Any, functions: dict[Signature, Any]) -
 
 @settings(max_examples=400, deadline=None)
 @given(data=st.data())
-def test_accepts_what_the_rules_accept(data: st.DataObject, recorder, functions) -> None:
-    agree(data, recorder, functions)
+def test_accepts_what_the_rules_accept(data: st.DataObject, recorder) -> None:
+    agree(data, recorder)
 
 
 @pytest.mark.fuzz
 @settings(max_examples=20_000, deadline=None)
 @given(data=st.data())
-def test_accepts_what_the_rules_accept_at_length(data: st.DataObject, recorder, functions) -> None:
-    agree(data, recorder, functions)
+def test_accepts_what_the_rules_accept_at_length(data: st.DataObject, recorder) -> None:
+    agree(data, recorder)
