@@ -34,6 +34,12 @@ class ModuleBuilder:
     functions: list[str] = field(default_factory=list)
     metadata: dict[str, str] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def number(self) -> int:
+        """A number not given before."""
+        self.count += 1
+        return self.count
 
     @cached_property
     def called(self) -> frozenset[str]:

@@ -289,7 +289,7 @@ class StmtEmitter(Visitor):
         """Metadata that keeps the optimiser from unrolling the loop it is attached to."""
         module = self.fb.module
         disable = module.node("unroll.disable", '!{!"llvm.loop.unroll.disable"}')
-        return module.distinct(f"loop {len(module.functions)} {self.fb.count}", disable)
+        return module.distinct(f"loop {module.number()}", disable)
 
     # -- memory
 
@@ -330,7 +330,7 @@ class StmtEmitter(Visitor):
         env = fb.alloca(layout, 16, "env")
         for i, (_, kind, value) in enumerate(captured):
             fb.emit(f"store {kind} {value}, ptr {fb.let(f'getelementptr {layout}, ptr {env}, i64 0, i32 {i}')}")
-        name = quoted(f"{symbol(self.func.name)}.parallel.{len(module.functions)}.{fb.count}")
+        name = quoted(f"{symbol(self.func.name)}.parallel.{module.number()}")
         self.outline(node, name, layout, captured)
         module.declare("tir_parallel_for", "i32", "ptr, ptr, i64, i64, i64", " nounwind")
         grain = node.annotations.get("grain", 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...tir.analysis.lca import buffer_lca
-from ...tir.buffer import Buffer
+from ...tir.buffer import Buffer, BufferRegion
 from ...tir.expr import TRUE, Var
 from ...tir.function import PrimFunc
 from ...tir.stmt import Block, BlockRealize, BufferStore, For, Stmt
@@ -36,7 +36,7 @@ def plan_and_update_buffer_allocation_location(func: PrimFunc, target: Target) -
             while inside is not None and not isinstance(inside, (For, Block)):
                 inside = carried.parents[inside]
             places.setdefault(inside if inside is not None else home, []).append(buffer)
-    return _Place(places)(func)
+    return _Place(places, allocated.buffers)(func)
 
 
 class _Allocated(Visitor):
@@ -112,20 +112,33 @@ class _Carried(Visitor):
 
 
 class _Place(Rewriter):
-    def __init__(self, places: dict[Stmt | None, list[Buffer]]) -> None:
-        self.places = places
+    """Moves the allocations; a block no longer declares to access what is allocated inside it, or never used."""
+
+    def __init__(self, places: dict[Stmt | None, list[Buffer]], moved: dict[Buffer, Block]) -> None:
+        self.places, self.moved = places, moved
+        self.visible: set[Buffer] = set()
 
     def visit_block(self, node: Block) -> Block:
         buffers = tuple(self.places.get(node, ()))
+        reads, writes = (tuple(filter(self.is_declared, regions)) for regions in (node.reads, node.writes))
+        self.visible.update(buffers)
+        if (len(reads), len(writes)) != (len(node.reads), len(node.writes)) or buffers != node.alloc_buffers:
+            node = node.replace(reads=reads, writes=writes, alloc_buffers=buffers)
         out = node.map_children(self)
-        return out if out.alloc_buffers == buffers else out.replace(alloc_buffers=buffers)
+        self.visible.difference_update(buffers)
+        return out
+
+    def is_declared(self, region: BufferRegion) -> bool:
+        return region.buffer not in self.moved or region.buffer in self.visible
 
     def visit_for(self, node: For) -> For:
-        buffers = self.places.get(node)
+        buffers = tuple(self.places.get(node, ()))
+        self.visible.update(buffers)
         out = node.map_children(self)
+        self.visible.difference_update(buffers)
         if not buffers:
             return out
-        return out.replace(body=BlockRealize((), TRUE, Block((), (), (), "", out.body, alloc_buffers=tuple(buffers))))
+        return out.replace(body=BlockRealize((), TRUE, Block((), (), (), "", out.body, alloc_buffers=buffers)))
 
     def visit_buffer(self, node: Buffer) -> Buffer:
         return node

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ...tir.buffer import Buffer, BufferLoad
-from ...tir.dtype import BOOL
 from ...tir.errors import LowerError
 from ...tir.expr import (
     Add,
@@ -120,7 +119,7 @@ def _widest(node: For) -> int:
 def _lanes(node: For, begin: Expr, lanes: int) -> Stmt:
     if lanes == 1:
         return substitute(node.body, {node.loop_var: begin})
-    return _Vectorizer(node.loop_var, begin, lanes)(node.body)
+    return _Vectorizer(node, begin, lanes)(node.body)
 
 
 class _Vectorizer(Rewriter):
@@ -129,10 +128,11 @@ class _Vectorizer(Rewriter):
     mask: the lanes that are active, a vector of bool; None means all.
     """
 
-    def __init__(self, var: Var, begin: Expr, lanes: int) -> None:
+    def __init__(self, loop: For, begin: Expr, lanes: int) -> None:
         self.lanes = lanes
         self.mask: Expr | None = None
-        self.lets: dict[Var, Expr] = {var: Ramp(begin, const(1, begin.dtype), lanes)}
+        self.lets: dict[Var, Expr] = {loop.loop_var: Ramp(begin, const(1, begin.dtype), lanes)}
+        self.loaded = {n.buffer.data for n in walk(loop.body) if isinstance(n, BufferLoad)}
         self.private: dict[Buffer, Buffer] = {}
         self.private_data: set[Var] = set()
 
@@ -142,7 +142,7 @@ class _Vectorizer(Rewriter):
         return value if value.dtype.lanes > 1 else Broadcast(value, self.lanes)
 
     def under(self, mask: Expr, node: Any) -> Any:
-        """`node` rewritten where only the lanes of `mask` are active."""
+        """`node` rewritten where only the lanes of `mask`, among those active here, are."""
         before = self.mask
         self.mask = mask if before is None else And(before, mask)
         out = self(node)
@@ -173,10 +173,11 @@ class _Vectorizer(Rewriter):
 
     def visit_binary_op(self, node: BinaryOp) -> Expr:
         a = self(node.a)
-        if isinstance(node, (And, Or)) and a.dtype.lanes > 1:
-            b = self.under(a if isinstance(node, And) else Not(a), node.b)
-        else:
-            b = self(node.b)
+        if isinstance(node, (And, Or)) and a.dtype.lanes > 1 and not _is_free(node.b):
+            held = Var("mask", a.dtype)
+            b = self.under(held if isinstance(node, And) else Not(held), node.b)
+            return Let(held, a, type(node)(held, self.wide(b)))
+        b = self(node.b)
         if a is node.a and b is node.b and not (self.mask is not None and _may_trap(node)):
             return node
         cls = type(node)
@@ -267,9 +268,10 @@ class _Vectorizer(Rewriter):
             if any(v.dtype.lanes > 1 for v in values):
                 values = [self.wide(v) for v in values]
             return Call(values[0].dtype, OPS["if_then_else"], (condition, *values))
-        then = self.under(condition, node.args[1])
-        other = self.under(Not(condition), node.args[2])
-        return Select(condition, self.wide(then), self.wide(other))
+        held = Var("mask", condition.dtype)
+        then = self.under(held, node.args[1])
+        other = self.under(Not(held), node.args[2])
+        return Let(held, condition, Select(held, self.wide(then), self.wide(other)))
 
     # -- statements
 
@@ -281,7 +283,8 @@ class _Vectorizer(Rewriter):
             if value.dtype.lanes > 1 or any(isinstance(n, BufferLoad) for n in walk(value)):
                 raise _NoVectorForm
             return node if value is node.value else node.replace(value=value)
-        if node.buffer not in self.private and isinstance(index, Broadcast):
+        if node.buffer not in self.private and node.buffer.data in self.loaded and not _distinct(index):
+            # Lanes that share an element must see each other's stores, as when they reduce into it.
             raise _NoVectorForm
         return BufferStore(self.private.get(node.buffer, node.buffer), self.wide(value), (index,), predicate)
 
@@ -290,15 +293,11 @@ class _Vectorizer(Rewriter):
         if condition.dtype.lanes == 1:
             other = None if node.else_case is None else self(node.else_case)
             return IfThenElse(condition, self(node.then_case), other)
-        held: Var | None = None
-        if any(isinstance(n, BufferLoad) for n in walk(condition)):
-            # The branches may change what the condition read.
-            held = Var("mask", BOOL.with_lanes(self.lanes))
-        mask = held if held is not None else condition
-        then = self.under(mask, node.then_case)
-        other = None if node.else_case is None else self.under(Not(mask), node.else_case)
-        body = seq(then, other)
-        return body if held is None else LetStmt(held, condition, body)
+        # Evaluated once: the branches may change what the condition read.
+        held = Var("mask", condition.dtype)
+        then = self.under(held, node.then_case)
+        other = None if node.else_case is None else self.under(Not(held), node.else_case)
+        return LetStmt(held, condition, seq(then, other))
 
     def visit_let_stmt(self, node: LetStmt) -> Stmt:
         value = self(node.value)
@@ -346,12 +345,22 @@ class _Vectorizer(Rewriter):
         return node.replace(body=self(node.body))
 
 
-def _may_trap(node: Expr) -> bool:
+def _is_free(node: Expr) -> bool:
+    """Whether evaluating the expression where it is not asked for does no harm: it loads nothing and cannot trap."""
+    return not any(isinstance(n, (BufferLoad, Call)) or _may_trap(n) for n in walk(node))
+
+
+def _may_trap(node: Any) -> bool:
     """Whether the node divides integers by something that might be zero."""
     if not isinstance(node, (Div, Mod, FloorDiv, FloorMod)) or node.dtype.is_float:
         return False
     divisor = node.b.value if isinstance(node.b, Broadcast) else node.b
     return not (isinstance(divisor, IntImm) and divisor.value != 0)
+
+
+def _distinct(index: Expr) -> bool:
+    """Whether the lanes of an index are known to differ."""
+    return isinstance(index, Ramp) and isinstance(index.stride, IntImm) and index.stride.value != 0
 
 
 def _linear(cls: type[Any], a: Expr, b: Expr) -> Expr | None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
 from tensorir.codegen import interpreter
 from tensorir.codegen.build import build
 from tensorir.tir.buffer import Buffer, decl_buffer
@@ -78,7 +77,9 @@ def ulps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.where(nan[0] & nan[1], 0.0, np.where(nan[0] | nan[1], np.inf, apart))
 
 
-def assert_built_equals_interpreted(func: PrimFunc, inputs: Sequence[Any], outputs: Sequence[Any], bound: float) -> None:
+def assert_built_equals_interpreted(
+    func: PrimFunc, inputs: Sequence[Any], outputs: Sequence[Any], bound: float
+) -> None:
     """Run `func` both ways, on `outputs` of these types of the inputs' length; none may differ by more ulps."""
     size = len(inputs[0])
     want, got = ([np.zeros(size, t.numpy) for t in outputs] for _ in range(2))

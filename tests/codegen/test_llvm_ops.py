@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from .programs import FLOATS, INTEGERS, KINDS, assert_built_equals_interpreted, elementwise, sample
-
 from tensorir.codegen.build import build
 from tensorir.tir import expr as E
 from tensorir.tir import op
 from tensorir.tir.dtype import dtype
 from tensorir.tir.errors import RunError
 from tensorir.tir.stmt import ForKind
+
+from .programs import FLOATS, INTEGERS, KINDS, assert_built_equals_interpreted, elementwise, sample
 
 SIZE = 61
 
