@@ -7,7 +7,7 @@ from typing import Any
 
 from .buffer import Buffer, BufferLoad, BufferRegion
 from .errors import VerifyError
-from .expr import Expr, Let, Var
+from .expr import CommReducer, Expr, Let, Var
 from .function import IRModule, PrimFunc
 from .node import Node
 from .stmt import (
@@ -135,6 +135,13 @@ class _Verifier(Visitor):
             node,
             hint=f"cast the value, as in T.cast(value, {str(expected)!r})",
         )
+
+    def visit_comm_reducer(self, node: CommReducer) -> None:
+        # Its variables are its own, so one reducer may stand in several places.
+        before = set(self.visible)
+        self.visible |= {*node.lhs, *node.rhs}
+        self.scoped([*node.result, *node.identity_element])
+        self.visible = before
 
     def visit_let(self, node: Let) -> None:
         self(node.value)
