@@ -237,7 +237,7 @@ class Calls(Access):
     def exchange(self, group: str, value: str) -> str:
         """The name of what every thread of the group gave, by its place in the group, after all have arrived."""
         name = self.fresh()
-        self.line(f"{name} = yield ({group!r}, {value})")
+        self.line(f"{name} = yield ({group!r}, {value}, {self.constant(self.stmt)})")
         return name
 
     def sync(self, e: Call) -> Lanes:

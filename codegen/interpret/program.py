@@ -85,6 +85,8 @@ class Program:
             buffer = self.function.buffer_map.get(param)
             value = _argument(name, param)
             emitter.vars[param] = [value]
+            if not param.dtype.is_handle:
+                emitter.see(param, value)
             if buffer is not None:
                 emitter.vars[buffer.data] = [value]
         for symbol in self.symbols:

@@ -15,7 +15,7 @@ TRANSLATED = (scalars.Fault, ZeroDivisionError, IndexError, UserError)
 
 def refused(function: PrimFunc, message: str, culprit: Any) -> RunError:
     """The error for a program the interpreter cannot run at all."""
-    return RunError(_escape(message), *([culprit] if culprit is not None else []), root=function)
+    return _error(function, message, () if culprit is None else (culprit,))
 
 
 def translate(error: BaseException) -> RunError | None:
@@ -31,13 +31,14 @@ def translate(error: BaseException) -> RunError | None:
     else:
         message = str(error)
     seen = _values(owner, line, names)
-    text = _escape(f"{message}, at {seen}" if seen else message)
-    nodes = [n for n in (*getattr(error, "nodes", ()), line.stmt) if n is not None]
-    return RunError(text, *dict.fromkeys(nodes), root=owner.function)
+    nodes = getattr(error, "nodes", ()) or ((line.stmt,) if line.stmt is not None else ())
+    return _error(owner.function, f"{message}\n  where {seen}" if seen else message, nodes, getattr(error, "hint", ""))
 
 
-def _escape(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
+def _error(function: PrimFunc, message: str, nodes: tuple[Any, ...], hint: str = "") -> RunError:
+    # The message is a template only where there are nodes to put into it.
+    text = message.replace("{", "{{").replace("}", "}}") if nodes else message
+    return RunError(text, *dict.fromkeys(nodes), root=function, hint=hint)
 
 
 def _innermost(traceback: TracebackType | None) -> tuple[Any, Any, dict[str, Any]] | None:

@@ -21,12 +21,14 @@ _SHORT = struct.Struct("<H")
 class Fault(Exception):
     """A program did something wrong. The interpreter turns it into a RunError, which adds where and with which values.
 
-    nodes: what to underline before the statement that failed.
+    nodes: what to underline instead of the statement that failed.
+    hint: what would be legal.
     """
 
-    def __init__(self, message: str, *nodes: Any) -> None:
+    def __init__(self, message: str, *nodes: Any, hint: str = "") -> None:
         super().__init__(message)
         self.nodes = nodes
+        self.hint = hint
 
 
 @lru_cache(maxsize=8)
@@ -135,14 +137,14 @@ def shift_left(x: int, y: int, bits: int) -> int:
     """`x << y` before wrapping. Raises Fault unless 0 <= y < bits."""
     if 0 <= y < bits:
         return x << y
-    raise Fault(f"a {bits}-bit integer is shifted left by {y} bits; 0 to {bits - 1} are legal")
+    raise Fault(f"an integer of {bits} bits is shifted left by {y} bits; 0 to {bits - 1} are legal")
 
 
 def shift_right(x: int, y: int, bits: int) -> int:
     """`x >> y`. Raises Fault unless 0 <= y < bits."""
     if 0 <= y < bits:
         return x >> y
-    raise Fault(f"a {bits}-bit integer is shifted right by {y} bits; 0 to {bits - 1} are legal")
+    raise Fault(f"an integer of {bits} bits is shifted right by {y} bits; 0 to {bits - 1} are legal")
 
 
 def float_to_int(x: float, low: int, high: int) -> int:
@@ -181,8 +183,8 @@ def fail(message: str) -> None:
 def missing(name: str) -> None:
     """Raise Fault: there is no implementation of the C function `name`."""
     raise Fault(
-        f"the interpreter has no implementation of the external function {name!r}; "
-        "give it one with tensorir.codegen.interpreter.register_extern"
+        f"the interpreter has no implementation of the external function {name!r}",
+        hint="give it one with tensorir.codegen.interpreter.register_extern",
     )
 
 

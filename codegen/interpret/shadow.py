@@ -17,6 +17,9 @@ Touch = tuple[Path, Any, tuple[int, ...]]
 """An access: its path, the statement, the element's indices."""
 
 
+WRITE_FIRST = "fresh memory holds garbage; write the element first, in a reduction with T.init"
+
+
 def apart(a: Path, b: Path) -> int | None:
     """Where two paths first differ, if there it is two iterations of one run; None where the accesses are ordered.
 
@@ -70,7 +73,7 @@ class ShadowView:
         now: Touch = (path, stmt, index)
         for unit in self.units(at, width):
             if not shadow.written[unit]:
-                raise Fault(f"`{element(name, index)}` is read, but nothing has been written there")
+                raise Fault(f"`{element(name, index)}` is read, but nothing has been written there", hint=WRITE_FIRST)
             if path:
                 _compare(shadow.touched[unit], now, name, "writes", "reads")
                 _compare(shadow.added[unit], now, name, "atomically adds to", "reads")
@@ -96,7 +99,9 @@ class ShadowView:
         now: Touch = (path, stmt, index)
         for unit in self.units(at, width):
             if not shadow.written[unit]:
-                raise Fault(f"`{element(name, index)}` is added to, but nothing has been written there")
+                raise Fault(
+                    f"`{element(name, index)}` is added to, but nothing has been written there", hint=WRITE_FIRST
+                )
             if path:
                 _compare(shadow.touched[unit], now, name, "writes", "atomically adds to")
                 _compare(shadow.read[unit], now, name, "reads", "atomically adds to")
@@ -117,12 +122,12 @@ def _compare(before: Touch | None, now: Touch, name: str, did: str, does: str) -
     if at is None:
         return
     run: Run = now[0][at]
-    first, second = run.describe(before[0][at + 1]), run.describe(now[0][at + 1])
+    first, second = run.describe(before[0], at), run.describe(now[0], at)
     raise Fault(
-        f"two iterations of {run.kind} race for `{element(name, now[2])}`: {first} {did} it and {second} {does} it, "
-        "in no particular order",
+        f"{run.kind} race for `{element(name, now[2])}`: {first} {did} it, {second} {does} it",
         now[1],
         before[1],
+        hint=run.remedy,
     )
 
 
@@ -146,8 +151,8 @@ def undeclared(kind: str, block: Any, name: str, index: tuple[int, ...]) -> None
     """Raise Fault: a block touches what it does not declare."""
     what = "reads" if kind == "read" else "writes"
     raise Fault(
-        f"block `{block.name_hint}` {what} `{element(name, index)}`, which is in none of the regions it declares "
-        f"with T.{what}"
+        f"block `{block.name_hint}` {what} `{element(name, index)}`, outside the regions it declares with T.{what}",
+        hint=f"declare it, or leave T.{what}(...) out to have the regions found",
     )
 
 

@@ -12,6 +12,9 @@ from .scalars import Fault
 WARP = 32
 """Threads of a warp."""
 
+Meeting = tuple[str, Any, Any]
+"""What a thread yields: the group that is to meet, what it gives the others, the statement."""
+
 KINDS = {
     ForKind.PARALLEL: "parallel loop",
     ForKind.VECTORIZED: "vectorized loop",
@@ -22,25 +25,41 @@ KINDS = {
 class Run:
     """One execution of a concurrent loop, whose iterations are not ordered.
 
-    For threads it is what they do between two meetings, an iteration being a thread's number.
+    For threads it is what they do between two meetings: of a team's warps between two barriers, and of a warp's
+    threads between two meetings of the warp.
+
+    team: the threads. number: how far behind the run's entry in a path the number of the thread stands.
     """
 
-    __slots__ = ("loop", "team")
+    __slots__ = ("loop", "number", "team")
 
-    def __init__(self, loop: For, team: list[Thread] | None = None) -> None:
+    def __init__(self, loop: For, team: list[Thread] | None = None, number: int = 1) -> None:
         self.loop = loop
         self.team = team
+        self.number = number
+
+    @property
+    def remedy(self) -> str:
+        """What would order the iterations."""
+        if self.team is not None:
+            return "put a barrier between the accesses, T.tvm_storage_sync"
+        if self.loop.kind is ForKind.THREAD_BINDING:
+            return "do not bind the loop to threads, or let each iteration touch elements of its own"
+        return "make the loop serial, or let each iteration touch elements of its own"
 
     @property
     def kind(self) -> str:
         """The loop in an error message."""
         if self.team is not None:
-            return f"the threads ({', '.join(self.team[0].axes)})"
-        return f"the {KINDS.get(self.loop.kind, 'loop')} `{self.loop.loop_var.name}`"
+            return f"threads of ({', '.join(self.team[0].axes)})"
+        return f"iterations of the {KINDS.get(self.loop.kind, 'loop')} `{self.loop.loop_var.name}`"
 
-    def describe(self, iteration: int) -> str:
-        """An iteration in an error message."""
-        return _place(self.team[iteration]) if self.team is not None else f"{self.loop.loop_var.name} = {iteration}"
+    def describe(self, path: tuple[Any, ...], at: int) -> str:
+        """The iteration of this run, which stands at `at` in `path`, in an error message."""
+        number = path[at + self.number]
+        if self.team is not None:
+            return f"thread {_place(self.team[number])}"
+        return f"{self.loop.loop_var.name} = {number}"
 
 
 class Thread:
@@ -93,18 +112,18 @@ _FASTEST = ("threadIdx.x", "threadIdx.y", "threadIdx.z")
 
 
 def launch(
-    body: Callable[[Thread], Generator[tuple[str, Any], Any, None]],
+    body: Callable[[Thread], Generator[Meeting, Any, None]],
     axes: tuple[tuple[str, int], ...],
     path: tuple[Any, ...],
     loop: For,
 ) -> None:
-    """Run `body` for every thread of the axes `(name, extent)`, meeting where they yield `(group, value)`.
+    """Run `body` for every thread of the axes `(name, extent)`, meeting where they yield.
 
     Each is sent what every thread of its group ("block" or "warp") gave, by number.
 
     Raises
     ------
-    Fault: some threads of a group wait where others have ended or wait for something else.
+    Fault: some threads wait at a barrier that others do not reach.
     """
     names = tuple(name for name, _ in axes)
     order = sorted(range(len(axes)), key=lambda k: (names[k] not in _FASTEST, names[k]), reverse=True)
@@ -112,12 +131,11 @@ def launch(
     for count, coordinates in enumerate(itertools.product(*(range(axes[k][1]) for k in order))):
         place = dict(zip(order, coordinates))
         team.append(Thread(names, tuple(place[k] for k in range(len(axes))), count))
-    meeting = Run(loop, team)
+    _begin(team, path, loop)
     for thread in team:
-        thread.path = (*path, meeting, thread.number)
         thread.team = team
         thread.running = body(thread)
-    waiting: dict[int, tuple[str, Any]] = {}
+    waiting: dict[int, Meeting] = {}
     ready: list[tuple[Thread, Any]] = [(thread, None) for thread in team]
     live = dict.fromkeys(range(len(team)))
     while ready:
@@ -130,36 +148,51 @@ def launch(
 
 
 def _meet(
-    team: list[Thread], live: dict[int, None], waiting: dict[int, tuple[str, Any]], path: tuple[Any, ...], loop: For
+    team: list[Thread], live: dict[int, None], waiting: dict[int, Meeting], path: tuple[Any, ...], loop: For
 ) -> list[tuple[Thread, Any]]:
-    """Let those go on whose whole group has arrived."""
-    if not waiting:
-        return []
-    kinds = {kind for kind, _ in waiting.values()}
-    if kinds == {"block"}:
-        groups = [range(len(team))]
-    else:
-        groups = [range(k, min(k + WARP, len(team))) for k in range(0, len(team), WARP)]
+    """Let go on those who have met: threads of a warp at one statement, or, where none waits for its warp, all."""
+    groups: dict[Any, list[int]] = {}
+    for n, (kind, _, stmt) in waiting.items():
+        if kind == "warp":
+            groups.setdefault((n // WARP, stmt), []).append(n)
+    everyone = not groups and bool(waiting)
+    if everyone:
+        _check_barrier(team, live, waiting)
+        groups[None] = list(waiting)
     ready: list[tuple[Thread, Any]] = []
-    for group in groups:
-        there = [n for n in group if n in waiting and (kinds == {"block"} or waiting[n][0] == "warp")]
-        if not there:
-            continue
-        gone = [n for n in group if n not in live]
-        if "block" in {waiting[n][0] for n in there} and gone:
-            axes = ", ".join(team[0].axes)
-            raise Fault(
-                f"a barrier is reached by thread {_place(team[there[0]])} of ({axes}) but not by thread "
-                f"{_place(team[gone[0]])}, which has ended; every thread must reach it"
-            )
-        given = {n: waiting.pop(n)[1] for n in there}
+    for group in groups.values():
+        given = {n: waiting.pop(n)[1] for n in group}
         meeting = Run(loop, team)
-        for n in there:
-            # A warp's meeting orders its own threads only, so it does not end the block's run.
-            if kinds == {"block"}:
-                team[n].path = (*path, meeting, n)
+        for n in group:
+            team[n].path = (*team[n].path[:-2], meeting, n)
             ready.append((team[n], given))
+    if everyone:
+        _begin(team, path, loop)
     return ready
+
+
+def _begin(team: list[Thread], path: tuple[Any, ...], loop: For) -> None:
+    """Give every thread its path after all have met."""
+    warps = Run(loop, team, 3)
+    threads: dict[int, Run] = {}
+    for thread in team:
+        warp = thread.number // WARP
+        inner = threads.setdefault(warp, Run(loop, team))
+        thread.path = (*path, warps, warp, inner, thread.number)
+
+
+def _check_barrier(team: list[Thread], live: dict[int, None], waiting: dict[int, Meeting]) -> None:
+    """Raise Fault unless every thread waits, at one statement."""
+    first = min(waiting)
+    where = f"thread {_place(team[first])} of ({', '.join(team[0].axes)}) waits at"
+    hint = "every thread must come to the same barrier; take it out of conditions that differ between threads"
+    for thread in team:
+        n = thread.number
+        if n not in live:
+            raise Fault(f"{where} a barrier, thread {_place(thread)} has ended", waiting[first][2], hint=hint)
+        if waiting[n][2] is not waiting[first][2]:
+            nodes = (waiting[first][2], waiting[n][2])
+            raise Fault(f"{where} one barrier, thread {_place(thread)} at another", *nodes, hint=hint)
 
 
 def _place(thread: Thread) -> str:
