@@ -62,7 +62,7 @@ class Access(Expressions):
     def declare(self, buffer: Buffer, pointer: Val) -> View:
         """Make `buffer` a view of the memory at `pointer` from here on."""
         element = self.constant(buffer.dtype.element)
-        offset = self.index(buffer.elem_offset)
+        offset = self.settle(self.index(buffer.elem_offset))
         if buffer.strides:
             # Strides may be negative, so elements may lie before the pointer.
             memory = self.settle(Val(f"{pointer.src}.whole({element})", pointer.level))
