@@ -8,6 +8,9 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tensorir.tir.arith import Analyzer
+from tensorir.tir.arith.iter_divide import subspace_divide
+from tensorir.tir.arith.iter_inverse import inverse_affine_iter_map
 from tensorir.tir.arith.iter_map import (
     IterMapLevel,
     detect_iter_map,
@@ -15,6 +18,7 @@ from tensorir.tir.arith.iter_map import (
 )
 from tensorir.tir.buffer import Range
 from tensorir.tir.expr import Expr, Var, as_expr, const
+from tensorir.tir.visit import free_vars
 
 from .brute import assignments, value
 
@@ -128,14 +132,74 @@ def test_schedules_are_seen(case) -> None:
     assert check(*case) == [True, True]
 
 
-@pytest.mark.fuzz
-def test_claims_hold_long() -> None:
-    given(junk())(settings(max_examples=20_000, deadline=None, database=None)(lambda case: check(*case)))()
+def check_inverse(case) -> None:
+    """The inverse of a bijection gives back the loops."""
+    indices, loops, predicate = case
+    ranges = {v: Range(const(0), const(n)) for v, n in loops.items()}
+    an = Analyzer()
+    result = detect_iter_map(indices, ranges, predicate, IterMapLevel.BIJECTIVE, an)
+    outputs = [Var(f"o{i}") for i in range(len(indices))]
+    back = inverse_affine_iter_map(result.indices, outputs, an)
+    for env in domain(loops, predicate):
+        at = {o: value(e, env) for o, e in zip(outputs, indices, strict=True)}
+        for loop, n in loops.items():
+            if n > 1:
+                assert value(back[loop], at) == env[loop]
+
+
+def check_division(case, chosen: list[bool]) -> bool:
+    """Each index is `outer * inner_extent + inner`, over the loops of its side alone, in full."""
+    indices, loops, predicate = case
+    ranges = {v: Range(const(0), const(n)) for v, n in loops.items()}
+    inner = [v for v, c in zip(loops, itertools.cycle(chosen)) if c]
+    divided = subspace_divide(indices, ranges, inner, predicate)
+    if not divided:
+        assert str(divided.error)
+        return False
+    points = domain(loops, predicate)
+    for part, e in zip(divided.indices, indices, strict=True):
+        outer, low = part.outer.to_expr(), part.inner.to_expr()
+        assert not set(free_vars(outer)) & set(inner)
+        assert set(free_vars(low)) <= set(inner)
+        for env in points:
+            assert value(outer, env) * part.inner_extent + value(low, env) == value(e, env)
+        base = value(part.inner.base, {})
+        assert {value(low, env) for env in points} == {base + k for k in range(part.inner_extent)}
+    sides = divided.outer_predicate, divided.inner_predicate
+    full = domain(loops, const(True))
+    assert all(bool(value(sides[0], env) and value(sides[1], env)) == bool(value(predicate, env)) for env in full)
+    return True
+
+
+@given(scheduled())
+@settings(max_examples=200, deadline=None)
+def test_inverses_invert(case) -> None:
+    check_inverse(case)
+
+
+@given(scheduled(), st.lists(st.booleans(), min_size=1, max_size=6))
+@settings(max_examples=200, deadline=None)
+def test_divisions_divide(case, chosen) -> None:
+    check_division(case, chosen)
 
 
 @pytest.mark.fuzz
-def test_schedules_are_seen_long() -> None:
-    def seen(case) -> None:
-        assert check(*case) == [True, True]
+@given(scheduled(), st.lists(st.booleans(), min_size=1, max_size=6))
+@settings(max_examples=10_000, deadline=None, database=None)
+def test_inverses_and_divisions_long(case, chosen) -> None:
+    check_inverse(case)
+    check_division(case, chosen)
 
-    given(scheduled())(settings(max_examples=5_000, deadline=None, database=None)(seen))()
+
+@pytest.mark.fuzz
+@given(junk())
+@settings(max_examples=20_000, deadline=None, database=None)
+def test_claims_hold_long(case) -> None:
+    check(*case)
+
+
+@pytest.mark.fuzz
+@given(scheduled())
+@settings(max_examples=5_000, deadline=None, database=None)
+def test_schedules_are_seen_long(case) -> None:
+    assert check(*case) == [True, True]
