@@ -1,4 +1,4 @@
-"""A parallel loop that does next to nothing, one iteration for each thread: the fork and the join, and the call."""
+"""A parallel loop that does next to nothing, an iteration per thread, called again and again: fork, join and call."""
 
 import functools
 
