@@ -16,6 +16,7 @@ class Dialect:
     header: the import lines under which the text is a Python file.
     block, block_attr, alloc_buffer: the functions of `T` for blocks, their annotations and their buffers.
     prim_func: arguments that the decorator always has.
+    attributes: names of function attributes that are called otherwise.
     """
 
     name: str
@@ -24,7 +25,7 @@ class Dialect:
     block_attr: str = "T.block_attr"
     alloc_buffer: str = "T.alloc_buffer"
     prim_func: tuple[str, ...] = ()
-    intrinsics: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=dict)
 
 
 DIALECTS: dict[str, Dialect] = {
@@ -38,6 +39,7 @@ DIALECTS: dict[str, Dialect] = {
             block_attr="T.sblock_attr",
             alloc_buffer="T.sblock_alloc_buffer",
             prim_func=("s_tir=True",),
+            attributes={"tir.noalias": "tirx.noalias"},
         ),
     )
 }

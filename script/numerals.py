@@ -38,7 +38,8 @@ def _decimal(type_: DType, exact: str) -> str:
     with np.errstate(over="ignore"):
         for digits in range(1, 18):
             text = f"{value:.{digits}g}"
-            if float(type_.numpy.type(float(text))) == value:
+            # Rounding up past the greatest number would be no number of the type to a reader of doubles.
+            if abs(float(text)) <= type_.max and float(type_.numpy.type(float(text))) == value:
                 return repr(float(text))
     return repr(value)
 

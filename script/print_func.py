@@ -10,6 +10,7 @@ from ..tir.buffer import Buffer
 from ..tir.dtype import VOID
 from ..tir.expr import IntImm, Var
 from ..tir.function import IRModule, PrimFunc
+from ..tir.node import Attrs
 from ..tir.stmt import Block, BlockRealize, Stmt
 from ..tir.visit import free_vars
 from .naming import identifier
@@ -39,7 +40,7 @@ def implicit_root(func: PrimFunc) -> Block | None:
         return None
     said = block.reads or block.writes or block.match_buffers or block.annotations or block.init is not None
     holds = type(realize.predicate) is IntImm and realize.predicate.value == 1
-    if block.name_hint != "root" or said or not holds:
+    if said or not holds:
         return None
     body = block.body
     if block.alloc_buffers:
@@ -110,6 +111,9 @@ class _Function:
         result = f" -> T.{func.ret_type}" if func.ret_type != VOID else ""
         shown = func.attrs.without("global_symbol") if own == name else func.attrs
         parts += [*head, f"{result}:", p.open]
+        renamed = p.dialect.attributes
+        if renamed.keys() & shown.keys():
+            shown = Attrs({renamed.get(key, key): value for key, value in shown.items()})
         if shown:
             parts += ["T.func_attr(", *attrs(p, shown), ")", p.newline]
         for param in func.params:

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from ..tir.buffer import Buffer, MatchBufferRegion
+from ..tir.buffer import Buffer, BufferRegion, MatchBufferRegion
 from ..tir.dtype import INT32
 from ..tir.expr import Call, Expr, IntImm, Not, Var, same_expr
 from ..tir.node import Node
@@ -92,8 +92,11 @@ def tuple_of(items: tuple[Expr, ...]) -> Parts:
     return ["(", items[0], ",", ")"] if len(items) == 1 else ["(", *joined(items), ")"]
 
 
-def layout_arguments(buffer: Buffer, data: Var | None = None) -> Iterator[Parts]:
-    """The arguments that describe a buffer: shape, type, then what differs from the defaults."""
+def layout_arguments(buffer: Buffer, data: Var | None = None, inherited: str = "global") -> Iterator[Parts]:
+    """The arguments that describe a buffer: shape, type, then what differs from the defaults.
+
+    `inherited` is the scope of the memory that the buffer is a view of: a view without a scope has that one.
+    """
     yield tuple_of(buffer.shape)
     yield [quoted(buffer.dtype)]
     if data is not None:
@@ -104,7 +107,7 @@ def layout_arguments(buffer: Buffer, data: Var | None = None) -> Iterator[Parts]
     # A factor alone would say that the offset is unknown.
     if buffer.offset_factor or not (type(offset) is IntImm and offset.value == 0 and offset.dtype == INT32):
         yield ["elem_offset=", offset]
-    if buffer.scope != "global":
+    if buffer.scope != "global" or inherited != "global":
         yield [f"scope={quoted(buffer.scope)}"]
     if buffer.data_alignment:
         yield [f"align={buffer.data_alignment}"]
@@ -208,7 +211,11 @@ def _declaration(p: Printer, s: Allocate | DeclBuffer) -> tuple[Any, Parts]:
         call = ["T.allocate(", *arguments(iter(items)), ")"]
     else:
         data = s.buffer.data if s.buffer.data in p.names.of else None
-        call = ["T.decl_buffer(", *arguments(layout_arguments(s.buffer, data)), ")"]
+        call = [
+            "T.decl_buffer(",
+            *arguments(layout_arguments(s.buffer, data, (data.scope if data is not None else "") or "global")),
+            ")",
+        ]
     return define_buffer(p, s.buffer), call
 
 
@@ -361,7 +368,8 @@ def match_buffer(p: Printer, buffer: Buffer, source: Node | str) -> Parts:
     """The lines that declare `buffer` to be what a region or a parameter points to."""
     symbols = [*undeclared(p, buffer)]
     name = define_buffer(p, buffer)
-    args = arguments(iter([[source], *layout_arguments(buffer)]))
+    inherited = source.buffer.scope if isinstance(source, BufferRegion) else "global"
+    args = arguments(iter([[source], *layout_arguments(buffer, None, inherited)]))
     return [*symbols, name, " = ", "T.match_buffer(", *args, ")", p.newline]
 
 

@@ -18,15 +18,20 @@ from .naming import Names
 from .print_expr import EXPR_RULES
 from .print_func import FUNC_RULES
 from .print_stmt import STMT_RULES
+from .print_tvm import TVM_RULES
 from .spans import Program, Span
 
 Parts = list[Any]
 """What a rule returns: strings, nodes whose text stands there, and callables to be run at that point."""
 
+Rules = dict[type[Any], Callable[["Printer", Any], Parts]]
+
 WIDTH = 100
 INLINE = frozenset(EXPR_RULES)
 """The nodes that are part of a line; the place of every other is the line it starts on."""
-RULES: dict[type[Any], Callable[[Printer, Any], Parts]] = {**EXPR_RULES, **STMT_RULES, **FUNC_RULES}
+OWN_RULES: Rules = {**EXPR_RULES, **STMT_RULES, **FUNC_RULES}
+RULES: dict[str, Rules] = {"tensorir": OWN_RULES, "tvm": {**OWN_RULES, **TVM_RULES}}
+"""The rules of each dialect."""
 
 
 class Printer:
@@ -50,7 +55,7 @@ class Printer:
     def run(self, *parts: Any) -> None:
         """Write `parts`."""
         stack: list[Any] = list(reversed(parts))
-        tokens, rules, recording = self._tokens, RULES, self.recording
+        tokens, rules, recording = self._tokens, RULES[self.dialect.name], self.recording
         while stack:
             item = stack.pop()
             if type(item) is str:
