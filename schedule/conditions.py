@@ -156,19 +156,22 @@ def _require_own_values(
 ) -> None:
     """Require that what a block reads of a buffer written below is written in the same iteration of `boundary`."""
     analyzer = bind_loops(Analyzer(), boundary, own=True)
-    writes: dict[Buffer, list[BufferRegion]] = {}
+    writers: dict[Buffer, list[tuple[BlockSRef, BufferRegion]]] = {}
     for block in blocks:
         for region in block.stmt.writes:
-            writes.setdefault(region.buffer, []).append(relaxed(s, block, region, boundary))
+            writers.setdefault(region.buffer, []).append((block, region))
+    written: dict[Buffer, BufferRegion] = {}
     for block in blocks:
         own = {region.buffer for region in block.stmt.writes}
-        reads = [r for r in block.stmt.reads if r.buffer in writes]
+        reads = [r for r in block.stmt.reads if r.buffer in writers]
         for region in reads:
-            if len(blocks) == 1 and region.buffer in own and block.stmt.init is not None:
+            buffer = region.buffer
+            if len(blocks) == 1 and buffer in own and block.stmt.init is not None:
                 continue
-            needed = relaxed(s, block, region, boundary)
+            if buffer not in written:
+                written[buffer] = union_region(analyzer, [relaxed(s, b, r, boundary) for b, r in writers[buffer]])
             require(
-                region_contains(analyzer, union_region(analyzer, writes[region.buffer]), needed),
+                region_contains(analyzer, written[buffer], relaxed(s, block, region, boundary)),
                 f"{{0}} cannot {purpose}: {{1}} reads {{2}}, which other iterations of the loop may write",
                 loops[0],
                 block,
