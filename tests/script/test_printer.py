@@ -570,7 +570,7 @@ def test_dialect_and_header() -> None:
                     T.reads()
                     T.writes()
                     T.sblock_attr({"k": 1})
-                    A[vi, vi] = T.float32(1)
+                    A[vi, vi] = T.float32(1.0)
         """
     )
     assert script(func, header=True).startswith("from tensorir.script import ir as I, tir as T\n\n\n@T.prim_func")
