@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..tir.arith.analyzer import Analyzer
-from ..tir.arith.iter_map import detect_iter_map
+from ..tir.arith.iter_map import IterMapLevel, detect_iter_map
 from ..tir.arith.regions import region_contains, relax_region, union_region
 from ..tir.buffer import Buffer, BufferLoad, BufferRegion
 from ..tir.expr import TRUE, IntImm, Var
@@ -26,16 +26,18 @@ def require_affine(s: State, block: BlockSRef) -> None:
         if len(set(realize.iter_values)) == len(realize.iter_values):
             return
     ranges = {loop.stmt.loop_var: loop.stmt.range for loop in loops}
-    outer = bind_loops(Analyzer(), block.scope, own=True)
-    found = detect_iter_map(realize.iter_values, ranges, realize.predicate, analyzer=outer)
-    if not found:
-        require(
-            False,
-            "the iterators of {0} are not an affine map of its loops: {1}",
-            block,
-            found.errors[0],
-            hint="each loop is to drive one iterator, whole or as its quotient or remainder by a constant",
-        )
+    key = (realize.iter_values, realize.predicate, tuple(ranges), tuple(r.extent for r in ranges.values()))
+    if key not in s.affine:
+        outer = bind_loops(Analyzer(), block.scope, own=True)
+        found = detect_iter_map(realize.iter_values, ranges, realize.predicate, analyzer=outer)
+        s.affine[key] = None if found else found.errors[0]
+    require(
+        s.affine[key] is None,
+        "the iterators of {0} are not an affine map of its loops: {1}",
+        block,
+        s.affine[key],
+        hint="each loop is to drive one iterator, whole or as its quotient or remainder by a constant",
+    )
 
 
 def other_writers(s: State, block: BlockSRef, buffers: Iterable[Buffer]) -> list[BlockSRef]:
@@ -133,10 +135,12 @@ def require_independent(s: State, loop: LoopSRef, purpose: str, *, reduction: bo
                 iter_var.var,
                 hint="choose a loop over spatial axes; decompose_reduction, rfactor or reorder can bring one here",
             )
-        for region in block.stmt.writes if block.stmt.iter_vars else ():
+        for region in block.stmt.writes if block.stmt.iter_vars and not single else ():
+            if _private(s, loop, region.buffer):
+                continue
             require(
-                drives or single or _private(s, loop, region.buffer),
-                f"{{0}} cannot {purpose}: {{1}} does not depend on it, so all iterations write the same part of {{2}}",
+                drives and _once(s, loop, block),
+                f"{{0}} cannot {purpose}: several of its iterations run the same instances of {{1}}, which write {{2}}",
                 loop,
                 block,
                 region.buffer,
@@ -147,8 +151,7 @@ def require_independent(s: State, loop: LoopSRef, purpose: str, *, reduction: bo
 def require_no_order_between(s: State, blocks: Sequence[BlockSRef], loops: Sequence[LoopSRef]) -> None:
     """Require that `blocks` below `loops` exchange values only within one iteration of them all."""
     innermost = max(loops, key=lambda ref: sum(1 for _ in ref.ancestors()))
-    if len(blocks) > 1:
-        _require_own_values(s, blocks, innermost, loops, "change its place")
+    _require_own_values(s, blocks, innermost, loops, "change its place")
 
 
 def _require_own_values(
@@ -187,6 +190,19 @@ def relaxed(s: State, block: BlockSRef, region: BufferRegion, boundary: LoopSRef
     loops = block.loops()
     inner = {loop.stmt.loop_var: loop.stmt.range for loop in loops[loops.index(boundary) + 1 :]}
     return relax_region(bind_loops(Analyzer(), boundary, own=True), substitute(region, bound), inner)
+
+
+def _once(s: State, loop: LoopSRef, block: BlockSRef) -> bool:
+    """Whether no two iterations of `loop`, with all that lies in it, run the same instance of `block`."""
+    values = s.realize(block).iter_values
+    loops = block.loops()
+    inner = [ref.stmt for ref in loops[loops.index(loop) :]]
+    variables = {stmt.loop_var for stmt in inner}
+    if variables <= set(values):
+        return True
+    ranges = {stmt.loop_var: stmt.range for stmt in inner}
+    outer = bind_loops(Analyzer(), loop)
+    return bool(detect_iter_map(values, ranges, True, IterMapLevel.BIJECTIVE, outer))
 
 
 def _private(s: State, loop: LoopSRef, buffer: Buffer) -> bool:

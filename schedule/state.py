@@ -56,6 +56,7 @@ class State:
     roots: the root block's reference of each such function, by name.
     step: the number of the step being made, written into references that it removes.
     rng: the random numbers of sampling primitives.
+    affine: what was found of bindings under loops (see `conditions.require_affine`): why they are not affine, or None.
     working_on: the function in which blocks are looked up by default, if one was chosen.
     """
 
@@ -67,6 +68,7 @@ class State:
         self.step = 0
         self.rng = random.Random(0)
         self.working_on: str | None = None
+        self.affine: dict[Any, str | None] = {}
         for name, function in mod.items():
             self._enter(name, function)
 
@@ -93,6 +95,7 @@ class State:
         new = State.__new__(State)
         new.mod, new.journal, new.step, new.working_on = self.mod, Journal(), self.step, self.working_on
         new.rng = random.Random(0)
+        new.affine = self.affine
         twins: dict[SRef, SRef] = {}
 
         def twin(sref: SRef) -> SRef:

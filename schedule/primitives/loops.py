@@ -220,6 +220,8 @@ def reorder(s: State, *ordered_loops: LoopSRef) -> None:
                 iter_var.var,
                 hint="only loops over spatial and reduce axes can be reordered",
             )
+        if block.stmt.init is not None:
+            _require_unmixed(s, block, ordered_loops)
     require_no_order_between(s, blocks, ordered_loops)
     order = iter(ordered_loops)
     target = [next(order) if loop in ordered_loops else loop for loop in chain]
@@ -238,6 +240,21 @@ def reorder(s: State, *ordered_loops: LoopSRef) -> None:
         old = loop.stmt
         body = For(old.loop_var, old.min, old.extent, old.kind, body, old.thread_binding, old.annotations)
     s.replace(chain[0], body)
+
+
+def _require_unmixed(s: State, block: BlockSRef, loops: tuple[LoopSRef, ...]) -> None:
+    """Require that no loop drives both spatial and reduce axes: the init must stay with an element's first instance."""
+    axes: dict[IterType, set[Var]] = {IterType.SPATIAL: set(), IterType.REDUCE: set()}
+    for iter_var, value in zip(block.stmt.iter_vars, s.realize(block).iter_values, strict=True):
+        axes[iter_var.iter_type].update(free_vars(value))
+    for loop in loops:
+        require(
+            loop.stmt.loop_var not in axes[IterType.SPATIAL] & axes[IterType.REDUCE],
+            "{0} drives both spatial and reduce axes of {1}, whose init would no longer come before all updates",
+            loop,
+            block,
+            hint="decompose_reduction first, or reorder before fusing spatial with reduce loops",
+        )
 
 
 def _chain(loops: tuple[LoopSRef, ...]) -> list[LoopSRef]:

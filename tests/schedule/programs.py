@@ -2,6 +2,7 @@
 
 from tensorir import T
 
+
 @T.prim_func
 def elementwise(A: T.Buffer((16, 12), "float32"), B: T.Buffer((16, 12), "float32")):
     for i, j in T.grid(16, 12):

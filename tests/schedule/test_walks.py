@@ -1,0 +1,55 @@
+"""Random walks over random and fixed programs: every step keeps the meaning, the references, and the text."""
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from tensorir import Schedule, assert_structural_equal, parse
+from tensorir.tir.verify import verify
+
+from ..strategies import programs
+from .programs import ALL
+from .walks import walk
+
+
+# A failing walk is short already, and each try of a smaller one compiles programs.
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+
+
+def stepwise(sch: Schedule) -> object:
+    """The check after each step: well formed, references right, text round trip."""
+
+    def check(name: str) -> None:
+        verify(sch.mod)
+        sch.state.check()
+        assert_structural_equal(parse(sch.mod.script()), sch.mod)
+
+    return check
+
+
+@pytest.mark.parametrize("name", ALL)
+@settings(max_examples=12, deadline=None, phases=PHASES)
+@given(seed=st.integers(0, 2**32))
+def test_fixed_programs(name: str, seed: int) -> None:
+    sch = Schedule(ALL[name], seed=0)
+    walk(sch, seed, 10, stepwise(sch))
+    sch.verify(trials=1, backend="interpreter", sanitize=True)
+    sch.verify(trials=1, backend="llvm")
+
+
+@settings(max_examples=60, deadline=None, phases=PHASES)
+@given(program=programs(), seed=st.integers(0, 2**32))
+def test_random_programs(program: object, seed: int) -> None:
+    sch = Schedule(program, seed=0)
+    walk(sch, seed, 8, stepwise(sch))
+    sch.verify(trials=1, backend="interpreter", sanitize=True)
+    sch.verify(trials=1, backend="llvm")
+
+
+@pytest.mark.fuzz
+@settings(max_examples=10_000, deadline=None)
+@given(program=programs(), seed=st.integers(0, 2**32), steps=st.integers(1, 25))
+def test_long_walks(program: object, seed: int, steps: int) -> None:
+    sch = Schedule(program, seed=0)
+    walk(sch, seed, steps, stepwise(sch))
+    sch.verify(trials=1, backend="interpreter", sanitize=True)
+    sch.verify(trials=1, backend="llvm")
