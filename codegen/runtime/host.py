@@ -21,7 +21,6 @@ MAX_THREADS = 1024
 SPIN_MICROSECONDS = 100
 """How long an idle thread watches for the next loop before it sleeps; waking it costs some microseconds then."""
 
-_NUMPY_TYPES = 512  # type numbers from here on are not recognised natively; numpy's end at 30, ml_dtypes' follow 256
 _SPIN_HINTS = {
     "x86_64": "call void @llvm.x86.sse2.pause()",
     "aarch64": "call void @llvm.aarch64.hint(i32 1)",
@@ -58,10 +57,10 @@ def facts() -> dict[str, str | int]:
         raise InternalError(f"the runtime knows no {machine} processors, only {', '.join(_SPIN_HINTS)}")
     head, ob_type = layout() or (object.__basicsize__, 0)
     little = sys.byteorder == "little"
-    codes = [0] * _NUMPY_TYPES
-    for kind in KINDS.values():
-        if kind.name == kind.stored and kind.numpy.num < _NUMPY_TYPES:
-            codes[kind.numpy.num] = kind.code
+    own = [kind for kind in KINDS.values() if kind.name == kind.stored]
+    codes = [0] * (max(kind.numpy.num for kind in own) + 1)
+    for kind in own:
+        codes[kind.numpy.num] = kind.code
     for alias in "bhilqBHILQ":  # several of C's integer types have the same size
         dtype = np.dtype(alias)
         codes[dtype.num] = KINDS[dtype.name].code
@@ -76,7 +75,7 @@ def facts() -> dict[str, str | int]:
         "ob_type": ob_type,
         "swapped": ord(">" if little else "<"),
         "unswapped": ord("<" if little else ">"),
-        "numpy_types": _NUMPY_TYPES,
+        "numpy_types": len(codes),
         "numpy_codes": "".join(f"\\{code:02x}" for code in codes),
         **{f"class_{name}": bits for name, bits in CLASSES.items()},
     }

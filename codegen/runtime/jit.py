@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -67,12 +68,12 @@ class Library:
     It stays mapped as long as this object lives: whoever calls an address taken from it must keep it alive.
     """
 
-    __slots__ = ("__weakref__", "_addresses", "_tracker", "code")
+    __slots__ = ("__weakref__", "_addresses", "code")
 
     def __init__(self, code: Code, tracker: Any) -> None:
         self.code = code
-        self._tracker = tracker
         self._addresses: dict[str, int] = {name: tracker[name] for name in code.exports}
+        weakref.finalize(self, _unload, tracker).atexit = False  # until the process ends, code may run
 
     def __getitem__(self, symbol: str) -> int:
         """The address of a function or global the code defines."""
@@ -135,6 +136,11 @@ def load(code: Code, symbols: Mapping[str, int] | None = None) -> Library:
             return Library(code, builder.link(_linker(), f"tensorir.{next(_names)}"))
         except RuntimeError as error:
             raise InternalError(f"compiled code cannot be loaded: {error}") from None
+
+
+def _unload(tracker: Any) -> None:
+    with lock:
+        tracker.close()
 
 
 def optimized(texts: str | Sequence[str], options: Options = Options()) -> str:

@@ -222,14 +222,14 @@ def agree(data: st.DataObject, recorder: Any) -> None:
     assert (f.calls == before + 1) == legal(signature, arrays, numbers)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_accepts_what_the_rules_accept(data: st.DataObject, recorder) -> None:
     agree(data, recorder)
 
 
 @pytest.mark.fuzz
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=5_000, deadline=None)
 @given(data=st.data())
 def test_accepts_what_the_rules_accept_at_length(data: st.DataObject, recorder) -> None:
     agree(data, recorder)
