@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import code
+import importlib
+import importlib.util
 import linecache
 import runpy
 import sys
@@ -51,15 +53,12 @@ def repl() -> int:
     import tensorir
 
     banner = BANNER.format(version=tensorir.__version__)
-    try:
-        import IPython
-    except ImportError:
-        try:
-            import readline  # noqa: F401  (line editing at the prompt)
-        except ImportError:
-            pass
+    if importlib.util.find_spec("IPython") is None:
+        if importlib.util.find_spec("readline") is not None:
+            importlib.import_module("readline")  # line editing at the prompt
         Console(names()).interact(banner=banner, exitmsg="")
         return 0
+    import IPython
     from traitlets.config import Config
 
     config = Config()

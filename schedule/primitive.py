@@ -16,6 +16,7 @@ INPUT_TYPES = frozenset(
         "BlockSRef",
         "BlockSRef | LoopSRef",
         "BlockSRef | list[BlockSRef]",
+        "BufferIndex",
         "Expr",
         "LoopSRef",
         "int",
@@ -51,6 +52,10 @@ class Parameter(NamedTuple):
     variadic: bool
 
 
+Prepare = Callable[[Any, dict[str, Any]], dict[str, Any]]
+"""Given the state and all arguments by name, handles resolved, the arguments that are to stand otherwise."""
+
+
 class Primitive:
     """A declared primitive.
 
@@ -62,10 +67,12 @@ class Primitive:
     attributes: keyword-only parameters.
     samples: whether it takes a `decision`.
     pure: whether it leaves the program as it is; such steps of a trace may be dropped when nothing uses their outputs.
+    prepare: turns arguments as a user may give them into what is applied and recorded; None if there is nothing to do.
     """
 
-    def __init__(self, apply: Callable[..., Any], *, pure: bool, postproc: bool) -> None:
+    def __init__(self, apply: Callable[..., Any], *, pure: bool, postproc: bool, prepare: Prepare | None) -> None:
         self.apply = apply
+        self.prepare = prepare
         self.name = apply.__name__
         self.doc = inspect.getdoc(apply) or ""
         self.pure = pure
@@ -128,16 +135,21 @@ class Primitive:
         return f"Primitive({self.name})"
 
 
-def primitive(apply: Any = None, *, pure: bool = False, postproc: bool = False) -> Any:
+def primitive(apply: Any = None, *, pure: bool = False, postproc: bool = False, prepare: Prepare | None = None) -> Any:
     """Declare the decorated function a schedule primitive.
 
     Its first parameter is the `State`. Positional parameters are inputs, keyword-only ones attributes, `decision` is
     a sampling primitive's decision, the return annotation says what its outputs are. It changes the program only by
     `State.replace`, and states every precondition by `require`; when it raises, all its changes are undone.
+
+    Parameters
+    ----------
+    prepare: puts arguments that come in several forms (a buffer by name or number, a Python function as an index map)
+        into the one that is recorded, which it must leave as it is when the trace is replayed.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-        REGISTRY[function.__name__] = Primitive(function, pure=pure, postproc=postproc)
+        REGISTRY[function.__name__] = Primitive(function, pure=pure, postproc=postproc, prepare=prepare)
         return function
 
     return declare if apply is None else declare(apply)

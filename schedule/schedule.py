@@ -213,6 +213,13 @@ class Schedule:
             given = {k: self._resolve_value(v) for k, v in attributes.items()}
             if primitive.samples:
                 given["decision"] = self._resolve_value(decision)
+            if primitive.prepare is not None:
+                names = [p.name for p in primitive.inputs]
+                changed = primitive.prepare(state, {**dict(zip(names, resolved, strict=True)), **given})
+                resolved = [changed.get(name, value) for name, value in zip(names, resolved, strict=True)]
+                inputs = tuple(changed.get(name, value) for name, value in zip(names, inputs, strict=True))
+                given = {k: changed.get(k, v) for k, v in given.items()}
+                attributes = {k: changed.get(k, v) for k, v in attributes.items()}
             outputs = primitive.apply(state, *resolved, **given)
             if self.check == "full":
                 state.check()
@@ -242,9 +249,9 @@ class Schedule:
             return output
         handle: Any
         if isinstance(output, BlockSRef):
-            handle = BlockRV()
+            handle = BlockRV(output.stmt.name_hint)
         elif isinstance(output, LoopSRef):
-            handle = LoopRV()
+            handle = LoopRV(output.stmt.loop_var.name)
         else:
             handle, output = ExprRV("v"), as_expr(output)
         self._env[handle] = output
@@ -376,6 +383,7 @@ _RESOLVERS: dict[str, Resolver] = {
     "list[LoopSRef]": _list(Schedule._resolve_loop),
     "list[BlockSRef]": _list(Schedule._resolve_block),
     "list[BlockSRef] | None": _list(Schedule._resolve_block, optional=True),
+    "BufferIndex": lambda sch, name, value: sch._resolve_value(value),
     "BlockSRef | LoopSRef": _block_or_loop,
     "BlockSRef | list[BlockSRef]": _block_or_blocks,
     "Expr": Schedule._resolve_expr,

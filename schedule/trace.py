@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RV:
-    """A random variable: a handle on a loop or block, given out by a schedule."""
+    """A random variable: a handle on a loop or block, given out by a schedule; `name` is what that was called then."""
 
     __slots__ = ("name",)
     prefix = ""
@@ -26,7 +26,7 @@ class RV:
         self.name = name
 
     def __repr__(self) -> str:
-        return self.name or f"{type(self).__name__}()"
+        return f"{type(self).__name__}({self.name})"
 
 
 class BlockRV(RV):

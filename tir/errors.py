@@ -120,9 +120,11 @@ class NodeError(UserError):
 
     def culprits(self) -> Sequence[Any]:
         """The IR nodes to underline, in order of importance."""
+        from .expr import FloatImm, IntImm
         from .node import Node
 
-        return [node for node in self.nodes if isinstance(node, Node)]
+        # A number is one object wherever it occurs, so that underlining it points nowhere.
+        return [node for node in self.nodes if isinstance(node, Node) and not isinstance(node, (IntImm, FloatImm))]
 
 
 class RunError(NodeError):
