@@ -13,6 +13,7 @@ from .passes.compact_buffer_allocation import compact_buffer_allocation
 from .passes.convert_blocks_to_opaque import convert_blocks_to_opaque
 from .passes.flatten_buffer import flatten_buffer
 from .passes.lower_init_block import lower_init_block
+from .passes.lower_intrin import lower_intrin
 from .passes.lower_match_buffer import lower_match_buffer
 from .passes.lower_opaque_block import lower_opaque_block
 from .passes.plan_and_update_buffer_allocation_location import plan_and_update_buffer_allocation_location
@@ -33,6 +34,7 @@ PASSES: tuple[Pass, ...] = (
     simplify,
     flatten_buffer,
     vectorize_loop,
+    lower_intrin,
     unroll_loop,
 )
 """The passes in order. Each program in between is a program: it prints, parses back and runs in the interpreter."""

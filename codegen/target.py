@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shlex
 from collections.abc import Mapping
@@ -163,6 +164,20 @@ class Target:
     def is_host(self) -> bool:
         """Whether code for this target can run in this process."""
         return self.kind == "llvm" and self.triple in ("", host()["triple"])
+
+    @property
+    def has_fma(self) -> bool:
+        """Whether `x * y + z` with one rounding is an instruction."""
+        if "-fma" in self.features:
+            return False
+        return self.is_gpu or self.vector_bits >= 256 or "+fma" in self.features or self.is_arm
+
+    @property
+    def is_arm(self) -> bool:
+        """Whether the CPU is a 64-bit ARM."""
+        if self.triple:
+            return self.triple.startswith(("aarch64", "arm64"))
+        return self.kind != "cuda" and platform.machine().lower() in ("aarch64", "arm64")
 
     def lanes(self, bits: int) -> int:
         """The lanes of `bits` bits that a vector register holds (at least 1)."""

@@ -1,0 +1,295 @@
+"""Splits loops where a condition inside changes its value, so that the hot part of a loop carries no guard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from ...tir import expr as ex
+from ...tir.arith import Analyzer
+from ...tir.arith.linear import Linear
+from ...tir.arith.prove import split
+from ...tir.arith.stmt import conjuncts, is_lasting
+from ...tir.expr import FALSE, TRUE, Call, Expr, IntImm, Not, Or, Select, Var, const
+from ...tir.function import PrimFunc
+from ...tir.op import maximum, minimum
+from ...tir.stmt import For, ForKind, IfThenElse, LetStmt, Stmt, seq
+from ...tir.visit import Rewriter, Visitor, fresh, substitute, walk
+from ..target import Target
+
+MAX_PARTS = 4
+"""A loop is split into at most so many."""
+
+MAX_GROWTH = 1 << 10
+"""Statements that copies may add to a function, unrolled loops counted in full."""
+
+
+def loop_partition(func: PrimFunc, target: Target) -> PrimFunc:
+    """Split serial loops at the iterations where conditions of `if`, `T.if_then_else` and `T.Select` change.
+
+    `for i in range(3): for j in range(16): if i * 16 + j < 37: ...` becomes a loop over the first two `i` without the
+    `if`, and the last iteration with it. A parallel loop stays whole and chooses by an `if` of its own. Conditions
+    are comparisons linear in the loop's variable; what they say of inner loops is taken at its extremes.
+    """
+    partition = _Partition()
+    body = partition(func.body)
+    if body is func.body:
+        return func
+    return Analyzer().simplify_stmt(func.with_body(body))
+
+
+class Bound(NamedTuple):
+    """Where a condition surely has a value: in the iterations below, or not below, `at // divisor`."""
+
+    condition: Expr
+    at: Linear
+    divisor: int
+    below: bool
+    value: bool
+
+
+class _Conditions(Visitor):
+    """Finds the comparisons in a loop's body, with the loops between: `found` maps each to those loops."""
+
+    def __init__(self, var: Var) -> None:
+        self.var = var
+        self.loops: list[For] = []
+        self.defined: set[Var] = set()
+        self.found: dict[Expr, tuple[For, ...]] = {}
+
+    def conditions(self, e: Expr) -> None:
+        for node in _comparisons(e):
+            if is_lasting(node):
+                used = {n for n in walk(node) if type(n) is Var}
+                if self.var in used and not used & self.defined:
+                    self.found.setdefault(node, tuple(self.loops))
+
+    def visit_for(self, node: For) -> None:
+        self(node.min)
+        self(node.extent)
+        self.loops.append(node)
+        self(node.body)
+        self.loops.pop()
+
+    def visit_let_stmt(self, node: LetStmt) -> None:
+        self.defined.add(node.var)
+        self.descend(node)
+
+    def visit_let(self, node: ex.Let) -> None:
+        self.defined.add(node.var)
+        self.descend(node)
+
+    def visit_if_then_else(self, node: IfThenElse) -> None:
+        self.conditions(node.condition)
+        self.descend(node)
+
+    def visit_select(self, node: Select) -> None:
+        self.conditions(node.condition)
+        self.descend(node)
+
+    def visit_call(self, node: Call) -> None:
+        if node.op.name == "if_then_else":
+            self.conditions(node.args[0])
+        self.descend(node)
+
+
+def _comparisons(e: Expr) -> Iterator[Expr]:
+    for part in conjuncts(e):
+        if isinstance(part, Or) and part.dtype.lanes == 1:
+            yield from _comparisons(part.a)
+            yield from _comparisons(part.b)
+        elif isinstance(part, Not):
+            yield from _comparisons(part.a)
+        elif isinstance(part, ex.CmpOp) and part.a.dtype.is_index and part.dtype.lanes == 1:
+            yield part
+        elif isinstance(part, Call) and part.op.name == "likely":
+            yield from _comparisons(part.args[0])
+
+
+class _Decide(Rewriter):
+    """Puts values for conditions."""
+
+    def __init__(self, decided: dict[Expr, Expr]) -> None:
+        self.decided = decided
+
+    def visit_cmp_op(self, node: ex.CmpOp) -> Expr:
+        found = self.decided.get(node)
+        return found if found is not None else node.map_children(self)
+
+
+class _Partition(Rewriter):
+    def __init__(self) -> None:
+        self.analyzer = Analyzer()
+        self.growth = 0
+
+    def visit_for(self, node: For) -> Stmt:
+        self.analyzer.bind(node.loop_var, node.range, allow_override=True)
+        if node.kind in (ForKind.SERIAL, ForKind.PARALLEL):
+            parts = self.parts(node)
+            if parts is not None:
+                return self.chosen(node, parts) if node.kind is ForKind.PARALLEL else self.split(node, parts)
+        return node.map_children(self)
+
+    # -- where to split
+
+    def parts(self, node: For) -> list[tuple[Expr, Expr, dict[Expr, Expr]]] | None:
+        """Begin, end and the conditions decided there, of each part; None where splitting decides nothing."""
+        finder = _Conditions(node.loop_var)
+        finder(node.body)
+        bounds = [b for condition, loops in finder.found.items() for b in self.bounds(node, condition, loops)]
+        constant = isinstance(node.min, IntImm) and isinstance(node.extent, IntImm)
+        if constant and all(b.at.is_const for b in bounds):
+            parts = _constant_parts(node, bounds)
+        else:
+            parts = self.symbolic_parts(node, bounds)
+        if len(parts) < 2 or len(parts) > MAX_PARTS or not any(decided for _, _, decided in parts):
+            return None
+        cost = (len(parts) - 1) * _size(node.body)
+        if self.growth + cost > MAX_GROWTH:
+            return None
+        self.growth += cost
+        return parts
+
+    def bounds(self, node: For, condition: Expr, loops: tuple[For, ...]) -> Iterator[Bound]:
+        """Where `condition` is surely true and where it is surely false."""
+        assert isinstance(condition, ex.CmpOp)
+        a, b = self.analyzer.normal(condition.a), self.analyzer.normal(condition.b)
+        less, greater = a.add(b, -1), b.add(a, -1)
+        # Each row: a form, and the condition's value where the form is negative for all inner iterations.
+        rows: list[tuple[Linear, bool]] = {
+            ex.LT: [(less, True), (greater.shift(-1), False)],
+            ex.LE: [(less.shift(-1), True), (greater, False)],
+            ex.GT: [(greater, True), (less.shift(-1), False)],
+            ex.GE: [(greater.shift(-1), True), (less, False)],
+            ex.EQ: [(less, False), (greater, False)],
+            ex.NE: [(less, True), (greater, True)],
+        }[type(condition)]
+        for form, value in rows:
+            found = self.negative_from(node.loop_var, form, loops)
+            if found is not None:
+                yield Bound(condition, *found, value)
+
+    def negative_from(self, var: Var, form: Linear, loops: tuple[For, ...]) -> tuple[Linear, int, bool] | None:
+        """(at, divisor, below): the form is negative for all inner iterations where `var < at // divisor`, or >=."""
+        factor, rest = split(form, var)
+        if factor is None or not factor.is_const or factor.const == 0:
+            return None
+        greatest = self.greatest(rest, loops)
+        if greatest is None or any(var in _vars(atom) for atom in greatest.atoms()):
+            return None
+        step = factor.const
+        if step > 0:  # step * v < -greatest
+            return greatest.scale(-1).shift(step - 1), step, True
+        return greatest.shift(-step), -step, False  # v >= greatest // -step + 1
+
+    def greatest(self, form: Linear, loops: tuple[For, ...]) -> Linear | None:
+        """The greatest value of a form over inner loops, in terms of what is outside of them; None if unknown."""
+        inner = {loop.loop_var for loop in loops}
+        for loop in reversed(loops):
+            factor, rest = split(form, loop.loop_var)
+            if factor is None or not factor.is_const:
+                return None
+            if factor.const:
+                low = self.analyzer.normal(loop.min)
+                end = low.add(self.analyzer.normal(loop.extent)).shift(-1)
+                form = rest.add(end if factor.const > 0 else low, factor.const)
+        for key, coefficient in list(form.terms.items()):
+            atoms = key if isinstance(key, tuple) else (key,)
+            if any(inner & _vars(atom) for atom in atoms):
+                if isinstance(key, tuple):
+                    return None
+                low_value, high_value = self.analyzer.const_int_bound(key)
+                value = high_value if coefficient > 0 else low_value
+                if value in (key.dtype.min, key.dtype.max):
+                    return None
+                form = form.without(key).shift(int(value) * coefficient)
+        return form
+
+    def symbolic_parts(self, node: For, bounds: Iterable[Bound]) -> list[tuple[Expr, Expr, dict[Expr, Expr]]]:
+        """Three parts: the middle one, in which all conditions hold that can, and what is before and after it."""
+        if node.kind is ForKind.PARALLEL:
+            return []
+        t = node.loop_var.dtype
+        low, high = node.min, node.min + node.extent
+        begin, end = low, high
+        decided: dict[Expr, Expr] = {}
+        for b in bounds:
+            if b.condition in decided:
+                continue
+            at = self.analyzer.simplify(ex.FloorDiv(self.analyzer.build(b.at, t), const(b.divisor, t)))
+            # Where a condition fails is worth a part of its own only if that leaves a single iteration over.
+            if not b.value and not self.analyzer.equal(at, high - 1 if b.below else low + 1):
+                continue
+            if b.below:
+                end = minimum(end, at)
+            else:
+                begin = maximum(begin, at)
+            decided[b.condition] = TRUE if b.value else FALSE
+        begin = self.analyzer.simplify(minimum(begin, high))
+        end = self.analyzer.simplify(maximum(begin, end))
+        if not decided or (begin is low and self.analyzer.equal(end, high)):
+            return []
+        parts = [(low, begin, {}), (begin, end, decided), (end, high, {})]
+        return [part for part in parts if not self.analyzer.equal(part[0], part[1])]
+
+    # -- the loops made
+
+    def split(self, node: For, parts: list[tuple[Expr, Expr, dict[Expr, Expr]]]) -> Stmt:
+        out = []
+        for begin, end, decided in parts:
+            body = fresh(_Decide(decided)(node.body))
+            extent = self.analyzer.simplify(end - begin)
+            if isinstance(extent, IntImm) and extent.value == 1 and not node.annotations:
+                out.append(self(substitute(body, {node.loop_var: begin})))
+                continue
+            var = node.loop_var.replace()
+            loop = node.replace(loop_var=var, min=begin, extent=extent, body=substitute(body, {node.loop_var: var}))
+            self.analyzer.bind(var, loop.range)
+            out.append(loop.map_children(self))
+        return seq(*out)
+
+    def chosen(self, node: For, parts: list[tuple[Expr, Expr, dict[Expr, Expr]]]) -> Stmt:
+        """The loop with a choice between the parts' bodies in it."""
+        body: Stmt | None = None
+        for begin, end, decided in reversed(parts):
+            part = fresh(_Decide(decided)(node.body))
+            if self.analyzer.equal(end - begin, 1):
+                part = substitute(part, {node.loop_var: begin})
+            with self.analyzer.constraint(ex.And(node.loop_var >= begin, node.loop_var < end)):
+                part = self(part)
+            body = part if body is None else IfThenElse(node.loop_var < end, part, body)
+        assert body is not None
+        return node.replace(body=body)
+
+
+def _constant_parts(node: For, bounds: list[Bound]) -> list[tuple[Expr, Expr, dict[Expr, Expr]]]:
+    """The parts between all places where some condition's value becomes known or unknown."""
+    assert isinstance(node.min, IntImm) and isinstance(node.extent, IntImm)
+    low, high = node.min.value, node.min.value + node.extent.value
+    places = [(b, b.at.const // b.divisor) for b in bounds]
+    cuts = [low, *sorted({at for _, at in places if low < at < high}), high]
+    t = node.loop_var.dtype
+    parts = []
+    for begin, end in pairwise(cuts):
+        decided: dict[Expr, Expr] = {}
+        surely: dict[Expr, set[bool]] = {}
+        for b, at in places:
+            if end <= at if b.below else begin >= at:
+                surely.setdefault(b.condition, set()).add(b.value)
+        for condition, values in surely.items():
+            decided[condition] = TRUE if values == {True} else FALSE
+        parts.append((const(begin, t), const(end, t), decided))
+    return parts
+
+
+def _vars(e: Expr) -> set[Var]:
+    return {n for n in walk(e) if type(n) is Var}
+
+
+def _size(stmt: Stmt) -> int:
+    """Statements of a body, with those of unrolled loops counted for each iteration."""
+    if isinstance(stmt, For):
+        times = stmt.extent.value if stmt.kind is ForKind.UNROLLED and isinstance(stmt.extent, IntImm) else 1
+        return 1 + times * _size(stmt.body)
+    return 1 + sum(_size(child) for child in stmt.children() if isinstance(child, Stmt))
