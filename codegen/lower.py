@@ -57,7 +57,7 @@ def lower(x: P, target: str | Target = "llvm", *, until: str | None = None, prin
     passes, where = PASSES[: _count(until)], as_target(target)
     run = _printing if print_passes else _quiet
     if isinstance(x, PrimFunc):
-        return run(x, passes, where)
+        return run(x, passes, where)  # type: ignore[return-value]
     for name, func in x.items():
         x = x.with_function(name, run(func, passes, where))
     return x

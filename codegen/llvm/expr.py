@@ -91,7 +91,7 @@ class ExprEmitter(Visitor):
         value = self.wide_value(node)
         return self.fb.remember(key, value) if self.is_stable(node) else value
 
-    def wide_value(self, node: Expr) -> str:
+    def wide_value(self, node: Any) -> str:
         if isinstance(node, Var) and node in self.wide:
             return self.wide[node]
         if node.dtype.is_index:
@@ -170,7 +170,7 @@ class ExprEmitter(Visitor):
 
     def constant_of(self, value: int | float, dtype: DType) -> str:
         """A constant in every lane of `dtype`'s register."""
-        scalar = constant(E.const(value, dtype.element))
+        scalar: str = self(E.const(value, dtype.element))
         return scalar if dtype.lanes == 1 else splat(scalar, register_type(dtype))
 
     def visit_div(self, node: E.Div) -> str:

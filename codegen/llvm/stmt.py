@@ -194,11 +194,11 @@ class StmtEmitter(Visitor):
     def jump(self, call: Call, which: int) -> None:
         if not self.loops:
             raise LowerError(f"T.{call.op.name} is in no serial loop", call, root=self.func)
-        target, depth = self.loops[-1][which], self.loops[-1][2]
+        *targets, depth = self.loops[-1]
         for lines in reversed(self.fb.cleanups[depth:]):
             for line in lines:
                 self.fb.emit(line)
-        self.fb.branch(target)
+        self.fb.branch(str(targets[which]))
         self.fb.start(self.fb.new_label("unreachable"))
 
     # -- control flow

@@ -11,6 +11,7 @@ from ...tir.arith import Analyzer
 from ...tir.arith.linear import Linear
 from ...tir.arith.prove import split
 from ...tir.arith.stmt import conjuncts, is_lasting
+from ...tir.buffer import Range
 from ...tir.expr import FALSE, TRUE, Call, Expr, IntImm, Not, Or, Select, Var, const
 from ...tir.function import PrimFunc
 from ...tir.op import maximum, minimum
@@ -32,11 +33,22 @@ def loop_partition(func: PrimFunc, target: Target) -> PrimFunc:
     `if`, and the last iteration with it. A parallel loop stays whole and chooses by an `if` of its own. Conditions
     are comparisons linear in the loop's variable; what they say of inner loops is taken at its extremes.
     """
-    partition = _Partition()
+    partition = _Partition(func)
     body = partition(func.body)
     if body is func.body:
         return func
-    return Analyzer().simplify_stmt(func.with_body(body))
+    return extents_known(func).simplify_stmt(func.with_body(body))
+
+
+def extents_known(func: PrimFunc) -> Analyzer:
+    """An analyzer that knows that the extents of parameters are not negative."""
+    analyzer = Analyzer()
+    for buffer in func.buffers:
+        for extent in buffer.shape:
+            if isinstance(extent, Var):
+                most = const(extent.dtype.max, extent.dtype)
+                analyzer.bind(extent, Range(const(0, extent.dtype), most), allow_override=True)
+    return analyzer
 
 
 class Bound(NamedTuple):
@@ -119,8 +131,8 @@ class _Decide(Rewriter):
 
 
 class _Partition(Rewriter):
-    def __init__(self) -> None:
-        self.analyzer = Analyzer()
+    def __init__(self, func: PrimFunc) -> None:
+        self.analyzer = extents_known(func)
         self.growth = 0
 
     def visit_for(self, node: For) -> Stmt:
@@ -226,12 +238,13 @@ class _Partition(Rewriter):
             else:
                 begin = maximum(begin, at)
             decided[b.condition] = TRUE if b.value else FALSE
-        begin = self.analyzer.simplify(minimum(begin, high))
+        if begin is not low:
+            begin = self.analyzer.simplify(minimum(begin, high))
         end = self.analyzer.simplify(maximum(begin, end))
         if not decided or (begin is low and self.analyzer.equal(end, high)):
             return []
         parts = [(low, begin, {}), (begin, end, decided), (end, high, {})]
-        return [part for part in parts if not self.analyzer.equal(part[0], part[1])]
+        return [part for part in parts if part[0] is not part[1] and not self.analyzer.equal(part[0], part[1])]
 
     # -- the loops made
 

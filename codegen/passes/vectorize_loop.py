@@ -180,7 +180,7 @@ class _Vectorizer(Rewriter):
         b = self(node.b)
         if a is node.a and b is node.b and not (self.mask is not None and _may_trap(node)):
             return node
-        cls = type(node)
+        cls: Any = type(node)
         if cls in (Add, Sub, Mul):
             linear = _linear(cls, a, b)
             if linear is not None:
