@@ -1,0 +1,177 @@
+"""What blocks touch of a buffer in one iteration of a loop, or in a whole run of the block around: boxes, and gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..tir.arith.analyzer import Analyzer
+from ..tir.arith.interval import IntervalSet
+from ..tir.arith.iter_map import detect_iter_map
+from ..tir.arith.regions import Box, box_contains, eval_box, union_box
+from ..tir.buffer import Buffer, BufferLoad, BufferRegion, Range
+from ..tir.expr import TRUE, Expr, IntImm, Var, all_of, const
+from ..tir.op import maximum, minimum
+from ..tir.stmt import Block, BlockRealize, BufferStore, For, IfThenElse, Stmt, While
+from ..tir.visit import free_vars, substitute, walk
+from .rewrite import bind_loops
+from .scopes import shared_across
+from .sref import BlockSRef, LoopSRef, SRef
+from .state import State
+
+
+class Footprints:
+    """The boxes that blocks touch below `boundary`: a loop, of which one iteration is meant, or the block around.
+
+    Attributes
+    ----------
+    an: knows the loops from the blocks up to the function.
+    """
+
+    def __init__(self, s: State, boundary: SRef) -> None:
+        self.s = s
+        self.boundary = boundary
+        self.an = bind_loops(Analyzer(), boundary, own=True)
+        self.known: dict[SRef, dict[Var, Range]] = {}
+
+    def loops(self, block: SRef) -> dict[Var, Range]:
+        """The loops between the boundary and a block, outermost first."""
+        found = self.known.get(block)
+        if found is None:
+            inner: list[For] = []
+            for above in block.ancestors():
+                if above is self.boundary or not isinstance(above, LoopSRef):
+                    break
+                inner.append(above.stmt)
+            found = self.known[block] = {loop.loop_var: loop.range for loop in reversed(inner)}
+            for var, range_ in found.items():
+                self.an.bind(var, range_, allow_override=True)
+        return found
+
+    def sharing(self, scope: str) -> dict[Var, Range]:
+        """The loops from the boundary up whose iterations are threads that share memory of `scope`."""
+        above = [ref.stmt for ref in (self.boundary, *self.boundary.ancestors()) if isinstance(ref, LoopSRef)]
+        return {loop.loop_var: loop.range for loop in reversed(above) if shared_across(scope, loop)}
+
+    def box(self, block: BlockSRef, region: BufferRegion) -> Box:
+        """What a block touches by one of its declared regions."""
+        domains = {**self.sharing(region.buffer.scope), **self.loops(block)}
+        return eval_box(self.an, substitute(region, bindings(self.s, block)).region, domains)
+
+    def box_of(self, region: BufferRegion) -> Box:
+        """A region in terms of what is around the boundary, as a box."""
+        return eval_box(self.an, region.region, {})
+
+    def union(self, block: BlockSRef, regions: Iterable[BufferRegion], buffer: Buffer) -> Box | None:
+        """What a block touches of a buffer by its declared regions; None where it does not."""
+        out: Box | None = None
+        for region in regions:
+            if region.buffer is buffer:
+                box = self.box(block, region)
+                out = box if out is None else union_box(self.an, out, box)
+        return out
+
+    def clipped(self, box: Box, buffer: Buffer) -> Box:
+        """A box without what is surely outside of the buffer, as far as constants tell."""
+        return tuple(self._clip(part, extent) for part, extent in zip(box, buffer.shape, strict=True))
+
+    def _clip(self, part: IntervalSet, extent: Expr) -> IntervalSet:
+        first, last = const(0, extent.dtype), self.an.simplify(extent - 1)
+        if part.min_value is None or part.max_value is None:
+            return IntervalSet(first, last)
+        low, high = self.an.simplify(maximum(part.min_value, first)), self.an.simplify(minimum(part.max_value, last))
+        return IntervalSet(
+            low if _plain(low, part.min_value) else part.min_value,
+            high if _plain(high, part.max_value) else part.max_value,
+        )
+
+    def contains(self, outer: Box, inner: Box) -> bool:
+        """Whether a box is shown to hold another."""
+        return box_contains(self.an, outer, inner)
+
+    def fills(self, block: BlockSRef, region: BufferRegion) -> bool:
+        """Whether a block is shown to write every element of the box of one of its write regions inside the buffer."""
+        if not surely_writes(block.stmt, region.buffer):
+            return False
+        realize = self.s.realize(block)
+        moved: BufferRegion = substitute(region, bindings(self.s, block))
+        lows, extents = [r.min for r in moved.region], [r.extent for r in moved.region]
+        domains = self.loops(block)
+        if not gapless(self.an, lows, extents, domains):
+            return False
+        if realize.predicate is TRUE:
+            return True
+        inside = all_of(
+            *(low >= 0 for low in lows), *(low + n <= e for low, n, e in zip(lows, extents, region.buffer.shape))
+        )
+        with self.an.constraint(inside):
+            return self.an.prove(realize.predicate)
+
+
+def bindings(s: State, block: BlockSRef) -> dict[Var, Expr]:
+    """The values of a block's iterators in terms of its loops."""
+    return {iv.var: value for iv, value in zip(block.stmt.iter_vars, s.realize(block).iter_values, strict=True)}
+
+
+def _plain(clipped: Expr, whole: Expr) -> bool:
+    """Whether clipping changed nothing or gave a constant."""
+    return clipped is whole or isinstance(clipped, IntImm)
+
+
+def gapless(an: Analyzer, lows: Sequence[Expr], extents: Sequence[Expr], domains: Mapping[Var, Range]) -> bool:
+    """Whether the boxes `low ... low + extent - 1`, as `domains` vary, are shown to fill the least box around them."""
+    return _steps_overlap(an, lows, extents, domains) or _digits_fill(an, lows, extents, domains)
+
+
+def _steps_overlap(an: Analyzer, lows: Sequence[Expr], extents: Sequence[Expr], domains: Mapping[Var, Range]) -> bool:
+    """Each index a sum of loops of its own, each counting in steps no wider than what those below it fill."""
+    used: set[Var] = set()
+    for low, extent in zip(lows, extents, strict=True):
+        steps: list[tuple[int, Expr]] = []
+        for key, step in an.normal(low).terms.items():
+            if isinstance(key, Var) and key in domains:
+                if key in used or step < 0:
+                    return False
+                used.add(key)
+                steps.append((step, domains[key].extent))
+            elif any(v in domains for atom in (key if isinstance(key, tuple) else (key,)) for v in free_vars(atom)):
+                return False
+        span = extent
+        for step, count in sorted(steps, key=lambda pair: pair[0]):
+            if any(v in domains for v in free_vars(count)) or not an.prove(span >= step):
+                return False
+            span = an.simplify(span + (count - 1) * step)
+        if any(v in domains for v in free_vars(extent)):
+            return False
+    return True
+
+
+def _digits_fill(an: Analyzer, lows: Sequence[Expr], extents: Sequence[Expr], domains: Mapping[Var, Range]) -> bool:
+    """The indices digits of the loops, all combinations of which occur."""
+    found = detect_iter_map(lows, domains, analyzer=an)
+    return bool(found) and all(
+        isinstance(extent, IntImm) and isinstance(arg.scale, int) and 0 < arg.scale <= extent.value
+        for total, extent in zip(found.indices, extents, strict=True)
+        for arg in total.args
+    )
+
+
+def surely_writes(block: Block, buffer: Buffer) -> bool:
+    """Whether an instance writes all that it declares to write of `buffer`: no store stands under a condition.
+
+    What is written through a pointer is taken to be as declared.
+    """
+
+    def sure(stmt: Stmt) -> bool:
+        if isinstance(stmt, (IfThenElse, While)) or (isinstance(stmt, BlockRealize) and stmt.predicate is not TRUE):
+            return not any(isinstance(n, BufferStore) and n.buffer is buffer for n in walk(stmt))
+        if isinstance(stmt, BufferStore) and stmt.buffer is buffer and stmt.predicate is not None:
+            return False
+        return all(sure(child) for child in stmt.children() if isinstance(child, Stmt))
+
+    return sure(block.body)
+
+
+def loads(block: Block, buffer: Buffer) -> list[BufferLoad]:
+    """The different loads from `buffer` in a block, in order."""
+    found = {n: None for n in walk(block) if isinstance(n, BufferLoad) and n.buffer is buffer}
+    return list(found)
