@@ -7,17 +7,15 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ...tir import expr as ex
-from ...tir.arith import Analyzer
 from ...tir.arith.linear import Linear
 from ...tir.arith.prove import split
-from ...tir.arith.stmt import conjuncts, is_lasting
-from ...tir.buffer import Range
-from ...tir.expr import FALSE, TRUE, Call, Expr, IntImm, Not, Or, Select, Var, const
+from ...tir.expr import FALSE, TRUE, Expr, IntImm, Var, const
 from ...tir.function import PrimFunc
 from ...tir.op import maximum, minimum
-from ...tir.stmt import For, ForKind, IfThenElse, LetStmt, Stmt, seq
-from ...tir.visit import Rewriter, Visitor, fresh, substitute, walk
+from ...tir.stmt import For, ForKind, IfThenElse, Stmt, seq
+from ...tir.visit import Rewriter, fresh, substitute
 from ..target import Target
+from .conditions import Conditions, Decide, extents_known, size_of, variables
 
 MAX_PARTS = 4
 """A loop is split into at most so many."""
@@ -40,17 +38,6 @@ def loop_partition(func: PrimFunc, target: Target) -> PrimFunc:
     return extents_known(func).simplify_stmt(func.with_body(body))
 
 
-def extents_known(func: PrimFunc) -> Analyzer:
-    """An analyzer that knows that the extents of parameters are not negative."""
-    analyzer = Analyzer()
-    for buffer in func.buffers:
-        for extent in buffer.shape:
-            if isinstance(extent, Var):
-                most = const(extent.dtype.max, extent.dtype)
-                analyzer.bind(extent, Range(const(0, extent.dtype), most), allow_override=True)
-    return analyzer
-
-
 class Bound(NamedTuple):
     """Where a condition surely has a value: in the iterations below, or not below, `at // divisor`."""
 
@@ -59,75 +46,6 @@ class Bound(NamedTuple):
     divisor: int
     below: bool
     value: bool
-
-
-class _Conditions(Visitor):
-    """Finds the comparisons in a loop's body, with the loops between: `found` maps each to those loops."""
-
-    def __init__(self, var: Var) -> None:
-        self.var = var
-        self.loops: list[For] = []
-        self.defined: set[Var] = set()
-        self.found: dict[Expr, tuple[For, ...]] = {}
-
-    def conditions(self, e: Expr) -> None:
-        for node in _comparisons(e):
-            if is_lasting(node):
-                used = {n for n in walk(node) if type(n) is Var}
-                if self.var in used and not used & self.defined:
-                    self.found.setdefault(node, tuple(self.loops))
-
-    def visit_for(self, node: For) -> None:
-        self(node.min)
-        self(node.extent)
-        self.loops.append(node)
-        self(node.body)
-        self.loops.pop()
-
-    def visit_let_stmt(self, node: LetStmt) -> None:
-        self.defined.add(node.var)
-        self.descend(node)
-
-    def visit_let(self, node: ex.Let) -> None:
-        self.defined.add(node.var)
-        self.descend(node)
-
-    def visit_if_then_else(self, node: IfThenElse) -> None:
-        self.conditions(node.condition)
-        self.descend(node)
-
-    def visit_select(self, node: Select) -> None:
-        self.conditions(node.condition)
-        self.descend(node)
-
-    def visit_call(self, node: Call) -> None:
-        if node.op.name == "if_then_else":
-            self.conditions(node.args[0])
-        self.descend(node)
-
-
-def _comparisons(e: Expr) -> Iterator[Expr]:
-    for part in conjuncts(e):
-        if isinstance(part, Or) and part.dtype.lanes == 1:
-            yield from _comparisons(part.a)
-            yield from _comparisons(part.b)
-        elif isinstance(part, Not):
-            yield from _comparisons(part.a)
-        elif isinstance(part, ex.CmpOp) and part.a.dtype.is_index and part.dtype.lanes == 1:
-            yield part
-        elif isinstance(part, Call) and part.op.name == "likely":
-            yield from _comparisons(part.args[0])
-
-
-class _Decide(Rewriter):
-    """Puts values for conditions."""
-
-    def __init__(self, decided: dict[Expr, Expr]) -> None:
-        self.decided = decided
-
-    def visit_cmp_op(self, node: ex.CmpOp) -> Expr:
-        found = self.decided.get(node)
-        return found if found is not None else node.map_children(self)
 
 
 class _Partition(Rewriter):
@@ -147,9 +65,14 @@ class _Partition(Rewriter):
 
     def parts(self, node: For) -> list[tuple[Expr, Expr, dict[Expr, Expr]]] | None:
         """Begin, end and the conditions decided there, of each part; None where splitting decides nothing."""
-        finder = _Conditions(node.loop_var)
+        finder = Conditions()
         finder(node.body)
-        bounds = [b for condition, loops in finder.found.items() for b in self.bounds(node, condition, loops)]
+        bounds = [
+            bound
+            for condition, loops in finder.found.items()
+            if node.loop_var in variables(condition)
+            for bound in self.bounds(node, condition, loops)
+        ]
         constant = isinstance(node.min, IntImm) and isinstance(node.extent, IntImm)
         if constant and all(b.at.is_const for b in bounds):
             parts = _constant_parts(node, bounds)
@@ -157,7 +80,7 @@ class _Partition(Rewriter):
             parts = self.symbolic_parts(node, bounds)
         if len(parts) < 2 or len(parts) > MAX_PARTS or not any(decided for _, _, decided in parts):
             return None
-        cost = (len(parts) - 1) * _size(node.body)
+        cost = (len(parts) - 1) * size_of(node.body)
         if self.growth + cost > MAX_GROWTH:
             return None
         self.growth += cost
@@ -188,7 +111,7 @@ class _Partition(Rewriter):
         if factor is None or not factor.is_const or factor.const == 0:
             return None
         greatest = self.greatest(rest, loops)
-        if greatest is None or any(var in _vars(atom) for atom in greatest.atoms()):
+        if greatest is None or any(var in variables(atom) for atom in greatest.atoms()):
             return None
         step = factor.const
         if step > 0:  # step * v < -greatest
@@ -208,7 +131,7 @@ class _Partition(Rewriter):
                 form = rest.add(end if factor.const > 0 else low, factor.const)
         for key, coefficient in list(form.terms.items()):
             atoms = key if isinstance(key, tuple) else (key,)
-            if any(inner & _vars(atom) for atom in atoms):
+            if any(inner & variables(atom) for atom in atoms):
                 if isinstance(key, tuple):
                     return None
                 low_value, high_value = self.analyzer.const_int_bound(key)
@@ -251,7 +174,7 @@ class _Partition(Rewriter):
     def split(self, node: For, parts: list[tuple[Expr, Expr, dict[Expr, Expr]]]) -> Stmt:
         out = []
         for begin, end, decided in parts:
-            body = fresh(_Decide(decided)(node.body))
+            body = fresh(Decide(decided)(node.body))
             extent = self.analyzer.simplify(end - begin)
             if isinstance(extent, IntImm) and extent.value == 1 and not node.annotations:
                 out.append(self(substitute(body, {node.loop_var: begin})))
@@ -266,7 +189,7 @@ class _Partition(Rewriter):
         """The loop with a choice between the parts' bodies in it."""
         body: Stmt | None = None
         for begin, end, decided in reversed(parts):
-            part = fresh(_Decide(decided)(node.body))
+            part = fresh(Decide(decided)(node.body))
             if self.analyzer.equal(end - begin, 1):
                 part = substitute(part, {node.loop_var: begin})
             with self.analyzer.constraint(ex.And(node.loop_var >= begin, node.loop_var < end)):
@@ -294,15 +217,3 @@ def _constant_parts(node: For, bounds: list[Bound]) -> list[tuple[Expr, Expr, di
             decided[condition] = TRUE if values == {True} else FALSE
         parts.append((const(begin, t), const(end, t), decided))
     return parts
-
-
-def _vars(e: Expr) -> set[Var]:
-    return {n for n in walk(e) if type(n) is Var}
-
-
-def _size(stmt: Stmt) -> int:
-    """Statements of a body, with those of unrolled loops counted for each iteration."""
-    if isinstance(stmt, For):
-        times = stmt.extent.value if stmt.kind is ForKind.UNROLLED and isinstance(stmt.extent, IntImm) else 1
-        return 1 + times * _size(stmt.body)
-    return 1 + sum(_size(child) for child in stmt.children() if isinstance(child, Stmt))

@@ -1,0 +1,113 @@
+"""Moves conditions and lets that a loop does not change out of it, so that they are decided once."""
+
+from __future__ import annotations
+
+from ...tir.arith import Analyzer
+from ...tir.expr import FALSE, TRUE, Expr, Var
+from ...tir.function import PrimFunc
+from ...tir.stmt import Allocate, AttrStmt, DeclBuffer, For, ForKind, IfThenElse, LetStmt, Stmt
+from ...tir.visit import Rewriter, Visitor, fresh
+from ..target import Target
+from .conditions import Conditions, Decide, extents_known, size_of, variables
+
+MAX_GROWTH = 1 << 9
+"""Statements that copies may add to a function, unrolled loops counted in full."""
+
+
+def hoist_if_then_else(func: PrimFunc, target: Target) -> PrimFunc:
+    """Turn `for i: if c: A else: B` with `c` free of `i` into `if c: for i: A else: for i: B`; likewise for lets.
+
+    A condition beside other statements, or inside an expression, makes two copies of the loop, within limits.
+    Conditions that read memory stay, since a store may change them, and so do those that could fault.
+    """
+    hoist = _Hoist(extents_known(func))
+    body = hoist(func.body)
+    return func if body is func.body else extents_known(func).simplify_stmt(func.with_body(body))
+
+
+class _Hoist(Rewriter):
+    """Works from the inside out, so that a condition leaves as many loops as it can."""
+
+    def __init__(self, analyzer: Analyzer) -> None:
+        self.analyzer = analyzer
+        self.growth = 0
+
+    def visit_for(self, node: For) -> Stmt:
+        node = node.map_children(self)
+        if node.kind is ForKind.THREAD_BINDING:
+            return node
+        inside = _Defined(node)
+        lets = []
+        for let in inside.lets:
+            if self.is_free(let.value, inside.variables):
+                lets.append(let)
+                inside.variables.discard(let.var)
+        if lets:
+            node = node.replace(body=_Drop({let.var for let in lets})(node.body))
+        out: Stmt = self.unswitched(node, inside.variables)
+        for let in reversed(lets):
+            out = LetStmt(let.var, let.value, out)
+        return out
+
+    def is_free(self, e: Expr, inside: set[Var]) -> bool:
+        return not variables(e) & inside and self.analyzer.is_total(e)
+
+    def unswitched(self, node: For, inside: set[Var]) -> Stmt:
+        finder = Conditions()
+        finder(node.body)
+        for condition in finder.found:
+            if not self.is_free(condition, inside):
+                continue
+            alone = _is_all(node.body, condition)
+            cost = 0 if alone else size_of(node)
+            if self.growth + cost > MAX_GROWTH:
+                continue
+            self.growth += cost
+            if alone and isinstance(alone, IfThenElse) and alone.else_case is None:
+                return IfThenElse(condition, Decide({condition: TRUE})(node))
+            other = fresh(Decide({condition: FALSE})(node))
+            return IfThenElse(
+                condition,
+                self.unswitched(Decide({condition: TRUE})(node), inside),
+                self.unswitched(other, _Defined(other).variables),
+            )
+        return node
+
+
+class _Defined(Visitor):
+    """What a loop defines: variables, its own among them, and its lets, outermost first."""
+
+    def __init__(self, loop: For) -> None:
+        self.variables: set[Var] = set()
+        self.lets: list[LetStmt] = []
+        self(loop)
+
+    def visit_for(self, node: For) -> None:
+        self.variables.add(node.loop_var)
+        self.descend(node)
+
+    def visit_let_stmt(self, node: LetStmt) -> None:
+        self.variables.add(node.var)
+        self.lets.append(node)
+        self.descend(node)
+
+    def visit_allocate(self, node: Allocate) -> None:
+        self.variables.add(node.buffer.data)
+        self.descend(node)
+
+
+class _Drop(Rewriter):
+    """Removes lets, keeping their bodies."""
+
+    def __init__(self, dropped: set[Var]) -> None:
+        self.dropped = dropped
+
+    def visit_let_stmt(self, node: LetStmt) -> Stmt:
+        return self(node.body) if node.var in self.dropped else node.map_children(self)
+
+
+def _is_all(stmt: Stmt, condition: Expr) -> Stmt | None:
+    """The `if` on `condition` alone that a body consists of; None if there is more to it."""
+    while isinstance(stmt, (AttrStmt, LetStmt, DeclBuffer, For)):
+        stmt = stmt.body
+    return stmt if isinstance(stmt, IfThenElse) and stmt.condition is condition else None
