@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..tir.stmt import Block, For, Stmt
+from .errors import refusal
 
 
 class SRef:
@@ -36,8 +37,16 @@ class SRef:
 
     @property
     def scope(self) -> BlockSRef:
-        """The nearest block above: the scope in which this statement is a child."""
-        return next(a for a in self.ancestors() if isinstance(a, BlockSRef))
+        """The nearest block above: the scope in which this statement is a child.
+
+        Raises
+        ------
+        ScheduleError: this is a root block, which has none.
+        """
+        for above in self.ancestors():
+            if isinstance(above, BlockSRef):
+                return above
+        raise refusal("{0} is the root block, which has no other around or beside it", self)
 
     def __repr__(self) -> str:
         name = self.stmt.loop_var.name if isinstance(self.stmt, For) else self.stmt.name_hint

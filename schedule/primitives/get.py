@@ -58,7 +58,6 @@ def get_child_blocks(s: State, block_or_loop: BlockSRef | LoopSRef) -> list[Bloc
 
 
 def _touching(s: State, block: BlockSRef, mine: str, theirs: str) -> list[BlockSRef]:
-    require(block.parent is not None, "{0} is the root block, which has no other beside it", block)
     buffers = {r.buffer for r in getattr(block.stmt, mine)}
     return [
         other

@@ -167,14 +167,6 @@ def reverse_compute_inline(s: State, block: BlockSRef) -> None:
     order = s.child_blocks(block.scope)
     between = order[order.index(producer) : order.index(block)]
     for other in between:
-        for written in other.stmt.writes:
-            require(
-                written.buffer is buffer or all(r.buffer is not written.buffer for r in block.stmt.reads),
-                "{1} also reads {2}, which {0} writes, so it cannot move to its producer",
-                other,
-                block,
-                written.buffer,
-            )
         for touched in (*other.stmt.reads, *other.stmt.writes):
             require(
                 touched.buffer is not consumed.buffer,

@@ -22,7 +22,7 @@ def require_plain(loop: LoopSRef) -> None:
     kind = loop.stmt.kind
     require(
         kind is ForKind.SERIAL,
-        f"{{0}} is {kind.value}, which would be lost",
+        f"{{0}} is no longer serial; that it is {kind.value} would be lost",
         loop,
         hint="reshape loops first; parallelise, vectorise, unroll or bind them afterwards",
     )
