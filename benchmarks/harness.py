@@ -31,24 +31,26 @@ PATIENCE_SECONDS = 300
 
 
 @dataclass
-class Worker:
-    """A peer's process, alive for the whole run."""
+class Peer:
+    """A contestant: its name, the interpreter that has it, and its version there."""
 
-    peer: str
-    process: subprocess.Popen[str]
+    name: str
+    python: str
     version: str
 
-    @classmethod
-    def start(cls, peer: str, python: str, version: str, environment: dict[str, str]) -> "Worker":
-        """Start `worker.py` for `peer` under the interpreter `python`."""
-        process = subprocess.Popen(
-            [python, str(HERE / "worker.py"), peer],
+
+class Worker:
+    """A peer's process, which lives for one case: what a case leaves behind slows no other."""
+
+    def __init__(self, peer: Peer, environment: dict[str, str]) -> None:
+        self.peer = peer.name
+        self.process = subprocess.Popen(
+            [peer.python, str(HERE / "worker.py"), peer.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env=environment,
         )
-        return cls(peer, process, version)
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """The worker's answer to `request`; a worker that died answers with an error, now and from then on."""
@@ -117,27 +119,26 @@ def options(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def start_workers(arguments: argparse.Namespace) -> list[Worker]:
-    """One worker for us and one for each peer that is installed; an interpreter named in vain ends the run."""
-    threads = str(arguments.threads)
-    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, threads)}
+def find_peers(arguments: argparse.Namespace) -> list[Peer]:
+    """We and the peers that are installed; an interpreter named in vain ends the run."""
     chosen = {} if arguments.without_ours else {OURS: (sys.executable, OURS)}
-    for peer, package in PEERS.items():
-        chosen[peer] = (getattr(arguments, f"{peer}_python") or sys.executable, package)
-    workers = []
-    for peer, (python, package) in chosen.items():
+    for name, package in PEERS.items():
+        chosen[name] = (getattr(arguments, f"{name}_python") or sys.executable, package)
+    peers = []
+    for name, (python, package) in chosen.items():
         version = version_of(python, package)
-        if version is None:
-            if python != sys.executable or peer == OURS:
-                raise SystemExit(f"{python} has no {package}")
-            continue
-        workers.append(Worker.start(peer, python, version, environment))
-    return workers
+        if version is not None:
+            peers.append(Peer(name, python, version))
+        elif python != sys.executable or name == OURS:
+            raise SystemExit(f"{python} has no {package}")
+    return peers
 
 
-def measure_case(path: Path, workers: list[Worker], rounds: int, seconds: float) -> Row:
+def measure_case(path: Path, peers: list[Peer], threads: int, rounds: int, seconds: float) -> Row:
     """Load the case everywhere, then let the peers take turns, each round starting with the next one."""
     row = Row(path.stem)
+    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+    workers = [Worker(peer, environment) for peer in peers]
     active = []
     for worker in workers:
         reply = worker.ask(load=str(path))
@@ -146,7 +147,8 @@ def measure_case(path: Path, workers: list[Worker], rounds: int, seconds: float)
         elif "loaded" in reply:
             active.append(worker)
     for turn in range(rounds):
-        for worker in active[turn % len(active) :] + active[: turn % len(active)] if active else []:
+        first = turn % max(1, len(active))
+        for worker in active[first:] + active[:first]:
             if worker.peer in row.errors:
                 continue
             reply = worker.ask(measure=seconds)
@@ -154,6 +156,8 @@ def measure_case(path: Path, workers: list[Worker], rounds: int, seconds: float)
                 row.errors[worker.peer] = reply["error"]
             else:
                 row.rounds.setdefault(worker.peer, []).append(reply["ms"])
+    for worker in workers:
+        worker.stop()
     return row
 
 
@@ -175,21 +179,21 @@ def show_spread(samples: list[float]) -> str:
     return f" ±{50 * (high - low) / middle:.0f}%"
 
 
-def print_table(rows: list[Row], workers: list[Worker]) -> None:
+def print_table(rows: list[Row], peers: list[Peer]) -> None:
     """One line for each case: our time, then each peer's time and the ratio to ours."""
-    peers = [worker.peer for worker in workers]
-    header = ["case", *(peer if peer == OURS else f"{peer}  (/ours)" for peer in peers)]
+    names = [peer.name for peer in peers]
+    header = ["case", *(name if name == OURS else f"{name}  (/ours)" for name in names)]
     lines = [header]
     for row in rows:
         cells = [row.name]
         ratio = row.record()["ratio"]
-        for peer in peers:
-            ms = row.median(peer)
-            text = show_time(ms) + show_spread(row.rounds.get(peer, []))
-            if peer in row.errors:
+        for name in names:
+            ms = row.median(name)
+            text = show_time(ms) + show_spread(row.rounds.get(name, []))
+            if name in row.errors:
                 text = "failed"
-            elif peer in ratio:
-                text += f"  {ratio[peer]:.2f}x"
+            elif name in ratio:
+                text += f"  {ratio[name]:.2f}x"
             cells.append(text)
         lines.append(cells)
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
@@ -214,15 +218,13 @@ def main(description: str, folder: str) -> None:
     paths = sorted((HERE / "cases" / folder).glob("[!_]*.py"))
     if arguments.cases:
         paths = [path for path in paths if any(part in path.stem for part in arguments.cases)]
-    workers = start_workers(arguments)
+    peers = find_peers(arguments)
     print(f"{processor()}, {len(os.sched_getaffinity(0))} cores; {arguments.rounds} rounds, medians")
-    print(", ".join(f"{worker.peer} {worker.version}" for worker in workers))
+    print(", ".join(f"{peer.name} {peer.version}" for peer in peers))
     print(" ".join(f"{variable}={arguments.threads}" for variable in THREAD_VARIABLES))
     print("ratio: the peer's time over ours, above 1 we win\n", flush=True)
-    rows = [measure_case(path, workers, arguments.rounds, arguments.seconds) for path in paths]
-    for worker in workers:
-        worker.stop()
-    print_table(rows, workers)
+    rows = [measure_case(path, peers, arguments.threads, arguments.rounds, arguments.seconds) for path in paths]
+    print_table(rows, peers)
     if arguments.json:
         Path(arguments.json).write_text(json.dumps([row.record() for row in rows], indent=1) + "\n")
     failures = [(row.name, peer, text) for row in rows for peer, text in row.errors.items()]

@@ -62,7 +62,7 @@ def start(harness: ModuleType) -> Iterator[Callable]:
     workers = []
 
     def start_worker(peer: str):
-        workers.append(harness.Worker.start(peer, sys.executable, "0", {**os.environ, "OMP_NUM_THREADS": "2"}))
+        workers.append(harness.Worker(harness.Peer(peer, sys.executable, "0"), dict(os.environ)))
         return workers[-1]
 
     yield start_worker
@@ -70,11 +70,12 @@ def start(harness: ModuleType) -> Iterator[Callable]:
         worker.stop()
 
 
-def test_rounds_errors_and_absence(harness: ModuleType, start: Callable, tmp_path: Path) -> None:
+def test_rounds_errors_and_absence(harness: ModuleType, tmp_path: Path) -> None:
     case = tmp_path / "some_case.py"
     case.write_text(CASE)
-    workers = [start(peer) for peer in ("tensorir", "numpy", "torch", "tvm", "halide")]
-    row = harness.measure_case(case, workers, rounds=3, seconds=0.001)
+    names = ("tensorir", "numpy", "torch", "tvm", "halide")
+    peers = [harness.Peer(name, sys.executable, "0") for name in names]
+    row = harness.measure_case(case, peers, threads=1, rounds=3, seconds=0.001)
     assert row.record() == {
         "name": "some_case",
         "ours_ms": 2.0,
@@ -85,7 +86,14 @@ def test_rounds_errors_and_absence(harness: ModuleType, start: Callable, tmp_pat
     assert set(row.errors) == {"torch", "halide"}  # and tvm is merely absent
     assert "wrong result" in row.errors["torch"]
     assert row.errors["halide"] == "halide's process ended with status 7"
-    assert "ended with status 7" in workers[-1].ask(measure=0.001)["error"]
+
+
+def test_a_dead_worker_says_so_each_time(start: Callable, tmp_path: Path) -> None:
+    case = tmp_path / "deadly.py"
+    case.write_text(CASE)
+    worker = start("halide")
+    for request in ({"load": str(case)}, {"measure": 0.001}, {"measure": 0.001}):
+        assert worker.ask(**request) == {"error": "halide's process ended with status 7"}
 
 
 def test_a_run_is_timed(start: Callable, tmp_path: Path) -> None:
