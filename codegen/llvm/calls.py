@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ...tir.errors import LowerError
-from ...tir.expr import Call, GlobalVar, Var
+from ...tir.expr import Call, Expr, GlobalVar, Var, cast
+from ...tir.function import PrimFunc
+from ..passes.flatten_buffer import strides_of
 from ..signatures import kernel_params
 from .function import FunctionBuilder
 from .module import quoted, symbol
@@ -29,15 +32,10 @@ def call_in_module(fb: FunctionBuilder, exprs: ExprEmitter, node: Call) -> str:
     given = dict(zip(callee.params, node.args))
     operands = []
     for param in kernel_params(callee):
-        arg = given.get(param)
-        if arg is None:
-            raise LowerError(
-                f"{callee.name!r} takes its extent {param.name!r} from an array's shape, which a call by pointer lacks",
-                node,
-                hint="pass the extent as a parameter of the function",
-            )
-        kind = "ptr" if param.dtype.is_handle else _scalar(param)
-        operands.append(f"{kind} {exprs(arg)}")
+        arg = given[param] if param in given else _extent(fb, callee, given, param, node)
+        if arg.dtype != param.dtype:
+            raise LowerError(f"{callee.name!r} takes a {param.dtype} as {param.name!r}, got a {arg.dtype}", node)
+        operands.append(f"{passed_type(param)} {_passed(fb, exprs, arg)}")
     result = None
     if callee.ret_type.kind != "void":
         result = fb.alloca(memory_type(callee.ret_type), 16, "result")
@@ -54,5 +52,35 @@ def call_in_module(fb: FunctionBuilder, exprs: ExprEmitter, node: Call) -> str:
     return exprs.memory.from_memory(loaded, callee.ret_type)
 
 
-def _scalar(param: Var) -> str:
-    return register_type(param.dtype)
+def passed_type(var: Var) -> str:
+    """The LLVM type by which an argument is passed."""
+    return {"bool": "i1", "float16": "half", "bfloat16": "bfloat"}.get(str(var.dtype)) or (
+        "i8" if var.dtype.kind.startswith("float8") else register_type(var.dtype)
+    )
+
+
+def _passed(fb: FunctionBuilder, exprs: ExprEmitter, arg: Expr) -> str:
+    """The operand that passes `arg`."""
+    value: str = exprs(arg)
+    kind = passed_type(Var("", arg.dtype))
+    if kind in ("half", "bfloat"):
+        return fb.let(f"fptrunc float {value} to {kind}")
+    return exprs.memory.to_memory(value, arg.dtype) if arg.dtype.kind.startswith("float8") else value
+
+
+def _extent(fb: FunctionBuilder, callee: PrimFunc, given: Mapping[Var, Expr], symbol: Var, node: Call) -> Expr:
+    """What a symbol of the callee's buffers is, from the caller's buffer that is passed."""
+    for param, arg in given.items():
+        wanted = callee.buffer_map.get(param)
+        have = fb.declared.get(arg) if isinstance(arg, Var) else None
+        if wanted is None or have is None or have.ndim != wanted.ndim:
+            continue
+        strides = strides_of(have) if wanted.strides else ()
+        for part, value in zip(wanted.layout(), (*have.shape, *strides, have.elem_offset)):
+            if part is symbol:
+                return cast(value, symbol.dtype)
+    raise LowerError(
+        f"{callee.name!r} takes its extent {symbol.name!r} from the shape of an array, which this call does not tell",
+        node,
+        hint="pass a parameter of the calling function, or make the extent a parameter",
+    )

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ...tir.buffer import Buffer
+    from ...tir.expr import Var
     from .module import ModuleBuilder
 
 
@@ -19,6 +21,7 @@ class FunctionBuilder:
     label: the basic block being written.
     memo: values computed in the blocks that dominate the current one, by key.
     cleanups: lines that must run before leaving the function, innermost last.
+    declared: the buffers of the function's parameters by their pointers.
     """
 
     def __init__(self, module: ModuleBuilder) -> None:
@@ -29,6 +32,7 @@ class FunctionBuilder:
         self.memo: dict[Any, str] = {}
         self.memo_log: list[Any] = []
         self.cleanups: list[list[str]] = []
+        self.declared: dict[Var, Buffer] = {}
         self.error_labels: dict[tuple[Any, ...], str] = {}
         self.tail: list[str] = []
         self.count = 0

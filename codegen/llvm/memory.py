@@ -63,6 +63,7 @@ class Memory:
         kind, alias = memory_type(dtype), self.aliasing[buffer.data]
         align = buffer.dtype.bytes
         base, contiguous = _contiguous(index)
+        self.check_bounds(buffer, index, mask)
         if contiguous:
             at = self.address(buffer, base)
             if mask is None:
@@ -91,6 +92,7 @@ class Memory:
         stored = self.to_memory(value, dtype)
         mask = None if node.predicate is None else self.exprs(node.predicate)
         base, contiguous = _contiguous(index)
+        self.check_bounds(buffer, index, mask)
         if contiguous:
             at = self.address(buffer, base)
             if mask is None:
@@ -109,6 +111,26 @@ class Memory:
         self.fb.emit(
             f"call void @{name}({kind} {stored}, {pointers} {at}, i32 {align}, {bits} {mask or _all(lanes)}){alias}"
         )
+
+    def check_bounds(self, buffer: Buffer, index: Expr, mask: str | None) -> None:
+        """Where the module is sanitized, leave with an error unless every active lane is inside the flat buffer."""
+        if not self.fb.module.sanitize:
+            return
+        lanes = index.dtype.lanes
+        size = self.exprs.index(buffer.shape[0]) if buffer.shape else "1"
+        if lanes == 1:
+            good = self.fb.let(f"icmp ult i64 {self.exprs.index(index)}, {size}")
+        else:
+            kind, wide, bits = register_type(index.dtype), vector("i64", lanes), vector("i1", lanes)
+            extended = self.exprs(index)
+            if kind != wide:
+                extended = self.fb.let(f"sext {kind} {extended} to {wide}")
+            good = self.fb.let(f"icmp ult {wide} {extended}, {self.exprs.broadcast(size, 'i64', lanes)}")
+            if mask is not None:
+                good = self.fb.let(f"select {bits} {mask}, {bits} {good}, {bits} {_all(lanes)}")
+            good = self.exprs.all_lanes(good, lanes)
+        message = f"an index is outside of buffer {buffer.name}"
+        self.fb.fail_unless(good, self.fb.module.message(message))
 
     def address(self, buffer: Buffer, index: Expr) -> str:
         """The address of the element at a scalar index."""

@@ -26,6 +26,7 @@ from ...tir.stmt import (
 from ...tir.visit import Visitor, walk
 from ..runtime import codes
 from ..signatures import kernel_params
+from .calls import passed_type
 from .expr import ExprEmitter
 from .function import FunctionBuilder
 from .memory import Aliasing
@@ -45,6 +46,7 @@ UNROLL_LINES, UNROLL_BODY = 200, 32
 def emit_function(module: ModuleBuilder, func: PrimFunc) -> None:
     """Add the code of `func` to `module`."""
     fb = FunctionBuilder(module)
+    fb.declared = {buffer.data: buffer for buffer in func.buffers}
     # The native entry lets no written array overlap another; a call from within the module is its author's business.
     noalias = bool(func.attrs.get("tir.noalias")) or func.name not in module.called
     emitter = StmtEmitter(fb, func, Aliasing(fb, func.name, _groups(func, noalias)))
@@ -57,7 +59,7 @@ def emit_function(module: ModuleBuilder, func: PrimFunc) -> None:
             params.append(f"ptr{alias} align {max(buffer.data_alignment, buffer.dtype.bytes)} {name}")
             emitter.exprs.vars[buffer.data] = emitter.exprs.vars[var] = name
         else:
-            kind = scalar_type(var)
+            kind = passed_type(var)
             params.append(f"{kind} {name}")
             emitter.exprs.vars[var] = emitter.parameter(var, kind, name)
     if func.ret_type.kind != "void":
@@ -66,13 +68,6 @@ def emit_function(module: ModuleBuilder, func: PrimFunc) -> None:
     fb.leave("0")
     header = f"define i32 {quoted(symbol(func.name))}({', '.join(params)}) {attributes(module)}"
     module.functions.append(fb.text(header))
-
-
-def scalar_type(var: Var) -> str:
-    """The LLVM type by which a scalar argument is passed."""
-    return {"bool": "i1", "float16": "half", "bfloat16": "bfloat"}.get(str(var.dtype)) or (
-        "i8" if var.dtype.kind.startswith("float8") else register_type(var.dtype)
-    )
 
 
 def attributes(module: ModuleBuilder) -> str:
@@ -368,6 +363,7 @@ class StmtEmitter(Visitor):
     def outline(self, node: For, name: str, layout: str, captured: list[tuple[Var, str, str]]) -> None:
         module = self.fb.module
         fb = FunctionBuilder(module)
+        fb.declared = self.fb.declared
         inner = StmtEmitter(fb, self.func, self.aliasing)
         for i, (var, kind, _) in enumerate(captured):
             at = fb.let(f"getelementptr {layout}, ptr %env, i64 0, i32 {i}")

@@ -1,0 +1,77 @@
+"""Targets: values that print as what makes them again."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from tensorir import Target, UserError
+from tensorir.codegen.target import CPUS, GPUS, host
+
+TARGETS = (
+    Target(),
+    Target("llvm", cpu="skylake-avx512"),
+    Target("llvm", cpu="haswell", num_threads=4, features="fma,-avx2"),
+    Target("c"),
+    Target("cuda", arch="sm_90a"),
+    Target("cuda", arch="sm_86", num_multiprocessors=20),
+    Target("llvm", cpu="neoverse-n1", triple="aarch64-unknown-linux-gnu"),
+)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=str)
+def test_repr_evaluates_to_the_target(target):
+    again = eval(repr(target), {"Target": Target})
+    assert again == target and hash(again) == hash(target) and again is not target
+    assert Target(target) == target
+
+
+def test_targets_differ_by_any_attribute():
+    assert len(set(TARGETS)) == len(TARGETS)
+    assert Target("llvm", num_threads=63) != Target("llvm")
+    assert Target("llvm") != "llvm"
+
+
+def test_the_host_is_the_default():
+    target = Target("llvm")
+    assert target.cpu == host()["cpu"] and target.is_host
+    assert target.num_threads == len(os.sched_getaffinity(0))
+    assert target.vector_bits >= 128 and target.l1_bytes >= 8192
+    assert not Target("cuda").is_host
+
+
+def test_spellings_of_tvm():
+    assert Target("llvm -mcpu=haswell -num-cores=8") == Target("llvm", cpu="haswell", num_threads=8)
+    assert Target("llvm -mattr=+avx2,fma") == Target("llvm", features=("+fma", "+avx2"))
+    assert Target("cuda -arch=sm_80") == Target("cuda")
+
+
+def test_presets():
+    assert Target("llvm", cpu="skylake-avx512").vector_bits == 512
+    assert Target("llvm", cpu="skylake-avx512").lanes(32) == 16
+    assert Target("llvm", cpu="cortex-a72").vector_bits == 128
+    assert Target("cuda", arch="sm_90a").max_shared_memory_per_block == 227 * 1024
+    assert not Target("llvm", cpu="x86-64").has_fma and Target("llvm", cpu="haswell").has_fma
+    assert all(Target("cuda", arch=arch).is_gpu for arch in GPUS)
+    assert all(bits in (128, 256, 512) for _, bits, *_ in CPUS)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    (
+        (lambda: Target("llvn"), "unknown target kind 'llvn'; one of 'llvm', 'c', 'cuda' is legal"),
+        (lambda: Target("llvm", cores=3), "a target has no attribute 'cores'; it has arch, cpu, features,"),
+        (lambda: Target("cuda", arch="sm_1"), "unknown CUDA architecture 'sm_1'; known are sm_70,"),
+        (lambda: Target("llvm mcpu=x"), "cannot read 'mcpu=x' in the target 'llvm mcpu=x'"),
+        (lambda: Target(""), "unknown target kind ''"),
+    ),
+)
+def test_mistakes(make, message):
+    with pytest.raises(UserError) as info:
+        make()
+    assert message in str(info.value)
+
+
+def test_targets_are_immutable():
+    with pytest.raises(AttributeError, match=r"Target\(target, cpu=\.\.\.\)"):
+        Target().cpu = "haswell"
