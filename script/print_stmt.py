@@ -210,12 +210,11 @@ def _declaration(p: Printer, s: Allocate | DeclBuffer) -> tuple[Any, Parts]:
             items.append(["annotations=", *attrs(p, s.annotations)])
         call = ["T.allocate(", *arguments(iter(items)), ")"]
     else:
-        data = s.buffer.data if s.buffer.data in p.names.of else None
-        call = [
-            "T.decl_buffer(",
-            *arguments(layout_arguments(s.buffer, data, (data.scope if data is not None else "") or "global")),
-            ")",
-        ]
+        data = s.buffer.data
+        if data not in p.names.of:
+            # A parameter's own pointer, or a free variable: the buffer to be named is not what it belongs to.
+            p.names.free(data, data.name)
+        call = ["T.decl_buffer(", *arguments(layout_arguments(s.buffer, data, data.scope or "global")), ")"]
     return define_buffer(p, s.buffer), call
 
 

@@ -10,7 +10,7 @@ from ..tir import op
 from ..tir.buffer import BufferLoad
 from ..tir.errors import UserError
 from ..tir.expr import Call, FloatImm, GlobalVar, IntImm, Let, const
-from ..tir.stmt import Allocate, AttrStmt, BufferStore, DeclBuffer, Evaluate, LetStmt, SeqStmt
+from ..tir.stmt import Allocate, AttrStmt, BufferStore, Evaluate, LetStmt, SeqStmt
 from ..tir.visit import substitute
 from .numerals import float_text, int_text, quoted
 from .print_expr import EXPR_RULES, joined
@@ -81,11 +81,9 @@ def _bind(p: Printer, s: LetStmt) -> Parts:
     return [name, f": T.let[{type_text(s.var)}] = ", *wrapped(s.value), p.newline, s.body]
 
 
-def _declare(p: Printer, s: Allocate | DeclBuffer) -> Parts:
-    data = s.buffer.data if isinstance(s, DeclBuffer) and s.buffer.data in p.names.of else None
-    function = "T.alloc_buffer(" if isinstance(s, Allocate) else "T.decl_buffer("
-    call = [function, *arguments(layout_arguments(s.buffer, data)), ")"]
-    return [define_buffer(p, s.buffer), " = ", *call, p.newline, s.body]
+def _allocate(p: Printer, s: Allocate) -> Parts:
+    name = define_buffer(p, s.buffer)
+    return [name, " = ", "T.alloc_buffer(", *arguments(layout_arguments(s.buffer)), ")", p.newline, s.body]
 
 
 def _attr(p: Printer, s: AttrStmt) -> Parts:
@@ -101,8 +99,7 @@ TVM_RULES: dict[type[Any], Callable[[Printer, Any], Parts]] = {
     Call: _call,
     Evaluate: _evaluate,
     LetStmt: _bind,
-    Allocate: _declare,
-    DeclBuffer: _declare,
+    Allocate: _allocate,
     AttrStmt: _attr,
     SeqStmt: lambda p, s: list(s.seq),
 }
