@@ -118,11 +118,12 @@ class Arithmetic(Reader):
         left, right = tree.parts
         a = self.evaluate(left)
         if not isinstance(a, (Expr, BufferRegion, Buffer)):
-            if self.env.truth(self, left, a) is stops:
+            # A literal is part of the program's text; a value of Python decides what is read at all.
+            if left.kind not in ("true", "false") and self.env.truth(self, left, a) is stops:
                 return a
             b = self.evaluate(right)
             if not isinstance(b, (Expr, BufferRegion, Buffer)):
-                return b
+                return (a or b) if stops else (a and b)
             a = const(bool(a), BOOL)
         else:
             b = self.evaluate(right)

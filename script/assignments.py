@@ -65,7 +65,9 @@ class Assignments(Parameters):
             return
         if isinstance(value, BufferRegion):
             value = expression(value)
-        if isinstance(value, Expr) and not (isinstance(value, Var) and value in self.builder.fresh):
+        if isinstance(value, Var) and value in self.builder.fresh:
+            value = self.declared(name, value)
+        elif isinstance(value, Expr):
             value = LetScope(value)
         if isinstance(value, Scope):
             self.check_form(source, value, "rest")
@@ -81,6 +83,15 @@ class Assignments(Parameters):
             self.lets[name] = len(self.scopes)
             return
         self.define(name, self.substituted(source, value), target)
+
+    def declared(self, name: str, var: Var) -> Var:
+        """A new variable, or the symbolic extent of that name, which `n = T.int32()` then only declares again."""
+        symbol = self.builder.symbols.get(name)
+        if symbol not in self.builder.undeclared or symbol.dtype != var.dtype:
+            return var
+        self.builder.undeclared.discard(symbol)
+        self.builder.fresh.discard(var)
+        return symbol
 
     def check_rebinding(self, target: Tree, name: str) -> None:
         """Refuse to give a name of an enclosing suite a new value: it would not be seen there."""

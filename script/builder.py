@@ -56,8 +56,8 @@ class BlockScope(Scope):
         "name",
         "predicate",
         "reads",
-        "visible",
         "values",
+        "visible",
         "writes",
     )
 
@@ -146,6 +146,7 @@ class Builder:
     symbols: variables by name, for shapes that name them in strings.
     buffers: those declared so far.
     fresh: variables that a construct made and no assignment has named yet.
+    undeclared: symbolic variables that only shapes have named yet.
     domains: the ranges of the open loops' variables.
     """
 
@@ -161,6 +162,7 @@ class Builder:
         self.domains: dict[Var, Range] = {}
         self.names: list[str] = []
         self.fresh: set[Var] = set()
+        self.undeclared: set[Var] = set()
         self.buffers: list[Buffer] = []
         self.has_blocks = False
         self._suites: list[list[Stmt | Close]] = [[]]
@@ -200,6 +202,7 @@ class Builder:
         found = self.symbols.get(name)
         if found is None:
             found = self.symbols[name] = Var(name, dtype)
+            self.undeclared.add(found)
         return found
 
     def param(self, name: str, dtype: DType = HANDLE, pointee: DType | None = None, scope: str = "") -> Var:

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from ..tir.errors import ScriptError, UserError
+from ..tir.expr import Expr, Var
+from ..tir.expr import Let as LetNode
 from .access import Access
 from .arithmetic import BINARY, CALLS, Arithmetic
 from .diagnostics import Source, suggest
 from .expectations import FOREIGN
 from .lang.construct import CONSTRUCTS, Rejected, convert, describe
 from .lang.methods import Method
+from .lang.values import Let
 from .literals import number, string
 from .macros import Macro
 from .names import Function
@@ -63,9 +66,9 @@ class Evaluator(Arithmetic, Access):
         words = self.env.words()
         if name in words:
             self.fail(tree, f"`{name}` is not defined", f"did you mean `T.{name}`?")
-        hint = (
-            f"programs have no {FOREIGN[name]}" if name in FOREIGN else suggest(name, [*self.names, *self.env.names()])
-        )
+        if name in FOREIGN:
+            self.fail(tree, f"`{name}` has no meaning in a program", f"programs have no {FOREIGN[name]}")
+        hint = suggest(name, [*self.names, *self.env.names()]) or suggest(name, words, "`T.{}`")
         self.fail(tree, f"`{name}` is not defined", hint)
 
     def number(self, tree: Tree) -> Any:
@@ -133,6 +136,8 @@ class Evaluator(Arithmetic, Access):
         """The value of a call; `names` are those that an assignment gives to what it defines."""
         function = self.evaluate(tree.parts[0])
         arguments = tree.parts[1]
+        if function is Let and arguments is not None:
+            return self.let(tree, arguments.parts)
         what = None
         try:
             what = CONSTRUCTS.get(function)
@@ -175,6 +180,28 @@ class Evaluator(Arithmetic, Access):
             self.env.failed_call(self, tree, e)
         finally:
             self.begin_definition([])
+
+    def let(self, tree: Tree, parts: list[Tree]) -> Expr:
+        """`T.Let(body, where={x: value, ...})`: new names, each known to the values after it and to the body."""
+        if len(parts) != 2 or parts[0].kind == "keyword" or _where(parts[1]) is None:
+            self.fail(tree, "T.Let takes an expression and its variables", "write T.Let(x * x, where={x: value})")
+        before = self.names
+        self.names = dict(before)
+        bound: list[tuple[Var, Expr]] = []
+        try:
+            for pair in _where(parts[1]) or ():
+                key, source = pair.parts
+                if key.kind != "name":
+                    self.fail(key, "the keys of `where` are names of new variables")
+                value = self.value(source)
+                bound.append((Var(key.parts[0], value.dtype), value))
+                self.names[key.parts[0]] = bound[-1][0]
+            out = self.value(parts[0])
+        finally:
+            self.names = before
+        for var, value in reversed(bound):
+            out = LetNode(var, value, out)
+        return out
 
     def begin_definition(self, names: list[str]) -> None:
         """Let the construct called next take its names from `names`."""
@@ -247,6 +274,14 @@ class Lambda:
             return evaluator.evaluate(self.body)
         finally:
             evaluator.names = before
+
+
+def _where(tree: Tree) -> list[Tree] | None:
+    """The pairs of the `where` of T.Let, by keyword or position."""
+    if tree.kind == "keyword" and tree.parts[0] == "where":
+        tree = tree.parts[1]
+    pairs = [part for part in tree.parts if part is not None] if tree.kind == "dict" else []
+    return pairs if pairs and all(part.kind == "pair" for part in pairs) else None
 
 
 _SHAPED = frozenset({"T.match_buffer", "T.Buffer"})

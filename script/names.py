@@ -57,6 +57,18 @@ class Function:
 
 T = Namespace("T", {**tir.TABLE, "axis": Namespace("T.axis", AXES)})
 I = Namespace("I", ir.TABLE)
+
+
+class _AnyFunction(dict[str, Function]):
+    """Functions of a module that is not there: every name is one."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return Function(name)
+
+
+ANY_MODULE = Namespace("Module", _AnyFunction())
+"""What `Module` is to the text of a lone function, which may call functions of the module it was taken from."""
+
 OURS: dict[int, Namespace] = {id(tir): T, id(ir): I, id(axis): T.members["axis"]}
 """The namespaces by the identity of the Python object that is them."""
 
@@ -83,9 +95,19 @@ def _extreme(name: str, choose: Callable[..., Any]) -> Callable[..., Any]:
     return pick
 
 
+def _float(value: Any = 0.0) -> float:
+    if isinstance(value, Expr):
+        raise UserError("a value of the program is converted by T.Cast('float32', ...)")
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError) as e:
+        raise UserError(str(e)) from None
+
+
 BUILTINS: dict[str, Callable[..., Any]] = {
     "min": _extreme("min", min),
     "max": _extreme("max", max),
+    "float": _float,
     "abs": lambda value: op.raw_call("abs", value) if isinstance(value, Expr) else abs(expression(value)),
 }
 """Python's functions that mean the same in a program."""
@@ -105,7 +127,7 @@ class Environment:
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         given = {name: OURS.get(id(value), value) for name, value in (values or {}).items()}
-        self.values: dict[str, Any] = {"T": T, "I": I, "tir": T, **given}
+        self.values: dict[str, Any] = {"T": T, "I": I, "tir": T, "Module": ANY_MODULE, **given}
 
     def lookup(self, name: str, evaluator: Reader, tree: Tree) -> Any:
         """The value of a name that the program does not bind."""

@@ -23,6 +23,7 @@ from .lang.loops import LoopScope, domain
 from .lang.statements import MetaVar
 from .limits import MAX_EXPANSION
 from .macros import Macro
+from .names import Function
 from .reader import POISON, Poisoned
 from .scopes import names_of
 from .syntax import Tree
@@ -82,7 +83,12 @@ class FunctionParser(Assignments):
         inner = tree.parts[0]
         if inner.kind in ("string", "ellipsis"):
             return
-        self.effect(inner, self.evaluate(inner))
+        value = self.evaluate(inner)
+        if isinstance(value, Call) and isinstance(value.op, GlobalVar) and inner.kind == "call":
+            # A function called as a statement gives nothing; T.call_function says a type and keeps it.
+            if isinstance(self.evaluate(inner.parts[0]), Function):
+                value = Call(VOID, value.op, value.args)
+        self.effect(inner, value)
 
     def effect(self, tree: Tree, value: Any) -> None:
         """What a value does that stands as a statement."""
@@ -92,8 +98,6 @@ class FunctionParser(Assignments):
             self.check_form(tree, value, "rest")
             self.open_rest(value, [])
         elif isinstance(value, Call):
-            if isinstance(value.op, GlobalVar):
-                value = Call(VOID, value.op, value.args)
             self.builder.emit(self.placed(Evaluate(value), tree))
         elif isinstance(value, (Expr, Buffer, BufferRegion)):
             self.fail(
@@ -364,6 +368,9 @@ class FunctionParser(Assignments):
     def assert_(self, tree: Tree) -> None:
         condition, message = tree.parts
         text = "assertion failed" if message is None else self.evaluate(message)
+        if isinstance(text, tuple) and len(text) == 2 and isinstance(text[1], list):
+            # TVM's form: the kind of error, and the pieces of its message.
+            text = "".join(map(str, text[1]))
         if not isinstance(text, str):
             self.fail(message, f"the message of an assertion is a string, not {describe(text)}")
         value = self.evaluate(condition)

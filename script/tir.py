@@ -25,6 +25,8 @@ from .lang.blocks import where as where
 from .lang.blocks import writes as writes
 from .lang.buffers import Buffer as Buffer
 from .lang.buffers import alloc_buffer as alloc_buffer
+from .lang.buffers import alloc_local as alloc_local
+from .lang.buffers import alloc_shared as alloc_shared
 from .lang.buffers import allocate as allocate
 from .lang.buffers import decl_buffer as decl_buffer
 from .lang.buffers import match_buffer as match_buffer
@@ -74,6 +76,8 @@ from .lang.values import min_value as min_value
 
 sblock, sblock_attr, sblock_alloc_buffer = block, block_attr, alloc_buffer
 ramp, broadcast = Ramp, Broadcast
+
+fabs = INTRINSICS["abs"]
 
 _own = {name: word for name, word in globals().items() if word is axis or (callable(word) and word in CONSTRUCTS)}
 

@@ -87,6 +87,7 @@ class RandomIR:
         self.buffers: list[Buffer] = []
         self.pointers: list[Var] = []
         self.lets = True
+        self.calls = True
 
     @contextmanager
     def scope(self) -> Any:
@@ -176,7 +177,7 @@ class RandomIR:
             return Call(type_, op.OPS["call_extern"], (StringImm(self.c.pick(STRINGS)), argument, self.pointer()))
         if kind == 1:
             return Call(type_, op.OPS["reinterpret"], (self.expr(type_, depth),))
-        if kind == 2:
+        if kind == 2 and self.calls:
             return Call(type_, GlobalVar("helper"), (argument,))
         if kind == 3:
             return Call(type_, op.OPS["exp"], (self.expr(dtype("float32"), depth),))
@@ -343,7 +344,7 @@ class RandomIR:
             return Evaluate(const(0))
         if kind == 1:
             return Evaluate(Call(VOID, op.OPS["tvm_storage_sync"], (StringImm("shared"),)))
-        if kind == 2:
+        if kind == 2 and self.calls:
             return Evaluate(Call(VOID, GlobalVar("helper"), (self.pointer(), self.expr(INT32))))
         if kind == 3:
             return Evaluate(Call(VOID, op.OPS["ret"], (self.expr(INT32, 1),) if self.c.chance(2) else ()))
@@ -478,6 +479,7 @@ class RandomIR:
     def module(self) -> IRModule:
         """A module of several functions."""
         names = self.c.some(("main", "helper", "other"), 3)
+        self.calls = "helper" in names
         functions = {n: self.function(self.c.pick((n, n, None, "elsewhere"))) for n in names}
         return IRModule(functions, Attrs({"k": 1}) if self.c.chance(3) else Attrs())
 

@@ -11,6 +11,7 @@ from ...tir.expr import Var
 from ...tir.stmt import IterType, Stmt
 from ..builder import BlockScope, Builder, Scope, as_region, current
 from .construct import Domain, Value, _domain, _index, _region, _value, construct, register, typed
+from .statements import LetScope
 
 
 @construct
@@ -50,16 +51,18 @@ def scan_axis(begin: Any, end: Any = None) -> Any:
 
 
 @construct
-def bind(axis: Var, value: Value) -> None:
-    """Bind an axis named after `as` to its value: `T.bind(vi, i)`."""
+def bind(axis: Value, value: Value | None = None) -> Any:
+    """Bind an axis named after `as` to its value: `T.bind(vi, i)`. Of one argument `x = T.bind(value)` is `T.let`."""
+    if value is None:
+        return LetScope(_value(axis))
     scope = current("T.bind").block
     for i, iter_var in enumerate(scope.axes):
         if iter_var.var is axis:
             if scope.values[i] is not None:
-                raise UserError(f"axis `{axis.name}` is bound twice")
+                raise UserError(f"axis `{axis}` is bound twice")
             scope.values[i] = _value(value)
-            return
-    raise UserError(f"`{axis.name}` is no axis of this block")
+            return None
+    raise UserError(f"`{axis}` is no axis of this block")
 
 
 class _Axes:

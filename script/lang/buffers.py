@@ -201,17 +201,33 @@ def allocate(
     scope: str = "global",
     condition: Any = None,
     annotations: dict[str, Any] | None = None,
+    strides: Shape | None = None,
+    elem_offset: Any = None,
     align: Constant = 0,
+    offset_factor: Constant = 0,
+    axis_separators: Sequence[Any] | None = None,
 ) -> Any:
     """A statement that allocates memory for the rest of the suite; the result is the buffer.
 
     Programs of blocks use T.alloc_buffer; this is what it is lowered to. `with T.allocate(...) as A:` is accepted.
     """
     builder = current("T.allocate")
-    options = _options(None, None, scope, align, 0, None)
+    options = _options(strides, elem_offset, scope, align, offset_factor, axis_separators)
     return BufferScope(
         Allocate, lambda name: _declare(builder, name, shape, as_dtype(dtype), **options), Attrs(annotations or {})
     )
+
+
+@construct
+def alloc_local(shape: Shape, dtype: Type = "float32", annotations: dict[str, Any] | None = None) -> Any:
+    """`T.allocate` in the memory of a thread: registers."""
+    return allocate(shape, dtype, "local", None, annotations)
+
+
+@construct
+def alloc_shared(shape: Shape, dtype: Type = "float32", annotations: dict[str, Any] | None = None) -> Any:
+    """`T.allocate` in the memory that the threads of a block share."""
+    return allocate(shape, dtype, "shared", None, annotations)
 
 
 @construct

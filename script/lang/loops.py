@@ -11,6 +11,7 @@ from ...tir.expr import IntImm, Var, match_types
 from ...tir.node import EMPTY, Attrs
 from ...tir.stmt import For, ForKind, Stmt
 from ..builder import Builder, Scope
+from ..diagnostics import suggest
 from .construct import Index, _index, construct
 
 
@@ -62,6 +63,15 @@ def domain(start: Any, stop: Any = None) -> Range:
     return Range.of(begin, end)
 
 
+def _annotations(annotations: dict[str, Any] | None, pragmas: dict[str, Any]) -> dict[str, Any]:
+    """The annotations of a loop with those given by keyword, `unroll=1` being "pragma_unroll"."""
+    for name, value in pragmas.items():
+        near = suggest(name, ("annotations", "thread", "start", "stop"))
+        if near or not isinstance(value, (bool, int, str)):
+            raise UserError(f"a loop has no parameter `{name}`" + (f"; {near}" if near else ""))
+    return {**(annotations or {}), **{f"pragma_{name}": value for name, value in pragmas.items()}}
+
+
 @construct
 def grid(*extents: Index) -> Any:
     """Nested serial loops from 0: `for i, j in T.grid(128, n):`."""
@@ -71,37 +81,55 @@ def grid(*extents: Index) -> Any:
 
 
 @construct
-def serial(start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None) -> Any:
-    """A loop whose iterations run in order; `range(...)` with annotations: `for i in T.serial(0, 10):`."""
-    return LoopScope(ForKind.SERIAL, [domain(start, stop)], annotations)
+def serial(
+    start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None, **pragmas: Any
+) -> Any:
+    """A loop whose iterations run in order; `range(...)` with annotations: `for i in T.serial(0, 10):`.
+
+    A keyword such as `unroll=1` is short for `annotations={"pragma_unroll": 1}`, in every kind of loop.
+    """
+    return LoopScope(ForKind.SERIAL, [domain(start, stop)], _annotations(annotations, pragmas))
 
 
 @construct
-def parallel(start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None) -> Any:
+def parallel(
+    start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None, **pragmas: Any
+) -> Any:
     """A loop whose iterations run on the CPU's threads."""
-    return LoopScope(ForKind.PARALLEL, [domain(start, stop)], annotations)
+    return LoopScope(ForKind.PARALLEL, [domain(start, stop)], _annotations(annotations, pragmas))
 
 
 @construct
-def vectorized(start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None) -> Any:
+def vectorized(
+    start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None, **pragmas: Any
+) -> Any:
     """A loop whose iterations become the lanes of vectors."""
-    return LoopScope(ForKind.VECTORIZED, [domain(start, stop)], annotations)
+    return LoopScope(ForKind.VECTORIZED, [domain(start, stop)], _annotations(annotations, pragmas))
 
 
 @construct
-def unroll(start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None) -> Any:
+def unroll(
+    start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None, **pragmas: Any
+) -> Any:
     """A loop whose body is repeated in the code."""
-    return LoopScope(ForKind.UNROLLED, [domain(start, stop)], annotations)
+    return LoopScope(ForKind.UNROLLED, [domain(start, stop)], _annotations(annotations, pragmas))
 
 
 @construct
 def thread_binding(
-    start: Index, stop: Index | None = None, thread: str | None = None, *, annotations: dict[str, Any] | None = None
+    start: Index,
+    stop: Index | None = None,
+    thread: str | None = None,
+    *,
+    annotations: dict[str, Any] | None = None,
+    **pragmas: Any,
 ) -> Any:
     """A loop bound to a thread axis: `for tx in T.thread_binding(128, thread="threadIdx.x"):`."""
     if thread is None:
         raise UserError("T.thread_binding needs the thread axis, as in T.thread_binding(128, thread='threadIdx.x')")
-    return LoopScope(ForKind.THREAD_BINDING, [domain(start, stop)], annotations, check_thread(thread))
+    return LoopScope(
+        ForKind.THREAD_BINDING, [domain(start, stop)], _annotations(annotations, pragmas), check_thread(thread)
+    )
 
 
 @construct
@@ -117,8 +145,6 @@ def check_thread(thread: str) -> str:
     ------
     UserError: it names no thread axis.
     """
-    from ..diagnostics import suggest
-
     known = [f"{group}.{axis}" for group in ("blockIdx", "threadIdx", "vthread") for axis in "xyz"] + ["vthread"]
     if thread not in known:
         raise UserError(f"{thread!r} is no thread axis; {suggest(thread, known, '{!r}') or 'one is ' + known[0]}")

@@ -13,6 +13,7 @@ from ...tir.expr import cast as convert_type
 from ...tir.stmt import BufferStore, seq
 from ...tir.visit import substitute
 from ..builder import current
+from .buffers import decl_buffer
 from .construct import Constant, Index, Type, Value, _value, construct, typed
 
 Members = Mapping[str, Callable[[Any], Any]]
@@ -77,6 +78,12 @@ def access_ptr(
 
 
 @construct
+def view(buffer: Buffer, *shape: Index) -> Any:
+    """`A.view(4, 4)`: the same memory as a buffer of another shape, for the rest of the suite."""
+    return decl_buffer(shape, buffer.dtype, buffer)
+
+
+@construct
 def step(reducer: Any, target: Any, value: Any) -> None:
     """`reducer.step(C[vi], value)`: the block's update `C[vi] = combine(C[vi], value)` and its init, the identity.
 
@@ -118,8 +125,9 @@ _BUFFER: Members = {
     "vload": lambda b: Method(vload, b),
     "vstore": lambda b: Method(vstore, b),
     "access_ptr": lambda b: Method(access_ptr, b),
+    "view": lambda b: Method(view, b),
 }
-_EXPR: Members = {"dtype": lambda e: e.dtype, "astype": lambda e: Method(astype, e)}
+_EXPR: Members = {"dtype": lambda e: e.dtype, "ty": lambda e: e, "astype": lambda e: Method(astype, e)}
 _REDUCER: Members = {"step": lambda r: Method(step, r)}
 
 

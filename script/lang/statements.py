@@ -11,31 +11,36 @@ from ...tir.expr import Expr, Var
 from ...tir.node import Node
 from ...tir.stmt import Stmt
 from ..builder import Builder, Scope, current
-from .construct import Value, _argument, _value, construct, typed
+from .construct import Value, _argument, _type, _value, construct, typed
 
 
 @construct
 def func_attr(attributes: dict[str, Any]) -> None:
     """Attributes of the function: `T.func_attr({"global_symbol": "main", "tir.noalias": True})`."""
-    current("T.func_attr").attrs.update(attributes)
+    attrs = current("T.func_attr").attrs
+    attrs.update({_RENAMED.get(name, name): value for name, value in attributes.items()})
+
+
+_RENAMED = {"tirx.noalias": "tir.noalias"}
+"""Attributes that newer TVM calls otherwise."""
 
 
 class LetScope(Scope):
     """`x = value` and its spellings: the variable stands for the value in the rest of the suite."""
 
-    __slots__ = ("value", "var")
+    __slots__ = ("like", "value", "var")
 
     spelling = "T.let"
     forms = frozenset({"with", "rest"})
 
-    def __init__(self, value: Expr, var: Var | None = None) -> None:
-        self.value, self.var = value, var
+    def __init__(self, value: Expr, var: Var | None = None, like: Var | None = None) -> None:
+        self.value, self.var, self.like = value, var, like
 
     def open(self, builder: Builder, names: Sequence[str]) -> Var:
         if self.var is None:
-            value = self.value
-            pointee = (value.pointee, value.scope) if isinstance(value, Var) else (None, "")
-            self.var = Var(names[0] if names else "x", value.dtype, *pointee)
+            like = self.like
+            pointee = (None, "") if like is None else (like.pointee, like.scope)
+            self.var = Var(names[0] if names else "x", self.value.dtype, *pointee)
         return self.var
 
     def close(self, builder: Builder, body: Stmt) -> Stmt:
@@ -58,8 +63,14 @@ def let(value: Value, bound: Value | None = None) -> Any:
 
 @construct
 def LetStmt(value: Value, type_annotation: Any = None, var: Any = None) -> Any:
-    """`with T.LetStmt(value) as x:` binds `x` for its suite."""
-    return LetScope(_value(value), var)
+    """`with T.LetStmt(value) as x:` binds `x` for its suite; `type_annotation` says what a pointer points to."""
+    value = _value(value)
+    if var is None and type_annotation is not None:
+        wanted = type_annotation if isinstance(type_annotation, Var) else Var("x", _type(type_annotation))
+        if wanted.dtype != value.dtype:
+            raise UserError(f"T.LetStmt binds {typed(value.dtype)} to {typed(wanted.dtype)} variable")
+        return LetScope(value, None, wanted)
+    return LetScope(value, var)
 
 
 class AttrScope(Scope):
@@ -82,8 +93,16 @@ class AttrScope(Scope):
 
 
 @construct
-def attr(node: Any, key: str, value: Any) -> Any:
-    """Says `key` = `value` of `node` (a variable, a buffer or None) for a suite: `with T.attr(None, "k", 1):`."""
+def attr(node: Any, key: str | None = None, value: Any = None) -> Any:
+    """Says `key` = `value` of `node` (a variable, a buffer or None) for a suite: `with T.attr(None, "k", 1):`.
+
+    `T.attr({"k": 1})` is short for `T.attr(None, "k", 1)`.
+    """
+    if isinstance(node, dict) and len(node) == 1 and key is None:
+        ((key, value),) = node.items()
+        node = None
+    if not isinstance(key, str):
+        raise UserError('T.attr takes a node, a key and a value, as in T.attr(None, "key", 1)')
     if node is not None and not isinstance(node, Node):
         if not isinstance(node, int):
             raise UserError(f"T.attr speaks of a variable, a buffer or None, not of {node!r}")
