@@ -1,0 +1,1 @@
+"""From programs to running code: lowering passes, backends, the interpreter and the runtime."""
