@@ -75,7 +75,8 @@ def require_complete(s: State, block: BlockSRef) -> None:
 
 def require_reduction(s: State, block: BlockSRef) -> None:
     """Require a reduction block: with an init, the only writer, storing at no index that it reduces."""
-    require(block.stmt.init is not None, "{0} is not a reduction block: it has no init", block)
+    hint = "a reduction block has `with T.init():`"
+    require(block.stmt.init is not None, "{0} is not a reduction block: it has no init", block, hint=hint)
     reducing = set()
     for iter_var in block.stmt.iter_vars:
         require(

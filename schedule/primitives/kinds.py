@@ -20,7 +20,7 @@ THREAD_AXES = frozenset(
 def _require_serial(loop: LoopSRef, kind: ForKind) -> None:
     require(
         loop.stmt.kind in (ForKind.SERIAL, kind),
-        f"{{0}} is already {loop.stmt.kind.value}; a loop runs in one way",
+        "{0} is no longer serial; a loop runs in one way",
         loop,
         hint="split it to treat its parts differently",
     )
