@@ -95,7 +95,8 @@ def walk(sch: Schedule, seed: int, steps: int, after: Callable[[str], None] = la
         except ScheduleError as error:
             assert sch.mod is before, f"{name} refused but changed the program"
             assert sch.state.srefs == srefs, f"{name} refused but changed the references"
-            assert str(error), "an error must have a text"
+            refused = str(error)
+            assert "cannot be applied" in refused or refused == "the block has no loops"
             continue
         done.append(name)
         after(name)
