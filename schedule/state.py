@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from ..tir.analysis.scope import Failure
 from ..tir.errors import InternalError
 from ..tir.function import IRModule, PrimFunc
 from ..tir.node import DELETE
@@ -68,7 +69,7 @@ class State:
         self.step = 0
         self.rng = random.Random(0)
         self.working_on: str | None = None
-        self.affine: dict[Any, str | None] = {}
+        self.affine: dict[Any, Failure | None] = {}
         for name, function in mod.items():
             self._enter(name, function)
 

@@ -163,7 +163,7 @@ def reverse_compute_inline(s: State, block: BlockSRef) -> None:
     require_complete(s, producer)
     buffer = load.buffer
     owner = _scope_buffer(s, producer, buffer)
-    values = _solve(block, load, stored.indices)
+    values = _solve(block, producer, load, stored.indices)
     order = s.child_blocks(block.scope)
     between = order[order.index(producer) : order.index(block)]
     for other in between:
@@ -215,7 +215,7 @@ def _the_producer(s: State, block: BlockSRef) -> tuple[BlockSRef, BufferLoad]:
     return producer, load
 
 
-def _solve(block: BlockSRef, load: BufferLoad, stored: tuple[Expr, ...]) -> dict[Var, Expr]:
+def _solve(block: BlockSRef, producer: BlockSRef, load: BufferLoad, stored: tuple[Expr, ...]) -> dict[Var, Expr]:
     """The consumer's iterators in terms of the producer's, from equating the indices loaded with those stored."""
     iter_vars = block.stmt.iter_vars
     values: dict[Var, Expr] = {iv.var: iv.dom.min for iv in iter_vars if iv.dom.is_point}
@@ -225,6 +225,16 @@ def _solve(block: BlockSRef, load: BufferLoad, stored: tuple[Expr, ...]) -> dict
         shift = None if var is None or more else Analyzer().simplify(index - var)
         if isinstance(shift, IntImm) and var is not None and var not in values:
             values[var] = target - shift
+    analyzer = Analyzer({iv.var: iv.dom for iv in producer.stmt.iter_vars})
+    for index, target in zip(load.indices, stored, strict=True):
+        require(
+            any(v not in values for v in free_vars(index)) or analyzer.equal(substitute(index, values), target),
+            "{0} reads at ({1}) only some of what {2} stores",
+            block,
+            ", ".join(map(str, load.indices)),
+            producer,
+            hint="compute_inline of the producer may serve",
+        )
     for iv in iter_vars:
         require(
             iv.var in values,

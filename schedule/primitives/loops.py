@@ -222,7 +222,9 @@ def reorder(s: State, *ordered_loops: LoopSRef) -> None:
             )
         if block.stmt.init is not None:
             _require_unmixed(s, block, ordered_loops)
-    require_no_order_between(s, blocks, ordered_loops)
+    order = [loop for loop in chain if loop in ordered_loops]
+    first = next(i for i, loop in enumerate(ordered_loops) if loop is not order[i])
+    require_no_order_between(s, order[first:])
     order = iter(ordered_loops)
     target = [next(order) if loop in ordered_loops else loop for loop in chain]
     for i, loop in enumerate(target):

@@ -314,6 +314,19 @@ def twins(A: T.Buffer((8,), "float32"), B: T.Buffer((8,), "float32")):
             B[vi + 4] = A[vi + 4]
 
 
+@T.prim_func
+def picked(A: T.Buffer((8, 8), "float32"), C: T.Buffer((8,), "float32")):
+    B = T.alloc_buffer((8, 8), "float32")
+    for i, j in T.grid(8, 8):
+        with T.block("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vi, vj] = A[vi, vj]
+    for i in range(8):
+        with T.block("C"):
+            vi = T.axis.spatial(8, i)
+            C[vi] = B[vi, 3]
+
+
 WALKED = {
     "elementwise": elementwise,
     "matmul": matmul,

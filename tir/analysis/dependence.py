@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -119,7 +119,12 @@ class Carried:
 
 
 def carried_dependence(
-    scope: Scope, loop: For, around: Mapping[Var, Range] | None = None, *, reductions: bool = True
+    scope: Scope,
+    loop: For,
+    around: Mapping[Var, Range] | None = None,
+    *,
+    reductions: bool = True,
+    ignore: Collection[Buffer] = (),
 ) -> Carried | None:
     """A dependence between turns of `loop`, or None where it is shown that there is none.
 
@@ -127,12 +132,13 @@ def carried_dependence(
     ----------
     around: ranges of the loops around the scope's block.
     reductions: count the updates of a reduction as dependences; they may be done in any order, but not at once.
+    ignore: buffers of which each turn has its own copy.
     """
     children = [child for child in scope if loop in child.loops]
     extent = loop.extent
     if isinstance(extent, IntImm) and extent.value <= 1:
         return None
-    pairs = list(_pairs(children, reductions))
+    pairs = [pair for pair in _pairs(children, reductions) if pair[3].buffer not in ignore]
     if not pairs:
         return None
     question = _Question(scope, loop, around)
