@@ -81,19 +81,17 @@ class _Lexer:
                 if text[pos - 1] != "\n":
                     self.bad(end)
                 if kinds and kinds[-1] != newline:
-                    self.emit(newline, end, end)
+                    self.emit(newline, ends[-1], ends[-1])
             elif end < size:
                 self.bad(end)
             else:
                 pos = size
                 break
-            if one_definition and not defined:
-                defined = _first_of_line(kinds, newline) in definitions
-                pos = self.margin(pos)
-            elif one_definition and len(_margin(text, pos)[0]) <= len(self.margins[0]):
-                break
-            else:
-                pos = self.margin(pos)
+            if one_definition:
+                defined = defined or _first_of_line(kinds, newline) in definitions
+                if defined and len(_margin(text, pos)[0]) <= len(self.margins[0]):
+                    break
+            pos = self.margin(pos)
             if pos >= size:
                 break
         return self.finish(min(pos, size))

@@ -46,6 +46,7 @@ from ..tir.expr import (
     Var,
     const,
 )
+from ..tir.function import PrimFunc
 from ..tir.node import Attrs, Node
 from .numerals import float_text, int_text, quoted
 
@@ -265,6 +266,21 @@ def _call(p: Printer, e: Call) -> Parts:
     return called("T.call_intrin", (quoted(e.dtype), quoted(row.name), *args))
 
 
+class Definition:
+    """A function that is the value of an annotation: it is defined before the statement, which names it."""
+
+    __slots__ = ("func", "name")
+
+    def __init__(self, func: PrimFunc, name: str) -> None:
+        self.func, self.name = func, name
+
+
+def definitions(p: Printer, items: Attrs) -> Parts:
+    """The definitions of the functions among the values of annotations."""
+    functions = [n for n in items.nodes() if isinstance(n, PrimFunc)] if items.has_nodes else []
+    return [Definition(f, p.names.define(f, f.name)) for f in functions]
+
+
 def attr_value(p: Printer, value: Any) -> Parts:
     """The text of an annotation's value: a Python literal, or an expression with its type."""
     if isinstance(value, tuple):
@@ -278,6 +294,8 @@ def attr_value(p: Printer, value: Any) -> Parts:
         return [f"T.StringImm({quoted(value.value)})"]
     if isinstance(value, Buffer):
         return [p.buffer_name(value)]
+    if isinstance(value, PrimFunc):
+        return [p.names.of[value]]
     if isinstance(value, Node):
         return [value]
     if isinstance(value, str):

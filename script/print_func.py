@@ -14,7 +14,7 @@ from ..tir.node import Attrs
 from ..tir.stmt import Block, BlockRealize, Stmt
 from ..tir.visit import free_vars
 from .naming import identifier
-from .print_expr import attrs
+from .print_expr import Definition, attrs, definitions
 from .print_stmt import (
     Root,
     arguments,
@@ -115,6 +115,7 @@ class _Function:
         if renamed.keys() & shown.keys():
             shown = Attrs({renamed.get(key, key): value for key, value in shown.items()})
         if shown:
+            parts += definitions(p, shown)
             parts += ["T.func_attr(", *attrs(p, shown), ")", p.newline]
         for param in func.params:
             if param in self.handles:
@@ -158,6 +159,10 @@ def _function(p: Printer, func: PrimFunc) -> Parts:
     return [_Function(p, func, func.name).write]
 
 
+def _define(p: Printer, definition: Definition) -> Parts:
+    return p.apart(_Function(p, definition.func, definition.name).write)
+
+
 def _module(p: Printer, mod: IRModule) -> Parts:
     parts: Parts = ["@I.ir_module", p.newline, "class Module", ":", p.open]
     if mod.attrs:
@@ -175,5 +180,10 @@ def _buffer(p: Printer, buffer: Buffer) -> Parts:
     return [define_buffer(p, buffer), ": ", "T.Buffer(", *arguments(layout_arguments(buffer)), ")"]
 
 
-FUNC_RULES: dict[type[Any], Callable[[Printer, Any], Parts]] = {PrimFunc: _function, IRModule: _module, Buffer: _buffer}
+FUNC_RULES: dict[type[Any], Callable[[Printer, Any], Parts]] = {
+    PrimFunc: _function,
+    IRModule: _module,
+    Buffer: _buffer,
+    Definition: _define,
+}
 """The parts of functions, modules and declarations."""

@@ -32,7 +32,7 @@ from ..tir.stmt import (
 )
 from ..tir.visit import free_vars
 from .numerals import int_text, quoted
-from .print_expr import ATOM, attrs, called, joined, level, listed, operator, subscripts
+from .print_expr import ATOM, attrs, called, definitions, joined, level, listed, operator, subscripts
 
 if TYPE_CHECKING:
     from .printer import Parts, Printer
@@ -226,6 +226,7 @@ def _declare(p: Printer, s: Allocate | DeclBuffer) -> Parts:
 def _nested(p: Printer, item: Nested) -> Parts:
     s = item.stmt
     p.header(s)
+    before = definitions(p, s.annotations) if isinstance(s, Allocate) else []
     scope = p.names.mark()
     if isinstance(s, LetStmt):
         name = p.named(p.names.define(s.var, s.var.name), s.var)
@@ -234,7 +235,7 @@ def _nested(p: Printer, item: Nested) -> Parts:
     else:
         assert isinstance(s, (Allocate, DeclBuffer))
         name, call = _declaration(p, s)
-    return ["with ", *call, " as ", name, ":", p.open, s.body, partial(p.close, scope)]
+    return [*before, "with ", *call, " as ", name, ":", p.open, s.body, partial(p.close, scope)]
 
 
 def _is_plain(s: For) -> bool:
@@ -339,6 +340,7 @@ def _block(
         parts += [*called("T.where", [predicate]), p.newline]
     parts += [*called("T.reads", block.reads), p.newline, *called("T.writes", block.writes), p.newline]
     if block.annotations:
+        parts += definitions(p, block.annotations)
         parts += [f"{p.dialect.block_attr}(", *attrs(p, block.annotations), ")", p.newline]
     parts += block_buffers(p, block)
     if block.init is not None:
@@ -387,10 +389,10 @@ STMT_RULES: dict[type[Any], Callable[[Printer, Any], Parts]] = {
     LetStmt: _let,
     AssertStmt: _assert,
     AttrStmt: _attr,
-    Allocate: _declare,
+    Allocate: lambda p, s: [*definitions(p, s.annotations), *_declare(p, s)],
     DeclBuffer: _declare,
     Nested: _nested,
-    For: _for,
+    For: lambda p, s: [*definitions(p, s.annotations), *_for(p, s)],
     Block: lambda p, s: _block(p, s, (), None),
     BlockRealize: lambda p, s: _block(p, s.block, s.iter_values, s.predicate),
     MatchBufferRegion: _match_buffer,

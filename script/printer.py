@@ -84,6 +84,11 @@ class Printer:
         if self.recording:
             self._headers.append(node)
 
+    def apart(self, step: Callable[[], None]) -> Parts:
+        """The parts that take a step which writes lines of its own before the present statement's first."""
+        held, self._headers[:] = [*self._headers], []
+        return [step, partial(self._headers.extend, held)]
+
     def placed_by_name(self) -> None:
         """Say that the statement being written has its place at a name, by `named`, rather than the whole line."""
         if self.recording:

@@ -79,8 +79,10 @@ class _Reader:
             if action is None:
                 if states[-1] == final:
                     return values[0], self.errors
-                at = self.recover(at)
-                continue
+                action = tables.default(states[-1])
+                if action is None:
+                    at = self.recover(at)
+                    continue
             if action >= 0:
                 states.append(action)
                 values.append(text[starts[at] : ends[at]])

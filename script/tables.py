@@ -92,6 +92,15 @@ class Tables:
             self._collapsed[key] = state
         return state
 
+    def default(self, state: int) -> int | None:
+        """The reduction that is all a state can do, whatever comes next; None where there are choices.
+
+        Done before an error is reported, it keeps the statement that ended just before the error.
+        """
+        choices = set(self.actions[state].values())
+        action = choices.pop() if len(choices) == 1 else 0
+        return action if action < 0 else None
+
     def spelling(self, terminal: int) -> str:
         """How a terminal is named in a message: `:` in quotes, a name, an indented block, ..."""
         name = self.symbols[terminal]
