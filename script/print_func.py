@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 def implicit_root(func: PrimFunc) -> Block | None:
     """The root block where nothing need be said of it; None where there is none or it prints as a block.
 
-    Exactly the blocks are left out that a reader of the text puts back: a body of which one block without iterators
-    is the whole is itself the root.
+    Exactly the blocks are left out that a reader of the text puts back: a body of which one block "root" without
+    iterators is the whole is itself the root.
     """
     realize, block = func.body, func.root
     if block is None or not isinstance(realize, BlockRealize):
@@ -45,7 +45,7 @@ def implicit_root(func: PrimFunc) -> Block | None:
     body = block.body
     if block.alloc_buffers:
         return block
-    alone = isinstance(body, BlockRealize) and not body.iter_values
+    alone = isinstance(body, BlockRealize) and not body.iter_values and body.block.name_hint == "root"
     return block if not alone and _has_block(body) else None
 
 

@@ -297,13 +297,15 @@ class RandomIR:
 
     def annotation(self, depth: int = 2) -> Any:
         c = self.c
-        kind = c.number(0, 9 if depth else 6)
+        kind = c.number(0, 10 if depth else 6)
         if kind <= 5:
             return (c.number(-5, 5), c.pick(STRINGS), True, None, c.pick((0.5, float("inf"), -1e30)), const(3))[kind]
         if kind == 6:
             return self.expr(c.pick(SCALARS), 1)
         if kind == 7:
             return self.reducer()
+        if kind == 10:
+            return PrimFunc((x := self.new_var(INT32),), {}, Evaluate(x + 1), attrs=Attrs({"global_symbol": "inner"}))
         items = [self.annotation(depth - 1) for _ in range(c.number(0, 2))]
         return items if kind == 8 else dict(zip(("k", 'q"'), items, strict=False))
 

@@ -403,7 +403,8 @@ def test_root_block_is_implicit_unless_it_says_something() -> None:
     assert '\n    Q = T.alloc_buffer((4,), "float32")\n' in allocated
     assert '\n    with T.block("root"):\n        T.reads()\n' in rooted(annotations=Attrs({"k": 1}))
     assert 'with T.block("root"):' in rooted(body=NOP)
-    assert 'with T.block("root"):' in rooted(body=BlockRealize((), TRUE, block("opaque", NOP)))
+    assert 'with T.block("root"):' not in rooted(body=BlockRealize((), TRUE, block("opaque", NOP)))
+    assert rooted(body=BlockRealize((), TRUE, block("root", NOP))).count('with T.block("root"):') == 2
 
 
 def test_module() -> None:
@@ -435,6 +436,24 @@ def test_module() -> None:
         """
     )
     assert script(IRModule({})) == "@I.ir_module\nclass Module:\n    pass"
+
+
+def test_functions_as_values_are_defined_before_the_statement() -> None:
+    i, inner = Var("i"), PrimFunc((X,), {}, Evaluate(X), attrs=Attrs({"global_symbol": "inner"}))
+    stmt = For(i, const(0), N, ForKind.SERIAL, NOP, None, Attrs({"f": [inner, inner.replace()]}))
+    assert text(stmt) == golden(
+        """
+        @T.prim_func
+        def inner(x: T.int32):
+            T.evaluate(x)
+        @T.prim_func
+        def inner_1(x: T.int32):
+            T.func_attr({"global_symbol": "inner"})
+            T.evaluate(x)
+        for i in T.serial(n, annotations={"f": [inner, inner_1]}):
+            T.evaluate(0)
+        """
+    )
 
 
 def test_names_are_kept_and_made_unique_where_they_meet() -> None:

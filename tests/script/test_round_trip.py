@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import given, settings
 from tensorir import IRModule, PrimFunc, assert_structural_equal, parse
+from tensorir.codegen.lower import PASSES
+from tensorir.codegen.target import as_target
 from tensorir.script import script
 
 from ..choices import Choices
@@ -43,6 +45,23 @@ def test_broken_lines(func: PrimFunc) -> None:
 @pytest.mark.parametrize("func", [f for f, _ in CASES], ids=[f"{f.name}-{i}" for i, (f, _) in enumerate(CASES)])
 def test_workloads(func: PrimFunc) -> None:
     check(func)
+
+
+@pytest.mark.parametrize("func", [f for f, _ in CASES], ids=[f"{f.name}-{i}" for i, (f, _) in enumerate(CASES)])
+def test_workloads_at_every_lowering_stage(func: PrimFunc) -> None:
+    target = as_target("llvm")
+    for step in PASSES:
+        func = step(func, target)
+        check(func)
+
+
+@settings(max_examples=30)
+@given(programs())
+def test_block_programs_at_every_lowering_stage(func: PrimFunc) -> None:
+    target = as_target("llvm")
+    for step in PASSES:
+        func = step(func, target)
+        check(func)
 
 
 @pytest.mark.fuzz
