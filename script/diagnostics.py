@@ -60,6 +60,7 @@ class Diagnostic:
     source, start, end: the place, as offsets.
     hint: what would be right; "" where there is nothing sure to say.
     notes: further places that explain the error, each with a word on why.
+    cause: the exception of the user's Python code that is the error.
     """
 
     message: str
@@ -68,6 +69,7 @@ class Diagnostic:
     end: int
     hint: str = ""
     notes: tuple[tuple[str, Source, int, int], ...] = field(default=())
+    cause: BaseException | None = field(default=None, compare=False)
 
     @property
     def filename(self) -> str:

@@ -91,7 +91,7 @@ class Evaluator(Arithmetic, Access):
         except ScriptError as e:
             errors = list(e.diagnostics)
         if errors:
-            self.fail(tree, f"the annotation {text!r} is no expression: {errors[0].message}", errors[0].hint)
+            self.fail(tree, f"{text!r} in this string is no expression: {errors[0].message}", errors[0].hint)
         for node in inner.walk():
             node.start, node.end = tree.start, tree.end
         return inner.parts[0]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..tir.errors import ScriptError, UserError
 from ..tir.expr import Expr
 from ..tir.function import PrimFunc
-from .diagnostics import Source, suggest
+from .diagnostics import Source, error, suggest
 from .lang.construct import describe
 from .literals import pieces
 from .names import BUILTINS, OURS, Environment, Namespace
@@ -83,10 +83,8 @@ class HostEnvironment(Environment):
             self.failed_call(evaluator, tree, e)
 
     def failed_call(self, evaluator: Reader, tree: Tree, e: Exception) -> Any:
-        try:
-            evaluator.fail(tree, f"Python fails here: {type(e).__name__}: {e}")
-        except ScriptError as error:
-            raise error from e
+        message = f"Python fails here: {type(e).__name__}: {e}"
+        raise error(evaluator.source, tree.start, tree.end, message, cause=e)
 
     def truth(self, evaluator: Reader, tree: Tree, value: Any) -> bool:
         return bool(self.run(evaluator, tree, lambda: bool(value)))

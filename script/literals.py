@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..tir.errors import UserError
@@ -107,20 +108,33 @@ def pieces(text: str) -> list[tuple[str, Any]]:
 
 
 def _closing(text: str, at: int) -> int:
-    depth = 0
-    for i in range(at, len(text)):
-        depth += (text[i] in "{[(") - (text[i] in ")]}")
-        if depth == 0:
+    """The offset of the `}` that closes the `{` at `at`."""
+    for i, char, depth in _plain(text, at):
+        if depth == 0 and char == "}":
             return i
     raise UserError("a `{` in an f-string is never closed")
 
 
 def _field(text: str) -> tuple[str, str, str]:
-    """The expression, conversion ("r", "s" or "") and format of a field."""
-    depth = 0
-    for i, char in enumerate(text):
-        depth += (char in "{[(") - (char in ")]}")
-        if depth == 0 and char in ":!" and text[i : i + 2] != "!=":
+    """The expression, conversion ("r", "s", "a" or "") and format of a field."""
+    for i, char, depth in _plain(text, 0):
+        if depth == 0 and (char == ":" or (char == "!" and text[i : i + 2] != "!=")):
             conversion, _, spec = text[i:].partition(":")
+            if conversion[1:] not in ("", "r", "s", "a"):
+                raise UserError(f"an f-string converts by !r, !s or !a, not by {conversion}")
             return text[:i], conversion[1:], spec
     return text, "", ""
+
+
+def _plain(text: str, start: int) -> Iterator[tuple[int, str, int]]:
+    """The characters outside of strings, with how many brackets are open after each."""
+    depth, quote = 0, ""
+    for i in range(start, len(text)):
+        char = text[i]
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        else:
+            depth += (char in "{[(") - (char in ")]}")
+            yield i, char, depth

@@ -162,7 +162,8 @@ class Definitions:
         """Raise what errors there are."""
         if self.errors:
             unique = list({(d.source, d.start, d.message): d for d in self.errors}.values())
-            raise ScriptError.of(sorted(unique, key=lambda d: (d.filename, d.line, d.column)))
+            ordered = sorted(unique, key=lambda d: (d.filename, d.line, d.column))
+            raise ScriptError.of(ordered) from next((d.cause for d in ordered if d.cause is not None), None)
 
 
 class TextProgram(Definitions):

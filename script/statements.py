@@ -331,16 +331,16 @@ class FunctionParser(Assignments):
         """The values of a macro's parameters."""
         parameters = called.tree.parts[1]
         parts: list[Tree] = [] if parameters is None else parameters.parts
-        positional = [p for p in parts if p.kind == "parameter"]
-        bound: dict[str, Any] = {p.parts[0]: value for p, value in zip(positional, args)}
-        rest = next((p.parts[0] for p in parts if p.kind == "rest_parameter"), None)
+        named = [p for p in parts if p.kind == "parameter"]
+        rest = next((i for i, p in enumerate(parts) if p.kind == "rest_parameter"), None)
+        n = len(named) if rest is None else rest
+        bound: dict[str, Any] = {p.parts[0]: value for p, value in zip(named[:n], args)}
         if rest is not None:
-            bound[rest] = tuple(args[len(positional) :])
-        elif len(args) > len(positional):
-            n = len(positional)
+            bound[parts[rest].parts[0]] = tuple(args[n:])
+        elif len(args) > n:
             self.fail(tree, f"macro `{called.name}` takes {n} argument{'s' * (n != 1)}, got {len(args)}")
         others: dict[str, Any] = {}
-        names = [p.parts[0] for p in positional]
+        names = [p.parts[0] for p in named]
         for name, value in kwargs.items():
             if name in bound:
                 self.fail(tree, f"macro `{called.name}` is given `{name}` twice")
@@ -354,7 +354,7 @@ class FunctionParser(Assignments):
                 f"macro `{called.name}` has no parameter `{next(iter(others))}`",
                 suggest(next(iter(others)), names),
             )
-        for part in positional:
+        for part in named:
             name, _, default = part.parts
             if name in bound:
                 continue
