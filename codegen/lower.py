@@ -9,15 +9,19 @@ from typing import TypeVar
 
 from ..tir.errors import UserError
 from ..tir.function import IRModule, PrimFunc
+from .passes.common_subexpr_elim import common_subexpr_elim
 from .passes.compact_buffer_allocation import compact_buffer_allocation
 from .passes.convert_blocks_to_opaque import convert_blocks_to_opaque
 from .passes.flatten_buffer import flatten_buffer
+from .passes.hoist_if_then_else import hoist_if_then_else
+from .passes.loop_partition import loop_partition
 from .passes.lower_init_block import lower_init_block
 from .passes.lower_intrin import lower_intrin
 from .passes.lower_match_buffer import lower_match_buffer
 from .passes.lower_opaque_block import lower_opaque_block
 from .passes.plan_and_update_buffer_allocation_location import plan_and_update_buffer_allocation_location
 from .passes.simplify import simplify
+from .passes.storage_rewrite import storage_rewrite
 from .passes.unroll_loop import unroll_loop
 from .passes.vectorize_loop import vectorize_loop
 from .target import Target, as_target
@@ -32,10 +36,14 @@ PASSES: tuple[Pass, ...] = (
     lower_match_buffer,
     lower_opaque_block,
     simplify,
+    loop_partition,
+    hoist_if_then_else,
     flatten_buffer,
+    storage_rewrite,
     vectorize_loop,
     lower_intrin,
     unroll_loop,
+    common_subexpr_elim,
 )
 """The passes in order. Each program in between is a program: it prints, parses back and runs in the interpreter."""
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ...tir import expr as ex
 from ...tir.arith.linear import Linear
 from ...tir.arith.prove import split
+from ...tir.arith.stmt import conjuncts, is_lasting
 from ...tir.expr import FALSE, TRUE, Expr, IntImm, Var, const
 from ...tir.function import PrimFunc
 from ...tir.op import maximum, minimum
@@ -29,7 +30,8 @@ def loop_partition(func: PrimFunc, target: Target) -> PrimFunc:
 
     `for i in range(3): for j in range(16): if i * 16 + j < 37: ...` becomes a loop over the first two `i` without the
     `if`, and the last iteration with it. A parallel loop stays whole and chooses by an `if` of its own. Conditions
-    are comparisons linear in the loop's variable; what they say of inner loops is taken at its extremes.
+    are comparisons linear in the loop's variable; what they say of inner loops is taken at its extremes. Vectorized
+    and unrolled loops only lose iterations that do nothing.
     """
     partition = _Partition(func)
     body = partition(func.body)
@@ -59,7 +61,26 @@ class _Partition(Rewriter):
             parts = self.parts(node)
             if parts is not None:
                 return self.chosen(node, parts) if node.kind is ForKind.PARALLEL else self.split(node, parts)
+        elif node.kind is not ForKind.THREAD_BINDING:
+            node = self.trimmed(node)
         return node.map_children(self)
+
+    def trimmed(self, node: For) -> For:
+        """A vectorized or unrolled loop without the iterations at its ends that do nothing."""
+        constant = isinstance(node.min, IntImm) and isinstance(node.extent, IntImm)
+        if not constant or not isinstance(node.body, IfThenElse) or node.body.else_case is not None:
+            return node
+        needed = [c for c in conjuncts(node.body.condition) if isinstance(c, ex.CmpOp) and is_lasting(c)]
+        bounds = [b for c in needed if c.a.dtype.is_index for b in self.bounds(node, c, ()) if b.at.is_const]
+        busy = [p for p in _constant_parts(node, bounds) if not any(p[2].get(c) is FALSE for c in needed)]
+        if not busy or (busy[0][0] is node.min and self.analyzer.equal(busy[-1][1], node.min + node.extent)):
+            return node
+        begin = busy[0][0]
+        extent = self.analyzer.simplify(busy[-1][1] - begin)
+        body = Decide(busy[0][2])(node.body) if len(busy) == 1 else node.body
+        loop: For = node.replace(min=begin, extent=extent, body=body)
+        self.analyzer.bind(loop.loop_var, loop.range, allow_override=True)
+        return loop
 
     # -- where to split
 

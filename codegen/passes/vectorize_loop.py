@@ -94,21 +94,29 @@ class _VectorizeLoops(Rewriter):
     def vectorize(self, node: For, extent: int) -> Stmt:
         if extent <= 0:
             return Evaluate(const(0))
-        lanes = min(extent, MAX_REGISTERS * self.target.lanes(_widest(node)))
-        whole, rest = divmod(extent, lanes)
+        longest = MAX_REGISTERS * self.target.lanes(_widest(node))
+        whole, rest = divmod(extent, longest)
+        index = Var(node.loop_var.name, node.loop_var.dtype)
+        stmts: list[Stmt] = []
         try:
-            if whole == 1 and not rest:
-                return _lanes(node, node.min, lanes)
-            # Several vectors, and what is left over as a shorter one.
-            index = Var(node.loop_var.name, node.loop_var.dtype)
-            step = const(lanes, index.dtype)
-            main = _lanes(node, node.min + index * step, lanes)
-            main = For(index, const(0, index.dtype), const(whole, index.dtype), ForKind.SERIAL, main)
-            if not rest:
-                return main
-            return seq(main, fresh(_lanes(node, node.min + const(whole * lanes, index.dtype), rest)))
+            if whole == 1:
+                stmts.append(_lanes(node, node.min, longest))
+            elif whole:
+                main = _lanes(node, node.min + index * const(longest, index.dtype), longest)
+                stmts.append(For(index, const(0, index.dtype), const(whole, index.dtype), ForKind.SERIAL, main))
+            begin = whole * longest
+            for lanes in _pieces(rest):
+                part = _lanes(node, node.min + const(begin, index.dtype), lanes)
+                stmts.append(fresh(part) if stmts else part)
+                begin += lanes
+            return seq(*stmts)
         except _NoVectorForm:
             return node.replace(kind=ForKind.SERIAL)
+
+
+def _pieces(rest: int) -> list[int]:
+    """Lanes of the vectors that cover `rest` iterations. All are powers of two: LLVM handles others badly."""
+    return [1 << bit for bit in reversed(range(rest.bit_length())) if rest >> bit & 1]
 
 
 def _widest(node: For) -> int:

@@ -102,11 +102,42 @@ def main(A: T.Buffer((37,), "float32"), B: T.Buffer((37,), "float32")):
             for j in T.vectorized(16):
                 B[i * 16 + j] = A[i * 16 + j]
         else:
-            for j in T.vectorized(16):
-                if j < 5:
-                    B[j + 32] = A[j + 32]
+            for j in T.vectorized(5):
+                B[j + 32] = A[j + 32]
 """,
         [floats(37), floats(37)],
+    )
+
+
+def test_a_vectorized_loop_loses_its_idle_lanes() -> None:
+    becomes(
+        loop_partition,
+        """
+@T.prim_func
+def main(A: T.Buffer((64,), "float32"), n: T.int32):
+    for i in T.vectorized(16):
+        if i >= 3 and i < 7 and i < n:
+            A[i] = T.float32(1)
+    for i in T.vectorized(16):
+        if i < n:
+            A[i + 16] = T.float32(1)
+    for i in T.unroll(8):
+        if i * 3 < 7:
+            A[i + 32] = T.float32(1)
+""",
+        """
+@T.prim_func
+def main(A: T.Buffer((64,), "float32"), n: T.int32):
+    for i in T.vectorized(3, 7):
+        if i < n:
+            A[i] = T.float32(1)
+    for i in T.vectorized(16):
+        if i < n:
+            A[i + 16] = T.float32(1)
+    for i in T.unroll(3):
+        A[i + 32] = T.float32(1)
+""",
+        [floats(64), 5],
     )
 
 
