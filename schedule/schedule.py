@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..tir.errors import ScheduleError, UserError
 from ..tir.expr import Expr, IntImm, Var, as_expr
@@ -17,6 +17,10 @@ from .primitive import REGISTRY, Primitive, Sampled
 from .sref import BlockSRef, LoopSRef, SRef
 from .state import Journal, State
 from .trace import RV, BlockRV, ExprRV, Instruction, LoopRV, Namer, Trace
+
+
+if TYPE_CHECKING:
+    from ..script.diff import Diff
 
 
 class Schedule:
@@ -182,7 +186,7 @@ class Schedule:
         require(first <= step <= last, f"there is no step {step} to look at; steps {first} to {last} are known here")
         return self.mod if step == last else self._done[step - first][1]
 
-    def diff(self, step: int = -1) -> str:
+    def diff(self, step: int = -1) -> Diff:
         """What `step` (counted from the end if negative) changed, as a diff of the program's text."""
         from ..script.diff import diff
 

@@ -87,7 +87,8 @@ def _blame(sch: Schedule, name: str, differs: Callable[[IRModule], str | None], 
 
 
 def _runner(case: _Case, backend: str, sanitize: bool) -> Callable[[IRModule, str], list[Any]]:
-    from ..codegen import build, interpreter
+    from ..codegen.build import build
+    from ..codegen.interpreter import run as interpret
 
     if backend == "auto":
         backend = "interpreter" if case.updates() <= INTERPRETED else "llvm"
@@ -95,9 +96,9 @@ def _runner(case: _Case, backend: str, sanitize: bool) -> Callable[[IRModule, st
     def run(mod: IRModule, name: str) -> list[Any]:
         args = case.arguments()
         if backend == "interpreter":
-            interpreter.run(mod, *args, name=name, sanitize=sanitize)
+            interpret(mod, *args, name=name, sanitize=sanitize)
         else:
-            build.build(mod, target="llvm")[name](*args)
+            build(mod, target="llvm")[name](*args)
         return args
 
     return run

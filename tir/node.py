@@ -267,7 +267,7 @@ def node(cls: T) -> T:
             function = scope[name]
             function.__qualname__ = f"{cls.__qualname__}.{name}"
             setattr(new, name, staticmethod(function) if name == "__new__" else function)
-    return new  # type: ignore[no-any-return]
+    return new
 
 
 def _kind(annotation: str) -> str:

@@ -301,7 +301,7 @@ def call(name: str, *args: Any, dtype_: Any = None) -> Expr:
     UserError: wrong number or types of arguments; `dtype_` missing where the result's type is the caller's to give.
     """
     made = raw_call(name, *args, dtype_=dtype_)
-    folded = _fold(made.op, made.args, made.dtype)
+    folded = _fold(intrinsic(name), made.args, made.dtype)
     return folded if folded is not None else made
 
 

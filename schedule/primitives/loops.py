@@ -225,8 +225,8 @@ def reorder(s: State, *ordered_loops: LoopSRef) -> None:
     order = [loop for loop in chain if loop in ordered_loops]
     first = next(i for i, loop in enumerate(ordered_loops) if loop is not order[i])
     require_no_order_between(s, order[first:])
-    order = iter(ordered_loops)
-    target = [next(order) if loop in ordered_loops else loop for loop in chain]
+    wanted = iter(ordered_loops)
+    target = [next(wanted) if loop in ordered_loops else loop for loop in chain]
     for i, loop in enumerate(target):
         for later in target[i + 1 :]:
             for part in (loop.stmt.min, loop.stmt.extent):
