@@ -219,7 +219,10 @@ def main(description: str, folder: str) -> None:
     if arguments.cases:
         paths = [path for path in paths if any(part in path.stem for part in arguments.cases)]
     peers = find_peers(arguments)
-    print(f"{processor()}, {len(os.sched_getaffinity(0))} cores; {arguments.rounds} rounds, medians")
+    cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
+    print(f"{processor()}, {cores} cores, load average {load:.1f}; {arguments.rounds} rounds, medians")
+    if load > 0.3 * cores:
+        print("something else is running here: whatever takes longer than a time slice is measured too long")
     print(", ".join(f"{peer.name} {peer.version}" for peer in peers))
     print(" ".join(f"{variable}={arguments.threads}" for variable in THREAD_VARIABLES))
     print("ratio: the peer's time over ours, above 1 we win\n", flush=True)
