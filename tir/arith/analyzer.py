@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..expr import Call, Div, Expr, FloorDiv, FloorMod, IntImm, Mod, Var, as_expr
 from ..node import Node
 from ..visit import walk
-from . import bounds, build, divide, merge, minmax, modular, normal, prove, rewrite
+from . import bounds, build, divide, merge, minmax, modular, normal, pattern, prove, rewrite
 from .assume import assume
 from .bounds import ConstIntBound
 from .context import Context, Interval
@@ -20,6 +20,10 @@ from .linear import Linear
 from .modular import ModularSet
 
 S = TypeVar("S", bound=Node)
+
+
+NESTED_PROOFS = 3
+"""How deep proofs may nest."""
 
 
 class Analyzer:
@@ -38,6 +42,7 @@ class Analyzer:
 
     def __init__(self, ranges: Mapping[Var, Any] | None = None) -> None:
         self.context = Context()
+        self.proving = 0
         for var, value in (ranges or {}).items():
             self.bind(var, value)
 
@@ -63,7 +68,7 @@ class Analyzer:
             context.set(context.values, var, self.simplify(as_expr(value, var.dtype)))
             return
         low, extent = self.normal(value.min), self.normal(value.extent)
-        high = self.merged(low.add(extent).shift(-1), value.min.dtype)
+        high = self.merged(low.add(extent).shift(-1))
         if extent.is_const and extent.const == 1 and not low.is_const:
             context.set(context.values, var, self.build(low, var.dtype))
             return
@@ -152,9 +157,9 @@ class Analyzer:
         """The normal form of an integer expression."""
         return normal.normal(self, e)
 
-    def merged(self, form: Linear, dtype: DType) -> Linear:
-        """A form in normal form; operands that arise are built in `dtype`."""
-        return merge.merge(self, form, dtype)
+    def merged(self, form: Linear) -> Linear:
+        """A form in normal form."""
+        return merge.merge(self, form)
 
     def atom(self, e: Expr) -> Linear:
         """The form of a simplified expression that is no sum."""
@@ -182,15 +187,30 @@ class Analyzer:
 
     def ruled(self, e: Expr) -> Expr:
         """An expression over simplified operands after the rules of the table."""
+        for rule in pattern.compiled().get(e.op if type(e) is Call else type(e), ()):
+            bound: dict[str, Any] = {}
+            if rule.match(e, bound) and (rule.condition is None or self.prove(rule.condition(bound))):
+                return self.simplify_node(rule.result(bound))
         return e
 
     def rewritten(self, e: Expr) -> Linear:
         """The form of an integer expression over simplified operands after the rules of the table."""
-        return normal.atom(self, e)
+        out = self.ruled(e)
+        return normal.atom(self, e) if out is e else normal.form_of(self, out)
 
     def proves_negative(self, form: Linear, *, quick: bool = True) -> bool:
-        """Whether a form is shown to be negative."""
-        return prove.proves_negative(self, form, quick=quick)
+        """Whether a form is shown to be negative.
+
+        A proof bounds parts of the form, for which they are normalised, which may ask for proofs again; past a depth
+        the answer is no.
+        """
+        if self.proving >= NESTED_PROOFS:
+            return False
+        self.proving += 1
+        try:
+            return prove.proves_negative(self, form, quick=quick)
+        finally:
+            self.proving -= 1
 
     def is_total(self, e: Expr) -> bool:
         """Whether evaluating the expression can never fault: it loads nothing, calls nothing, divides by no unknown."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..expr import Call, Cast, Div, Expr, FloorDiv, FloorMod, IntImm, Let, Max, Min, Mod, Select, Var
+from ..expr import INT_RULES, Call, Cast, Div, Expr, FloorDiv, FloorMod, IntImm, Let, Max, Min, Mod, Select, Var
 from ..op import OPS
 from .context import Interval
 from .linear import Linear, Monomial
@@ -95,14 +95,20 @@ def _quotients(a: Interval, b: Interval, divide: Callable[[int, int], int]) -> I
     return min(corners), max(corners)
 
 
+def _wrapped(e: Expr, out: Interval) -> Interval:
+    """The interval of a quotient; of a narrow type, where the least number by -1 wraps, maybe that of the type."""
+    fits = e.dtype.is_index or (e.dtype.min <= out[0] and out[1] <= e.dtype.max)
+    return out if fits else _of_type(e)
+
+
 def _floor_div(an: Analyzer, e: FloorDiv) -> Interval:
-    return _quotients(an.bound(e.a), an.bound(e.b), lambda x, y: x // y)
+    return _wrapped(e, _quotients(an.bound(e.a), an.bound(e.b), lambda x, y: x // y))
 
 
 def _trunc_div(an: Analyzer, e: Div) -> Interval:
     if not e.dtype.is_integral:
         return _of_type(e)
-    return _quotients(an.bound(e.a), an.bound(e.b), lambda x, y: abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1))
+    return _wrapped(e, _quotients(an.bound(e.a), an.bound(e.b), INT_RULES[Div]))
 
 
 def _floor_mod(an: Analyzer, e: FloorMod) -> Interval:

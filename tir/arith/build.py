@@ -46,15 +46,15 @@ def _sum(an: Analyzer, form: Linear, dtype: DType) -> Expr:
     first = next((key for key in keys if terms[key] > 0), None)
     if first is not None:
         keys.remove(first)
-        out = _term(first, terms[first], dtype)
+        out = _term(an, first, terms[first], dtype)
     elif const > 0 or dtype.is_uint:
         out, const = _number(const, dtype), 0
     else:
         first = keys.pop(0)
-        out = _term(first, terms[first], dtype)
+        out = _term(an, first, terms[first], dtype)
     for key in keys:
         coef = terms[key]
-        out = Add(out, _term(key, coef, dtype)) if coef > 0 else Sub(out, _term(key, -coef, dtype))
+        out = Add(out, _term(an, key, coef, dtype)) if coef > 0 else Sub(out, _term(an, key, -coef, dtype))
     return _plus(out, const, dtype)
 
 
@@ -64,8 +64,8 @@ def _plus(out: Expr, const: int, dtype: DType) -> Expr:
     return Sub(out, _number(-const, dtype)) if const < 0 else Add(out, _number(const, dtype))
 
 
-def _term(key: Monomial, coef: int, dtype: DType) -> Expr:
-    first, *others = factors(key)
+def _term(an: Analyzer, key: Monomial, coef: int, dtype: DType) -> Expr:
+    first, *others = an.context.written.get(key) or factors(key)
     out = cast(first, dtype)
     for atom in others:
         out = Mul(out, cast(atom, dtype))

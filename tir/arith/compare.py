@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
-from ..expr import EQ, FALSE, GE, GT, LE, LT, NE, TRUE, CmpOp, Expr
-from .linear import Linear
+from ..expr import EQ, FALSE, GE, GT, LE, LT, NE, TRUE, CmpOp, Expr, Not, Select
+from .linear import Linear, constant
 
 if TYPE_CHECKING:
     from .analyzer import Analyzer
@@ -21,7 +21,7 @@ def difference(an: Analyzer, e: CmpOp) -> tuple[type[CmpOp], Linear]:
     cls = type(e)
     if cls is GT or cls is GE:
         a, b = b, a
-    form = an.merged(a.add(b, -1), e.a.dtype)
+    form = an.merged(a.add(b, -1))
     if cls is LT or cls is GT:
         return LT, form
     if cls is LE or cls is GE:
@@ -32,12 +32,43 @@ def difference(an: Analyzer, e: CmpOp) -> tuple[type[CmpOp], Linear]:
 def compare(an: Analyzer, e: CmpOp) -> Expr:
     """The simplified comparison."""
     cls, form = difference(an, e)
+    chosen = _by_choice(an, cls, form)
+    if chosen is not None:
+        return chosen
     if cls is LT:
         return negative(an, form, e)
     known = _zero(an, form)
     if known is not None:
         return TRUE if known is (cls is EQ) else FALSE
     return _written(an, cls, reduce_zero(form), e)
+
+
+def _by_choice(an: Analyzer, cls: type[Any], form: Linear) -> Expr | None:
+    """A comparison with a selection or a bool in it that comes out by the condition alone: `select(c, 1, 0) == 1`."""
+    for atom in form.terms:
+        if type(atom) is Select:
+            condition, yes, no = atom.condition, an.normal(atom.true_value), an.normal(atom.false_value)
+        elif isinstance(atom, Expr) and atom.dtype.is_bool:
+            condition, yes, no = atom, constant(1), constant(0)
+        else:
+            continue
+        rest, weight = form.without(atom), form.terms[atom]
+        results = [_decided(an, cls, rest.add(arm, weight)) for arm in (yes, no)]
+        if results[0] is not None and results[1] is not None:
+            if results[0] == results[1]:
+                return TRUE if results[0] else FALSE
+            return condition if results[0] else an.simplify_node(Not(condition))
+    return None
+
+
+def _decided(an: Analyzer, cls: type[Any], form: Linear) -> bool | None:
+    """Whether the form is negative (LT), zero (EQ), not zero (NE), as far as its bounds tell."""
+    low, high = an.bound_of(form)
+    if cls is LT:
+        return True if high < 0 else False if low >= 0 else None
+    if low == high == 0 or low > 0 or high < 0:
+        return (low == high == 0) is (cls is EQ)
+    return None
 
 
 def _zero(an: Analyzer, form: Linear) -> bool | None:

@@ -25,6 +25,7 @@ class Context:
     Attributes
     ----------
     order: atoms by first appearance; sums and products are written in this order.
+    written: products with their factors as they were first written.
     values: variables bound to an expression, simplified.
     intervals: atoms whose value is known to lie in an interval.
     ranges: variables with bounds that are not constants, as (least, greatest).
@@ -38,6 +39,7 @@ class Context:
 
     def __init__(self) -> None:
         self.order: dict[Expr, Place] = {}
+        self.written: dict[Monomial, tuple[Expr, ...]] = {}
         self.values: dict[Var, Expr] = {}
         self.intervals: dict[Expr, Interval] = {}
         self.ranges: dict[Var, tuple[Linear, Linear]] = {}

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def floor_div(an: Analyzer, a: Linear, b: Linear, e: BinaryOp) -> Linear:
     """The form of `a // b`, where `e` is the expression divided."""
+    if _divides(b, a) and (e.dtype.is_index or an.fits(a.exact_div(b.const), e.dtype)):
+        return a.exact_div(b.const)
     if b.is_const and b.const:
         if b.const > 0:
             return floor_div_const(an, a, b.const, e.dtype)
@@ -25,7 +27,9 @@ def floor_div(an: Analyzer, a: Linear, b: Linear, e: BinaryOp) -> Linear:
         return _opaque(an, FloorDiv, a, b, e)
     quotient, rest = _divide_out(an, a, b)
     reduced = _reduced(an, FloorDiv, rest, b, e, derived=rest is not a)
-    return _opaque(an, FloorDiv, a, b, e) if reduced is None else quotient.add(reduced)
+    if reduced is not None and (e.dtype.is_index or an.fits(quotient.add(reduced), e.dtype)):
+        return quotient.add(reduced)
+    return _opaque(an, FloorDiv, a, b, e)
 
 
 def floor_mod(an: Analyzer, a: Linear, b: Linear, e: BinaryOp) -> Linear:
@@ -45,18 +49,27 @@ def floor_mod(an: Analyzer, a: Linear, b: Linear, e: BinaryOp) -> Linear:
 
 def trunc_div(an: Analyzer, a: Linear, b: Linear, e: BinaryOp) -> Linear:
     """The form of C's `a / b`: floor division where signs are known, else an atom."""
+    if _divides(b, a) and (e.dtype.is_index or an.fits(a.exact_div(b.const), e.dtype)):
+        return a.exact_div(b.const)
     sign = _signs(an, a, b, e.dtype)
     return floor_div(an, *sign[1:], e).scale(sign[0]) if sign else _opaque(an, Div, a, b, e)
 
 
 def trunc_mod(an: Analyzer, a: Linear, b: Linear, e: BinaryOp) -> Linear:
     """The form of C's `a % b`: the floor remainder where signs are known, else an atom."""
+    if _divides(b, a):
+        return ZERO
     sign = _signs(an, a, b, e.dtype)
     if sign is None:
         return _opaque(an, Mod, a, b, e)
     _, dividend, divisor = sign
     negated = dividend is not a
     return floor_mod(an, dividend, divisor, e).scale(-1 if negated else 1)
+
+
+def _divides(b: Linear, a: Linear) -> bool:
+    """Whether the numbers of `a` are multiples of the constant `b`, so that no rounding takes place."""
+    return b.is_const and b.const != 0 and gcd(a.content(), a.const) % b.const == 0
 
 
 def _signs(an: Analyzer, a: Linear, b: Linear, dtype: DType) -> tuple[int, Linear, Linear] | None:
@@ -74,14 +87,20 @@ def _signs(an: Analyzer, a: Linear, b: Linear, dtype: DType) -> tuple[int, Linea
     return sign, out[0], out[1]
 
 
+Room = tuple[bool, bool]
+"""Whether a form's value is known not to lie below, and not above, what its type holds."""
+
+FITS, UNKNOWN = (True, True), (False, False)
+
+
 def floor_div_const(an: Analyzer, a: Linear, divisor: int, dtype: DType) -> Linear:
-    """The form of `a // divisor` for a positive constant; operands are built in `dtype`."""
-    out = _quotient(an, a, divisor, dtype, derived=False)
+    """The form of `a // divisor` for a positive constant; `a` fits `dtype`, in which operands are built."""
+    out = _quotient(an, a, divisor, dtype, FITS)
     return out if out is not None else _atom(an, FloorDiv, a, divisor, dtype)
 
 
-def _quotient(an: Analyzer, a: Linear, divisor: int, dtype: DType, derived: bool) -> Linear | None:
-    """As `floor_div_const`; None if an operand is needed that is not the original one and may not fit the type."""
+def _quotient(an: Analyzer, a: Linear, divisor: int, dtype: DType, room: Room) -> Linear | None:
+    """As `floor_div_const`; None if an operand is needed that may not fit the type, as a part of a sum may."""
     if divisor == 1:
         return a
     quotient = {k: c // divisor for k, c in a.terms.items() if c % divisor == 0}
@@ -90,29 +109,38 @@ def _quotient(an: Analyzer, a: Linear, divisor: int, dtype: DType, derived: bool
     if not rest:
         return whole
     form = Linear(rest, a.const % divisor)
-    low, high = an.bound_of(form)
-    if low // divisor >= high // divisor:
-        return whole.shift(low // divisor)
+    bounds = an.bound_of(form)
+    if bounds[0] // divisor >= bounds[1] // divisor:
+        return whole.shift(bounds[0] // divisor)
+    if quotient or form.const != a.const:
+        room = UNKNOWN
     common = gcd(form.content(), divisor)
     if common > 1:
         smaller = Linear({k: c // common for k, c in rest.items()}, form.const // common)
-        inner = _quotient(an, smaller, divisor // common, dtype, True)
+        inner = _quotient(an, smaller, divisor // common, dtype, room)
         return None if inner is None else whole.add(inner)
     dropped = _split_low(an, form, divisor)
     if dropped is not None:
-        inner = _quotient(an, dropped[0], divisor, dtype, True)
+        inner = _quotient(an, dropped[0], divisor, dtype, (False, room[1]))
         return None if inner is None else whole.add(inner)
     nested = _nested_quotient(an, form, divisor, dtype)
     if nested is not None:
         return whole.add(nested)
-    if (derived or quotient or form.const != a.const) and not dtype.min <= low <= high <= dtype.max:
-        # A part of a sum need not fit the type although the sum does.
-        return None
-    return whole.add(_atom(an, FloorDiv, form, divisor, dtype))
+    return whole.add(_atom(an, FloorDiv, form, divisor, dtype)) if _fits(bounds, dtype, room) else None
+
+
+def _fits(bounds: tuple[int, int], dtype: DType, room: Room) -> bool:
+    return bool((room[0] or bounds[0] >= dtype.min) and (room[1] or bounds[1] <= dtype.max))
 
 
 def floor_mod_const(an: Analyzer, a: Linear, divisor: int, dtype: DType) -> Linear:
-    """The form of `a % divisor` for a positive constant; operands are built in `dtype`."""
+    """The form of `a % divisor` for a positive constant; `a` fits `dtype`, in which operands are built."""
+    out = _remainder(an, a, divisor, dtype, FITS)
+    return out if out is not None else _atom(an, FloorMod, a, divisor, dtype)
+
+
+def _remainder(an: Analyzer, a: Linear, divisor: int, dtype: DType, room: Room) -> Linear | None:
+    """As `floor_mod_const`; None as for `_quotient`."""
     if divisor == 1:
         return ZERO
     form = _reduce_remainders(an, a, divisor)
@@ -123,27 +151,29 @@ def floor_mod_const(an: Analyzer, a: Linear, divisor: int, dtype: DType) -> Line
     form = Linear(terms, form.const % divisor)
     if not terms:
         return form
+    if form != a:
+        room = UNKNOWN
     coeff, residue = an.modulus_of(form)
     if coeff % divisor == 0:
         return constant(residue % divisor)
-    low, high = an.bound_of(form)
-    if low // divisor >= high // divisor:
-        return form.shift(-(low // divisor) * divisor)
+    bounds = an.bound_of(form)
+    if bounds[0] // divisor >= bounds[1] // divisor:
+        return form.shift(-(bounds[0] // divisor) * divisor)
     dropped = _split_low(an, form, divisor)
     if dropped is not None:
-        return floor_mod_const(an, dropped[0], divisor, dtype).add(dropped[1])
+        inner = _remainder(an, dropped[0], divisor, dtype, (False, room[1]))
+        return None if inner is None else inner.add(dropped[1])
     common = gcd(form.content(), form.const, divisor)
     if common > 1:
-        return floor_mod_const(an, form.exact_div(common), divisor // common, dtype).scale(common)
+        inner = _remainder(an, form.exact_div(common), divisor // common, dtype, room)
+        return None if inner is None else inner.scale(common)
     atom = form.atom
     if type(atom) is FloorDiv and _positive(atom.b):
         # x // a % c is the digit x % (a*c) // a.
         place = atom.b.value  # type: ignore[attr-defined]
         if place * divisor <= dtype.max:
             return floor_div_const(an, floor_mod_const(an, an.normal(atom.a), place * divisor, dtype), place, dtype)
-    if not dtype.min <= low <= high <= dtype.max:
-        form = a
-    return _atom(an, FloorMod, form, divisor, dtype)
+    return _atom(an, FloorMod, form, divisor, dtype) if _fits(bounds, dtype, room) else None
 
 
 def _signed_rem(value: int, divisor: int) -> int:

@@ -121,7 +121,7 @@ def _bounds(an: Analyzer, form: Linear, var: Var, low: Linear, high: Linear, dty
                 out[side] = None
                 continue
             value = greatest if (side == 1) == (sign > 0) else least
-            out[side] = None if value is None else an.merged(rest.add(an.product(factor, value)), dtype)
+            out[side] = None if value is None else an.merged(rest.add(an.product(factor, value)))
     return out[0], out[1]
 
 

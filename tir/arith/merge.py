@@ -7,11 +7,10 @@ split and fuse of loops, undone. The idea is that of TVM's canonical simplifier.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..dtype import DType
-from ..expr import Expr, FloorDiv, FloorMod, IntImm, Max, Min
+from ..expr import Div, Expr, FloorDiv, FloorMod, IntImm, Max, Min, Mod, Select
 from .linear import Linear
 
 if TYPE_CHECKING:
@@ -40,35 +39,78 @@ def part_of(e: Expr) -> Part | None:
     return Part(e.a, e.b.value, None)
 
 
-def merge(an: Analyzer, form: Linear, dtype: DType) -> Linear:
-    """The form with terms combined that are parts of one number; `dtype` is the type new operands are built in."""
+def merge(an: Analyzer, form: Linear) -> Linear:
+    """The form with terms combined that are parts of one number."""
     while True:
-        kinds = [key for key in form.terms if isinstance(key, (*_PARTS, Min, Max))]
-        if not kinds:
-            return form
-        out = _merge_once(an, form, kinds, dtype)
-        if out is None:
-            return form
-        form = out
-
-
-def _merge_once(an: Analyzer, form: Linear, keys: Sequence[Expr], dtype: DType) -> Linear | None:
-    for key in keys:
-        if isinstance(key, (Min, Max)):
-            out = _absorb(an, form, key, dtype)
+        special = [key for key in form.terms if isinstance(key, Expr) and type(key) in _RULES]
+        for key in special:
+            out = _RULES[type(key)](an, form, key, special)
             if out is not None:
-                return out
+                form = out
+                break
+        else:
+            return form
+
+
+def _parts_rule(an: Analyzer, form: Linear, key: Expr, special: Sequence[Expr]) -> Linear | None:
+    """Digits of one number, a number and its quotient or remainder."""
+    coef = form.terms[key]
+    for part in _readings(key):
+        for other in special:
+            if other is not key:
+                out = _join(an, form, key, part, coef, other)
+                if out is not None:
+                    return out
+        out = _with_base(an, form, key, part, coef)
+        if out is not None:
+            return out
+    return _symbolic(an, form, key) if type(key) is FloorMod else None
+
+
+def _symbolic(an: Analyzer, form: Linear, key: FloorMod) -> Linear | None:
+    """`x // n * n + x % n` as x, for a divisor that is not constant."""
+    divisor = an.normal(key.b)
+    quotient = an.normal(FloorDiv(key.a, key.b)).atom
+    if divisor.is_const or quotient is None:
+        return None
+    product = an.product(Linear({quotient: 1}), divisor)
+    weight = form.terms[key]
+    if not all(form.terms.get(k) == c * weight for k, c in product.terms.items()):
+        return None
+    return form.without(key).add(product, -weight).add(an.normal(key.a), weight)
+
+
+def _truncated_rule(an: Analyzer, form: Linear, key: Mod, special: Sequence[Expr]) -> Linear | None:
+    """`truncdiv(x, c) * c + truncmod(x, c)` as x."""
+    quotient = next((k for k in special if type(k) is Div and k.a is key.a and k.b is key.b), None)
+    weight = form.terms[key]
+    if quotient is None or not isinstance(key.b, IntImm) or form.terms[quotient] != weight * key.b.value:
+        return None
+    return form.without(key).without(quotient).add(an.normal(key.a), weight)
+
+
+def _extremum_rule(an: Analyzer, form: Linear, key: Min | Max, special: Sequence[Expr]) -> Linear | None:
+    """`min(x, y) + max(x, y)` as `x + y`; terms that cancel in an operand taken inside."""
+    weight = form.terms[key]
+    for other in special:
+        if type(other) in (Min, Max) and type(other) is not type(key) and form.terms[other] == weight:
+            if isinstance(other, (Min, Max)) and other.a is key.a and other.b is key.b:
+                both = an.normal(key.a).add(an.normal(key.b))
+                return form.without(key).without(other).add(both, weight)
+    return _absorb(an, form, key)
+
+
+def _select_rule(an: Analyzer, form: Linear, key: Select, special: Sequence[Expr]) -> Linear | None:
+    """Selections by one condition whose sum is the same whichever way it goes."""
+    for other in special:
+        if other is key or not isinstance(other, Select) or other.condition is not key.condition:
             continue
-        for part in _readings(key):
-            coef = form.terms[key]
-            for other in keys:
-                if other is not key:
-                    out = _join(an, form, key, part, coef, other, dtype)
-                    if out is not None:
-                        return out
-            out = _with_base(an, form, key, part, coef, dtype)
-            if out is not None:
-                return out
+        yes, no = (
+            an.normal(a).scale(form.terms[key]).add(an.normal(b), form.terms[other])
+            for a, b in ((key.true_value, other.true_value), (key.false_value, other.false_value))
+        )
+        if yes == no:
+            return form.without(key).without(other).add(yes)
     return None
 
 
@@ -82,7 +124,7 @@ def _readings(key: Expr) -> list[Part]:
     return [part]
 
 
-def _join(an: Analyzer, form: Linear, key: Expr, part: Part, coef: int, other: Expr, dtype: DType) -> Linear | None:
+def _join(an: Analyzer, form: Linear, key: Expr, part: Part, coef: int, other: Expr) -> Linear | None:
     """`high * (base % u // m) + low * (base % m // l)` as `low * (base % u // l)`, where `high == low * (m // l)`."""
     low = part_of(other)
     if low is None or low.upper != part.lower or part.lower % low.lower:
@@ -95,8 +137,8 @@ def _join(an: Analyzer, form: Linear, key: Expr, part: Part, coef: int, other: E
         return None
     joined = base
     if part.upper is not None:
-        joined = an.floor_mod_const(joined, part.upper, dtype)
-    joined = an.floor_div_const(joined, low.lower, dtype)
+        joined = an.floor_mod_const(joined, part.upper, key.dtype)
+    joined = an.floor_div_const(joined, low.lower, key.dtype)
     return form.without(key).without(other).add(joined, weight)
 
 
@@ -105,7 +147,7 @@ def _congruent(a: Linear, b: Linear, modulus: int) -> bool:
     return difference.const % modulus == 0 and all(c % modulus == 0 for c in difference.terms.values())
 
 
-def _with_base(an: Analyzer, form: Linear, key: Expr, part: Part, coef: int, dtype: DType) -> Linear | None:
+def _with_base(an: Analyzer, form: Linear, key: Expr, part: Part, coef: int) -> Linear | None:
     """A quotient or remainder combined with its base in the same sum, or with the base's known residue."""
     base = an.normal(part.base)
     if part.upper is None:
@@ -118,10 +160,10 @@ def _with_base(an: Analyzer, form: Linear, key: Expr, part: Part, coef: int, dty
             return form.without(key).add(base, weight).shift(-weight * (residue % part.lower))
         if _holds(form, base, -weight):
             rest = form.without(key).add(base, weight)
-            return rest.add(an.floor_mod_const(base, part.lower, dtype), -weight)
+            return rest.add(an.floor_mod_const(base, part.lower, key.dtype), -weight)
         return None
     if part.lower == 1 and _holds(form, base, -coef):
-        quotient = an.floor_div_const(base, part.upper, dtype)
+        quotient = an.floor_div_const(base, part.upper, key.dtype)
         return form.without(key).add(base, coef).add(quotient, -coef * part.upper)
     return None
 
@@ -131,7 +173,7 @@ def _holds(form: Linear, base: Linear, weight: int) -> bool:
     return bool(base.terms) and all(form.terms.get(k) == c * weight for k, c in base.terms.items())
 
 
-def _absorb(an: Analyzer, form: Linear, key: Min | Max, dtype: DType) -> Linear | None:
+def _absorb(an: Analyzer, form: Linear, key: Min | Max) -> Linear | None:
     """`min(a + t, b) - t` as `min(a, b - t)`: terms that cancel in an operand are taken inside."""
     coef = form.terms[key]
     a, b = an.normal(key.a), an.normal(key.b)
@@ -144,7 +186,18 @@ def _absorb(an: Analyzer, form: Linear, key: Min | Max, dtype: DType) -> Linear 
         return None
     shift = Linear(moved)
     a, b = a.add(shift), b.add(shift)
-    if not (an.fits(a, dtype) and an.fits(b, dtype)):
+    if not (an.fits(a, key.dtype) and an.fits(b, key.dtype)):
         return None
-    inside = an.extremum_of(a, b, 1 if type(key) is Max else -1, dtype)
+    inside = an.extremum_of(a, b, 1 if type(key) is Max else -1, key.dtype)
     return form.without(key).add(shift, -coef).add(inside, coef)
+
+
+_RULES: dict[type, Callable[[Analyzer, Linear, Any, Sequence[Expr]], Linear | None]] = {
+    FloorDiv: _parts_rule,
+    FloorMod: _parts_rule,
+    Mod: _truncated_rule,
+    Div: lambda an, form, key, special: None,
+    Min: _extremum_rule,
+    Max: _extremum_rule,
+    Select: _select_rule,
+}

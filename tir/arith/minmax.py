@@ -23,12 +23,30 @@ def extremum_of(an: Analyzer, a: Linear, b: Linear, sign: int, dtype: DType) -> 
     first = arms[0]
     if len(arms) == 1:
         return first
+    return _shared(an, arms, sign, dtype)
+
+
+def _is_negative(form: Linear) -> bool:
+    return form.const <= 0 and all(c < 0 for c in form.terms.values())
+
+
+def _shared(an: Analyzer, arms: list[Linear], sign: int, dtype: DType) -> Linear:
+    """The extremum with what all operands share taken out."""
+    first = arms[0]
     common = Linear({k: c for k, c in first.terms.items() if all(arm.terms.get(k) == c for arm in arms[1:])})
     offset = _common_offset(arms)
     if common.terms or offset:
         inner = [arm.add(common, -1).shift(-offset) for arm in arms]
         if all(an.fits(arm, dtype) for arm in inner):
-            return _atom(an, inner, sign, dtype).add(common).shift(offset)
+            return _signed(an, inner, sign, dtype).add(common).shift(offset)
+    return _signed(an, arms, sign, dtype)
+
+
+def _signed(an: Analyzer, arms: list[Linear], sign: int, dtype: DType) -> Linear:
+    """The extremum of operands that are all negative as minus the other extremum of their opposites."""
+    opposite = [arm.scale(-1) for arm in arms] if all(map(_is_negative, arms)) else []
+    if opposite and all(an.fits(arm, dtype) for arm in opposite):
+        return _atom(an, opposite, -sign, dtype).scale(-1)
     return _atom(an, arms, sign, dtype)
 
 

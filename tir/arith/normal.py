@@ -18,13 +18,15 @@ from ..expr import (
     Min,
     Mod,
     Mul,
+    Select,
     Sub,
     Var,
     wrap,
 )
 from ..op import OPS
+from .choose import choose_integer
 from .divide import floor_div, floor_mod, trunc_div, trunc_mod
-from .linear import ZERO, Linear, Monomial, constant, factors, monomial
+from .linear import ZERO, Linear, Monomial, constant, factors
 from .merge import merge
 from .minmax import extremum
 
@@ -52,7 +54,7 @@ def normal(an: Analyzer, e: Expr) -> Linear:
     memo = an.context.normal
     out = memo.get(e)
     if out is None:
-        out = memo[e] = merge(an, raw(an, e), e.dtype)
+        out = memo[e] = merge(an, raw(an, e))
     return out
 
 
@@ -81,8 +83,10 @@ def product(an: Analyzer, a: Linear, b: Linear) -> Linear:
     for key, coef in a.terms.items():
         terms: dict[Monomial, int] = {}
         for other, factor in b.terms.items():
-            joined = sorted((*factors(key), *factors(other)), key=an.context.rank)
-            terms[monomial(tuple(joined))] = coef * factor
+            atoms = (*factors(key), *factors(other))
+            joined = tuple(sorted(atoms, key=an.context.rank))
+            an.context.written.setdefault(joined, atoms)
+            terms[joined] = coef * factor
         out = out.add(Linear(terms))
         out = out.add(Linear({key: coef * b.const} if b.const else {}))
     return out.add(b, a.const) if a.const else out
@@ -172,6 +176,7 @@ _CALLS: dict[Any, Callable[[Analyzer, Any], Linear | None]] = {
     OPS["shift_left"]: _raw_shift_left,
     OPS["shift_right"]: _raw_shift_right,
     OPS["bitwise_and"]: _raw_and,
+    OPS["if_then_else"]: choose_integer,
 }
 
 _RAW: dict[type, Callable[[Analyzer, Any], Linear]] = {
@@ -186,9 +191,10 @@ _RAW: dict[type, Callable[[Analyzer, Any], Linear]] = {
     Mod: _divided(trunc_mod),
     Min: lambda an, e: extremum(an, e, -1),
     Max: lambda an, e: extremum(an, e, 1),
+    Select: choose_integer,
     Cast: _raw_cast,
     Call: _raw_call,
 }
 
-_STRUCTURED = frozenset(_RAW) - {Cast, Call}
+_STRUCTURED = frozenset(_RAW) - {Cast, Call, Select}
 """Classes whose simplified expressions are not atoms."""

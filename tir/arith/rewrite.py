@@ -38,7 +38,8 @@ from ..expr import (
 )
 from ..op import OPS, Effect, Intrinsic
 from ..visit import substitute
-from .compare import NEGATED, compare
+from .choose import choose
+from .compare import NEGATED, compare, difference
 
 if TYPE_CHECKING:
     from .analyzer import Analyzer
@@ -54,7 +55,7 @@ def simplify_node(an: Analyzer, e: Expr) -> Expr:
     out = memo.get(e)
     if out is None:
         rule = _RULES.get(type(e))
-        out = rule(an, e) if rule is not None else e.map_children(an.simplify_child)
+        out = rule(an, e) if rule is not None else an.ruled(e.map_children(an.simplify_child))
         known = an.context.truths.get(out) if out.dtype.is_bool else None
         if known is not None:
             out = TRUE if known else FALSE
@@ -99,33 +100,60 @@ def _compare(an: Analyzer, e: CmpOp) -> Expr:
     dtype = e.a.dtype
     if dtype.is_integral and dtype.lanes == 1:
         return compare(an, e)
-    return an.ruled(e.map_children(an.simplify_child))
+    out = e.map_children(an.simplify_child)
+    if dtype.is_bool and out.a is out.b and isinstance(e, (EQ, NE)) and dtype.lanes == 1:
+        return TRUE if isinstance(e, EQ) else FALSE
+    return an.ruled(out)
 
 
 def _and(an: Analyzer, e: And) -> Expr:
-    a = an.simplify_node(e.a)
-    if a is FALSE or e.dtype.lanes > 1:
-        return a if a is FALSE else an.ruled(And(a, an.simplify_node(e.b)))
-    if a is TRUE:
-        return an.simplify_node(e.b)
-    with an.constraint(a):
-        b = an.simplify_node(e.b)
-    if b is FALSE and an.is_total(a):
-        return FALSE
-    return a if b is TRUE else an.ruled(And(a, b))
+    return _joined(an, e, TRUE, FALSE)
 
 
 def _or(an: Analyzer, e: Or) -> Expr:
+    return _joined(an, e, FALSE, TRUE)
+
+
+def _joined(an: Analyzer, e: And | Or, unit: Expr, zero: Expr) -> Expr:
+    """`and` (unit true, zero false) or `or` (the reverse): `b` simplified where it is evaluated, after `a`."""
     a = an.simplify_node(e.a)
-    if a is TRUE or e.dtype.lanes > 1:
-        return a if a is TRUE else an.ruled(Or(a, an.simplify_node(e.b)))
-    if a is FALSE:
+    if e.dtype.lanes > 1:
+        return an.ruled(type(e)(a, an.simplify_node(e.b)))
+    if a is zero:
+        return zero
+    if a is unit:
         return an.simplify_node(e.b)
-    with an.constraint(Not(a)):
+    with an.constraint(a if unit is TRUE else Not(a)):
         b = an.simplify_node(e.b)
-    if b is TRUE and an.is_total(a):
-        return TRUE
-    return a if b is FALSE else an.ruled(Or(a, b))
+    if b is unit or (b is zero and an.is_total(a)):
+        return a if b is unit else zero
+    return _absorbed(an, type(e), a, b, unit)
+
+
+def _absorbed(an: Analyzer, cls: type[Any], a: Expr, b: Expr, unit: Expr) -> Expr:
+    """`a` and `b` joined, without the comparisons of `a` that `b` makes redundant."""
+    if isinstance(b, CmpOp) and b.a.dtype.is_integral and an.is_total(b):
+        kept = [part for part in _operands(a, cls) if not _implied(an, b, part, unit is TRUE)]
+        if not kept:
+            return b
+        a = kept[0]
+        for part in kept[1:]:
+            a = cls(a, part)
+    return an.ruled(cls(a, b))
+
+
+def _operands(e: Expr, cls: type[Any]) -> list[Expr]:
+    return [*_operands(e.a, cls), *_operands(e.b, cls)] if isinstance(e, cls) else [e]
+
+
+def _implied(an: Analyzer, b: CmpOp, part: Expr, conjunction: bool) -> bool:
+    """Whether `part` follows from `b` (in a disjunction: `b` from `part`), both bounds on one sum."""
+    if not isinstance(part, CmpOp) or not part.a.dtype.is_integral or not an.is_total(part):
+        return False
+    (cls, x), (other, y) = difference(an, b), difference(an, part)
+    if cls is not LT or other is not LT or x.terms != y.terms:
+        return False
+    return y.const <= x.const if conjunction else x.const <= y.const
 
 
 def _not(an: Analyzer, e: Not) -> Expr:
@@ -148,44 +176,22 @@ def negated(e: Expr) -> Expr:
 
 
 def _select(an: Analyzer, e: Select) -> Expr:
-    condition = an.simplify_node(e.condition)
-    if isinstance(condition, IntImm):
-        return an.simplify_node(e.true_value if condition.value else e.false_value)
-    # Both branches are evaluated: under the condition only what cannot fault anyway may be simplified.
-    return _branches(an, e, condition, e.true_value, e.false_value, lazy=False)
-
-
-def _branches(an: Analyzer, e: Expr, condition: Expr, yes: Expr, no: Expr, lazy: bool) -> Expr:
-    def under(branch: Expr, fact: Expr) -> Expr:
-        if condition.dtype.lanes > 1 or not (lazy or an.is_total(branch)):
-            return an.simplify_node(branch)
-        with an.constraint(fact):
-            return an.simplify_node(branch)
-
-    first, second = under(yes, condition), under(no, Not(condition))
-    if first is second:
-        return first
-    if an.simplify_node(yes) is second and an.is_total(second):
-        return second
-    rebuilt = (
-        Call(e.dtype, e.op, (condition, first, second)) if isinstance(e, Call) else Select(condition, first, second)
-    )
-    return an.ruled(rebuilt)
+    if e.dtype.is_integral and e.dtype.lanes == 1:
+        return an.build(an.normal(e), e.dtype)
+    return choose(an, e)
 
 
 def _call(an: Analyzer, e: Call) -> Expr:
     op = e.op
     if not isinstance(op, Intrinsic) or op.effect is not Effect.PURE:
         raise HasEffect
+    integer = e.dtype.is_integral and e.dtype.lanes == 1
     if op is _IF_THEN_ELSE:
-        condition = an.simplify_node(e.args[0])
-        if isinstance(condition, IntImm):
-            return an.simplify_node(e.args[1] if condition.value else e.args[2])
-        return _branches(an, e, condition, e.args[1], e.args[2], lazy=True)
+        return an.build(an.normal(e), e.dtype) if integer else choose(an, e)
     if op is _LIKELY:
         inner = an.simplify_node(e.args[0])
         return inner if isinstance(inner, IntImm) else Call(e.dtype, op, (inner,))
-    if e.dtype.is_integral and e.dtype.lanes == 1 and op in _ARITHMETIC:
+    if integer and op in _ARITHMETIC:
         return an.build(an.normal(e), e.dtype)
     return an.ruled(e.map_children(an.simplify_child))
 
