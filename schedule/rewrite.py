@@ -16,8 +16,11 @@ from .state import State
 
 
 def bind_loops(analyzer: Analyzer, sref: SRef, *, own: bool = False) -> Analyzer:
-    """Tell `analyzer` the ranges of the loops above `sref` (and its own, with `own`), across blocks; gives it back."""
-    for above in [sref, *sref.ancestors()] if own else sref.ancestors():
+    """Tell `analyzer` the ranges of the loops above `sref` (and its own, with `own`), across blocks; gives it back.
+
+    Outermost first, the order in which the analyzer writes the terms of a sum.
+    """
+    for above in reversed([sref, *sref.ancestors()] if own else [*sref.ancestors()]):
         if isinstance(above, LoopSRef):
             analyzer.bind(above.stmt.loop_var, above.stmt.range)
         else:

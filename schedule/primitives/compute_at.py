@@ -1,0 +1,404 @@
+"""Primitives that move a block under a loop of its neighbours: compute_at, reverse_compute_at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...tir.arith.analyzer import Analyzer
+from ...tir.arith.regions import Box, eval_box, union_box
+from ...tir.buffer import Buffer, BufferRegion, Range
+from ...tir.expr import TRUE, Expr, IntImm, Var, all_of
+from ...tir.node import DELETE
+from ...tir.stmt import BlockRealize, ForKind, IterType
+from ...tir.visit import free_vars, substitute
+from ..conditions import require_complete_or_reduction
+from ..edit import Edit, child_towards, common, statements
+from ..errors import require
+from ..footprint import Footprints, bindings, gapless
+from ..primitive import primitive
+from ..rewrite import bind_loops
+from ..solve import Axis, axis, instances, nest_of, regenerated
+from ..sref import BlockSRef, LoopSRef
+from ..state import State
+
+
+@primitive
+def compute_at(
+    s: State, block: BlockSRef, loop: LoopSRef, *, preserve_unit_loops: bool = False, index: int = -1
+) -> None:
+    """Move a producer under `loop`, to compute in each iteration what its consumers there need.
+
+    The loops around the block are made anew. What several iterations need is computed in each of them.
+
+    Parameters
+    ----------
+    preserve_unit_loops: keep loops of extent 1.
+    index: before which statement of the loop's body the block comes; -1 means right before the first consumer, -2
+        right after the last block it reads from.
+
+    before:
+        @T.prim_func
+        def main(A: T.Buffer((18,), "float32"), C: T.Buffer((16,), "float32")):
+            B = T.alloc_buffer((18,), "float32")
+            for i in range(18):
+                with T.block("B"):
+                    vi = T.axis.spatial(18, i)
+                    B[vi] = A[vi] * T.float32(2)
+            for i_0, i_1 in T.grid(4, 4):
+                with T.block("C"):
+                    vi = T.axis.spatial(16, i_0 * 4 + i_1)
+                    C[vi] = B[vi] + B[vi + 2]
+    step:
+        i_0, i_1 = sch.get_loops("C")
+        sch.compute_at("B", i_0)
+    after:
+        @T.prim_func
+        def main(A: T.Buffer((18,), "float32"), C: T.Buffer((16,), "float32")):
+            B = T.alloc_buffer((18,), "float32")
+            for i_0 in range(4):
+                for ax0 in range(6):
+                    with T.block("B"):
+                        vi = T.axis.spatial(18, i_0 * 4 + ax0)
+                        B[vi] = A[vi] * T.float32(2)
+                for i_1 in range(4):
+                    with T.block("C"):
+                        vi = T.axis.spatial(16, i_0 * 4 + i_1)
+                        C[vi] = B[vi] + B[vi + 2]
+    """
+    _require_movable(s, block, loop)
+    others = [b for b in s.child_blocks(block.scope) if b is not block]
+    written = {w.buffer for w in block.stmt.writes}
+    for buffer in written:
+        require(
+            buffer in block.scope.stmt.alloc_buffers,
+            "{0} writes {1}, which lives on after {2}, so all of it must be computed, not only what is used under {3}",
+            block,
+            buffer,
+            block.scope,
+            loop,
+            hint="move the consumers instead, by reverse_compute_at, or cache_write first",
+        )
+    consumers = [b for b in others if any(r.buffer in written for r in b.stmt.reads)]
+    require(len(consumers) > 0, "no block reads what {0} writes, so nothing says what {1} needs of it", block, loop)
+    for consumer in consumers:
+        require(
+            loop in consumer.ancestors(),
+            "{0} writes what {1} reads, which is not under {2}",
+            block,
+            consumer,
+            loop,
+            hint="choose a loop around all consumers, or give the others a copy by cache_read",
+        )
+        require(
+            _precedes(s, block, consumer),
+            "{1} reads what {0}, after it, wrote in an earlier iteration",
+            block,
+            consumer,
+        )
+    producers = _producers(s, block, others)
+    at = _place(loop, [p for p in producers if loop in p.ancestors()], consumers, index)
+    foot = Footprints(s, loop)
+    wanted = []
+    for region in block.stmt.writes:
+        box: Box | None = None
+        for consumer in consumers:
+            read = foot.union(consumer, consumer.stmt.reads, region.buffer)
+            box = read if box is None or read is None else union_box(foot.an, box, read)
+        if box is not None:
+            wanted.append((region, box))
+    found = instances(foot.an, block.stmt, wanted, inside=False)
+    axes = [axis(foot.an, iv, found.get(iv.var)) for iv in block.stmt.iter_vars]
+    realize, loops = regenerated(foot.an, block.stmt, axes, preserve_unit_loops=preserve_unit_loops)
+    for producer in producers:
+        _require_produced(s, block, realize, loops, producer, loop)
+    _move(s, block, loop, at, realize, loops)
+
+
+@primitive
+def reverse_compute_at(
+    s: State, block: BlockSRef, loop: LoopSRef, *, preserve_unit_loops: bool = False, index: int = -1
+) -> None:
+    """Move a consumer under `loop`, to compute in each iteration what can be made of what its producers wrote there.
+
+    The loops around the block are made anew.
+
+    Parameters
+    ----------
+    preserve_unit_loops: keep loops of extent 1.
+    index: before which statement of the loop's body the block comes; -1 means after all of them, -2 right after the
+        last producer.
+
+    before:
+        @T.prim_func
+        def main(A: T.Buffer((16, 8), "float32"), C: T.Buffer((16, 8), "float32")):
+            B = T.alloc_buffer((16, 8), "float32")
+            for i_0, i_1, j in T.grid(4, 4, 8):
+                with T.block("B"):
+                    vi = T.axis.spatial(16, i_0 * 4 + i_1)
+                    vj = T.axis.spatial(8, j)
+                    B[vi, vj] = A[vi, vj] * T.float32(2)
+            for i, j in T.grid(16, 8):
+                with T.block("C"):
+                    vi, vj = T.axis.remap("SS", [i, j])
+                    C[vi, vj] = B[vi, vj] + T.float32(1)
+    step:
+        i_0, i_1, j = sch.get_loops("B")
+        sch.reverse_compute_at("C", i_0)
+    after:
+        @T.prim_func
+        def main(A: T.Buffer((16, 8), "float32"), C: T.Buffer((16, 8), "float32")):
+            B = T.alloc_buffer((16, 8), "float32")
+            for i_0 in range(4):
+                for i_1, j in T.grid(4, 8):
+                    with T.block("B"):
+                        vi = T.axis.spatial(16, i_0 * 4 + i_1)
+                        vj = T.axis.spatial(8, j)
+                        B[vi, vj] = A[vi, vj] * T.float32(2)
+                for ax0, ax1 in T.grid(4, 8):
+                    with T.block("C"):
+                        vi = T.axis.spatial(16, i_0 * 4 + ax0)
+                        vj = T.axis.spatial(8, ax1)
+                        C[vi, vj] = B[vi, vj] + T.float32(1)
+    """
+    _require_movable(s, block, loop)
+    others = [b for b in s.child_blocks(block.scope) if b is not block]
+    read = {r.buffer for r in block.stmt.reads}
+    written = {w.buffer for w in block.stmt.writes}
+    producers = []
+    for other in others:
+        if not any(w.buffer in read for w in other.stmt.writes):
+            continue
+        if _precedes(s, block, other) and common([block, other]) is block.scope and loop not in other.ancestors():
+            continue
+        require(
+            loop in other.ancestors() and _precedes(s, other, block),
+            "{0} reads what {1} writes, which is not under {2}",
+            block,
+            other,
+            loop,
+            hint="choose a loop around all producers",
+        )
+        producers.append(other)
+    require(len(producers) > 0, "{0} reads nothing that another block writes, so nothing says when it can run", block)
+    consumers = [b for b in others if any(r.buffer in written for r in b.stmt.reads)]
+    for consumer in consumers:
+        require(
+            _precedes(s, block, consumer)
+            or (loop not in consumer.ancestors() and common([consumer, loop]) is block.scope),
+            "{1}, before {0}, reads the former content of what it writes",
+            block,
+            consumer,
+        )
+    at = _place(loop, producers, [c for c in consumers if loop in c.ancestors()], index)
+    foot = Footprints(s, loop)
+    wanted: list[tuple[BufferRegion, Box]] = []
+    for region in block.stmt.reads:
+        writers = [p for p in producers if any(w.buffer is region.buffer for w in p.stmt.writes)]
+        if writers:
+            wanted.append((region, _completed(foot, writers[-1], region.buffer, loop)))
+    found = instances(foot.an, block.stmt, wanted, inside=True)
+    axes = [axis(foot.an, iv, found.get(iv.var)) for iv in block.stmt.iter_vars]
+    _require_all_run(s, block, loop, axes)
+    realize, loops = regenerated(foot.an, block.stmt, axes, preserve_unit_loops=preserve_unit_loops)
+    _require_no_race(s, block, loop, producers, realize)
+    _move(s, block, loop, at, realize, loops)
+
+
+def _precedes(s: State, first: BlockSRef, second: BlockSRef) -> bool:
+    order = s.child_blocks(first.scope)
+    return order.index(first) < order.index(second)
+
+
+def _require_movable(s: State, block: BlockSRef, loop: LoopSRef) -> None:
+    require(block.parent is not None, "{0} is the root block, which cannot move", block)
+    require(
+        loop.scope is block.scope,
+        "{0} and {1} are not inside the same block",
+        block,
+        loop,
+        hint="a block moves among the loops of the block that it is in",
+    )
+    require(loop not in block.ancestors(), "{1} is around {0} already", block, loop)
+    require_complete_or_reduction(s, block)
+    realize = s.realize(block)
+    if realize.predicate is not TRUE:
+        an = bind_loops(Analyzer(), block)
+        inside = all_of(
+            *(
+                condition
+                for iv, value in zip(block.stmt.iter_vars, realize.iter_values, strict=True)
+                for condition in (value >= iv.dom.min, value < iv.dom.end)
+            )
+        )
+        with an.constraint(inside):
+            guarded = an.prove(realize.predicate)
+        require(
+            guarded,
+            "{0} runs only where {1}, which says more than that its iterators are in their domains and would be lost",
+            block,
+            realize.predicate,
+            hint="put the condition into the block's body",
+        )
+
+
+def _producers(s: State, block: BlockSRef, others: Sequence[BlockSRef]) -> list[BlockSRef]:
+    """The blocks before `block` that write what it reads; none after may do so that shares a loop with it."""
+    read = {r.buffer for r in block.stmt.reads}
+    out = []
+    for other in others:
+        if any(w.buffer in read for w in other.stmt.writes):
+            require(
+                _precedes(s, other, block),
+                "{1}, after {0}, overwrites what it reads, so it cannot move down",
+                block,
+                other,
+            )
+            out.append(other)
+    return out
+
+
+def _place(loop: LoopSRef, before: Sequence[BlockSRef], after: Sequence[BlockSRef], index: int) -> int:
+    """The number of the statement in the body of `loop` before which a block comes that must lie between others."""
+    first = max((child_towards(loop, b) + 1 for b in before), default=0)
+    last = min((child_towards(loop, b) for b in after), default=len(statements(loop.stmt.body)))
+    require(
+        first <= last,
+        "under {0} the blocks that must come before stand behind those that must come after",
+        loop,
+    )
+    if index == -1:
+        return last
+    if index == -2:
+        return first
+    require(
+        first <= index <= last,
+        f"the block cannot come before statement number {index} of {{0}}: it must lie between its producers and "
+        "consumers",
+        loop,
+        hint=f"the legal places are {first} to {last}" if first < last else f"the legal place is {first}",
+    )
+    return index
+
+
+def _require_produced(
+    s: State,
+    block: BlockSRef,
+    realize: BlockRealize,
+    loops: Sequence[tuple[Var, Expr]],
+    producer: BlockSRef,
+    loop: LoopSRef,
+) -> None:
+    """Require that what the moved block reads of a producer is written by then, where they share loops."""
+    shared = common([producer, loop])
+    if shared is block.scope:
+        return
+    foot = Footprints(s, shared)
+    domains = {**foot.loops(loop), **({} if shared is loop else {loop.stmt.loop_var: loop.stmt.range})}
+    for var, extent in loops:
+        domains[var] = Range(IntImm(var.dtype, 0), extent)
+    values = {iv.var: value for iv, value in zip(block.stmt.iter_vars, realize.iter_values, strict=True)}
+    for region in block.stmt.reads:
+        made = foot.union(producer, producer.stmt.writes, region.buffer)
+        if made is None:
+            continue
+        moved: BufferRegion = substitute(region, values)
+        needed = eval_box(foot.an, moved.region, domains)
+        require(
+            foot.contains(made, foot.clipped(needed, region.buffer)),
+            "under {2}, {0} would read {3} before {1} is known to have written it",
+            block,
+            producer,
+            loop,
+            region,
+            hint="move the producer first, or choose a loop outside of it",
+        )
+
+
+def _completed(foot: Footprints, writer: BlockSRef, buffer: Buffer, loop: LoopSRef) -> Box:
+    """What `writer` is known to write of a buffer in one iteration of `loop`, without gaps."""
+    regions = [w for w in writer.stmt.writes if w.buffer is buffer]
+    require(
+        len(regions) == 1 and foot.fills(writer, regions[0]),
+        "{0} is not known to write every element of {1} in the box of those it writes in one iteration of {2}",
+        writer,
+        regions[0],
+        loop,
+        hint="choose a loop under which the producer writes a box without gaps",
+    )
+    return foot.box(writer, regions[0])
+
+
+def _require_all_run(s: State, block: BlockSRef, loop: LoopSRef, axes: Sequence[Axis]) -> None:
+    """Require that over all iterations of the loops the block runs for every value of its iterators."""
+    scope = Footprints(s, block.scope)
+    domains = {**scope.loops(loop), loop.stmt.loop_var: loop.stmt.range}
+    scope.an.bind(loop.stmt.loop_var, loop.stmt.range)
+    lows, extents = [a.low for a in axes], [a.extent for a in axes]
+    reached = eval_box(scope.an, [Range(low, extent) for low, extent in zip(lows, extents, strict=True)], domains)
+    whole = eval_box(scope.an, [iv.dom for iv in block.stmt.iter_vars], {})
+    for iter_var, part, dom in zip(block.stmt.iter_vars, reached, whole, strict=True):
+        require(
+            scope.contains((part,), (dom,)),
+            "under {1}, {0} would not run for all values of {2}, only for those for which its producers write all it "
+            "reads",
+            block,
+            loop,
+            iter_var.var,
+            hint="each instance must find all that it reads in one iteration of the loop",
+        )
+    require(
+        gapless(scope.an, lows, extents, domains),
+        "under {1}, {0} is not known to run for all values of its iterators",
+        block,
+        loop,
+        hint="choose a loop whose iterations are whole tiles of what the producers write",
+    )
+
+
+def _require_no_race(
+    s: State, block: BlockSRef, loop: LoopSRef, producers: Sequence[BlockSRef], realize: BlockRealize
+) -> None:
+    """Require that no two concurrent iterations of the loops around run the same instances of the moved block."""
+    used = {v for value in realize.iter_values for v in free_vars(value)}
+    reducing = {
+        v
+        for producer in producers
+        for iv, value in zip(producer.stmt.iter_vars, bindings(s, producer).values(), strict=True)
+        if iv.iter_type is not IterType.SPATIAL
+        for v in free_vars(value)
+    }
+    for above in [loop, *loop.ancestors()]:
+        if not isinstance(above, LoopSRef):
+            break
+        stmt = above.stmt
+        single = isinstance(stmt.extent, IntImm) and stmt.extent.value == 1
+        if single or stmt.kind in (ForKind.SERIAL, ForKind.UNROLLED):
+            continue
+        require(
+            stmt.loop_var not in reducing,
+            "{1} runs the iterations of a reduction at once, so {0} cannot use its result under it",
+            block,
+            above,
+            hint="choose a loop around the reduction",
+        )
+        require(
+            stmt.loop_var in used,
+            "all iterations of {1} would run the same instances of {0} at once",
+            block,
+            above,
+            hint="choose a loop around it, or make it serial",
+        )
+
+
+def _move(
+    s: State,
+    block: BlockSRef,
+    loop: LoopSRef,
+    at: int,
+    realize: BlockRealize,
+    loops: Sequence[tuple[Var, Expr]],
+) -> None:
+    edit = Edit(s)
+    edit.realize(block, DELETE)
+    edit.insert(loop, at, nest_of(realize, loops))
+    edit.commit()
