@@ -6,10 +6,11 @@ import difflib
 import html as markup
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from ..tir.errors import UserError
-from .printer import script
+from .printer import WIDTH, render, script
 
 STYLES = {"light": "friendly", "dark": "monokai"}
 """Our names for styles of pygments; its own names are understood too. "ansi" is the terminal's own colours."""
@@ -89,7 +90,14 @@ def present(text: str, *, style: str | None = None, file: IO[str] | None = None)
 
 
 def show(
-    node: Any, *, black: bool = False, style: str | None = None, file: IO[str] | None = None, **options: Any
+    node: Any,
+    *,
+    black: bool = False,
+    style: str | None = None,
+    file: IO[str] | None = None,
+    underline: Sequence[Any] = (),
+    annotate: Mapping[Any, str] | None = None,
+    **options: Any,
 ) -> None:
     """Print the program text of `node`, in colour in a terminal or a notebook.
 
@@ -98,15 +106,22 @@ def show(
     black: whether to run the text through the formatter black, where that is installed.
     style: "ansi" (the terminal's own colours), "light", "dark", or the name of a style of pygments.
     file: where to print; standard output by default.
+    underline: nodes to put carets under.
+    annotate: nodes to put carets under, each with a note behind them.
     options: those of `script`: `dialect`, `width`, `header`.
 
     Raises
     ------
     UserError: there is no such style, or black is asked for and not installed.
     """
-    text = script(node, **options)
     if style is not None:
         _formatter(style, "terminal")
+    if underline or annotate:
+        notes = dict.fromkeys(underline, "") | dict(annotate or {})
+        program = render(node, dialect_name=options.get("dialect", "tensorir"), width=options.get("width", WIDTH))
+        text = program.underline([*notes], notes=[*notes.values()], context=None, numbers=False)
+    else:
+        text = script(node, **options)
     present(_blackened(text) if black else text, style=style, file=file)
 
 

@@ -45,7 +45,13 @@ class Program:
         return spans
 
     def underline(
-        self, nodes: Sequence[Any], *, notes: Sequence[str] = (), context: int = 3, most: int = 3, numbers: bool = True
+        self,
+        nodes: Sequence[Any],
+        *,
+        notes: Sequence[str] = (),
+        context: int | None = 3,
+        most: int = 3,
+        numbers: bool = True,
     ) -> str:
         """The text with carets under `nodes`.
 
@@ -53,6 +59,7 @@ class Program:
         ----------
         notes: what to write after the carets of each of `nodes`.
         context: lines shown around a culprit; what lies between is cut to `...`, the first lines are always shown.
+            None shows all lines.
         most: how many places of one node are marked.
         numbers: whether lines are numbered.
         """
@@ -87,9 +94,9 @@ SHORT = 24
 """A program of no more lines is shown whole."""
 
 
-def _shown(count: int, marked: Any, context: int) -> list[int]:
+def _shown(count: int, marked: Any, context: int | None) -> list[int]:
     """The numbers of the lines to show."""
-    if count <= SHORT:
+    if count <= SHORT or context is None:
         return list(range(count))
     if not marked:
         return list(range(SHORT))

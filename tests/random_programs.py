@@ -14,6 +14,8 @@ from tensorir.tir.stmt import Block, BlockRealize, BufferStore, IterType, IterVa
 from .choices import Choices
 
 EXTENTS = (1, 2, 3, 4, 5, 7, 8, 13, 16)
+SYMBOLIC = 13
+"""What the symbolic extent of a program is when it runs."""
 DTYPES = ("float32", "int32", "float64", "int64", "int8", "float16")
 
 
@@ -30,6 +32,7 @@ class Shape:
     reductions, guards, splits: whether there are reductions, reads guarded against leaving the buffer, and loops that
         are already split or fused.
     inexact: whether functions are used whose last bits depend on how they are computed.
+    symbolic: whether an extent is a variable, where an input has one that it can stand for.
     """
 
     blocks: int = 3
@@ -42,6 +45,7 @@ class Shape:
     guards: bool = True
     splits: bool = True
     inexact: bool = True
+    symbolic: bool = False
 
 
 @dataclass
@@ -54,6 +58,18 @@ class _Program:
     written: list[Buffer] = field(default_factory=list)
     stmts: list[Stmt] = field(default_factory=list)
     reads: list[BufferRegion] = field(default_factory=list)
+    sizes: dict[Buffer, list[int]] = field(default_factory=dict)
+    symbol: Var | None = None
+
+    def extent(self, size: int) -> Expr:
+        """The extent of a dimension, an axis or a loop of `size` iterations."""
+        return self.symbol if self.symbol is not None and size == SYMBOLIC else const(size)
+
+    def buffer(self, sizes: list[int], name: str) -> Buffer:
+        """A new buffer."""
+        new = decl_buffer([self.extent(size) for size in sizes], self.dtype, name)
+        self.sizes[new] = sizes
+        return new
 
     def extents(self, least: int = 1) -> list[int]:
         """Extents of a buffer, within the volume."""
@@ -89,8 +105,8 @@ class _Program:
         indices: list[Expr] = []
         ranges: list[Range] = []
         guard: Expr | None = None
-        for dim in source.shape:
-            index, need, region = self.index(axes, dim.value)  # type: ignore[attr-defined]
+        for size in self.sizes[source]:
+            index, need, region = self.index(axes, size)
             indices.append(index)
             ranges.append(region or Range.point(index))
             if need is not None:
@@ -141,7 +157,7 @@ def _identity(kind: str, dtype: str) -> Expr:
 def _block(p: _Program, number: int, target: Buffer) -> None:
     """Write all of `target`, by a block of its own."""
     c = p.choices
-    sizes = [e.value for e in target.shape]  # type: ignore[attr-defined]
+    sizes = p.sizes[target]
     names = iter("ijklmn")
     spatial = [(Var("v" + next(names)), size) for size in sizes]
     reduce: list[tuple[Var, int]] = []
@@ -163,20 +179,19 @@ def _block(p: _Program, number: int, target: Buffer) -> None:
         value = combine(BufferLoad(target, at), value)
         init = BufferStore(target, _identity(kind, p.dtype), at)
     iter_vars = [
-        IterVar(Range(const(0), const(size)), v, IterType.SPATIAL if i < len(spatial) else IterType.REDUCE)
+        IterVar(Range(const(0), p.extent(size)), v, IterType.SPATIAL if i < len(spatial) else IterType.REDUCE)
         for i, (v, size) in enumerate([*spatial, *reduce])
     ]
     writes = (BufferRegion(target, tuple(map(Range.point, at))),)
     block = Block(
         tuple(iter_vars), tuple(p.reads), writes, f"{target.name}_{number}", BufferStore(target, value, at), init
     )
-    p.stmts.append(_nest(p, block))
+    p.stmts.append(_nest(p, block, dict([*spatial, *reduce])))
 
 
-def _nest(p: _Program, block: Block) -> Stmt:
+def _nest(p: _Program, block: Block, sizes: dict[Var, int]) -> Stmt:
     """The loops around a block: one for each iterator in some order, some of them split or fused."""
     c = p.choices
-    sizes = {iv.var: iv.dom.extent.value for iv in block.iter_vars}  # type: ignore[attr-defined]
     loops: list[tuple[Var, int]] = []
     values: dict[Var, Expr] = {}
     predicate: Expr = TRUE
@@ -204,7 +219,7 @@ def _nest(p: _Program, block: Block) -> Stmt:
             values[v] = loop_var
     body: Stmt = BlockRealize(tuple(values[iv.var] for iv in block.iter_vars), predicate, block)
     for var, extent in reversed(c.shuffled(loops) if c.chance(3) else loops):
-        body = loop(var, extent, body)
+        body = loop(var, p.extent(extent), body)
     return body
 
 
@@ -212,13 +227,16 @@ def random_program(choices: Choices, shape: Shape | None = None) -> PrimFunc:
     """A well-formed block program, safe to run on any inputs; its last parameters are outputs, wholly written."""
     shape = shape or Shape()
     p = _Program(choices, shape, choices.pick(shape.dtypes))
-    inputs = [decl_buffer(p.extents(), p.dtype, name) for name in "ABC"[: choices.number(1, shape.inputs)]]
+    shapes = [p.extents() for _ in range(choices.number(1, shape.inputs))]
+    if shape.symbolic and any(SYMBOLIC in sizes for sizes in shapes):
+        p.symbol = Var("n")
+    inputs = [p.buffer(sizes, name) for sizes, name in zip(shapes, "ABC")]
     p.written += inputs
     outputs: list[Buffer] = []
     allocated: list[Buffer] = []
     count = choices.number(1, shape.blocks)
     for i in range(count):
-        target = decl_buffer(p.extents(), p.dtype, f"{'T' if i < count - 1 else 'Y'}{i}")
+        target = p.buffer(p.extents(), f"{'T' if i < count - 1 else 'Y'}{i}")
         is_output = i == count - 1 or choices.chance(4)
         (outputs if is_output else allocated).append(target)
         _block(p, i, target)
@@ -231,11 +249,14 @@ def random_program(choices: Choices, shape: Shape | None = None) -> PrimFunc:
 
 
 def arrays_for(func: PrimFunc, seed: int = 0) -> list[np.ndarray]:
-    """An array for each parameter: small multiples of 1/4, on which sums and short products are exact."""
+    """An array for each parameter: small multiples of 1/4, on which sums and short products are exact.
+
+    Symbolic extents are `SYMBOLIC`.
+    """
     rng = np.random.default_rng(seed)
     out = []
     for buffer in func.buffers:
-        extents = [e.value for e in buffer.shape]  # type: ignore[attr-defined]
+        extents = [getattr(e, "value", SYMBOLIC) for e in buffer.shape]
         step = 4 if buffer.dtype.is_float else 1
         out.append((rng.integers(-8, 9, extents) / step).astype(buffer.dtype.numpy))
     return out

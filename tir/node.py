@@ -70,7 +70,7 @@ class Node:
         """Print the node as program text, in colour in a terminal or a notebook.
 
         Options: those of `script`, `style` ("ansi", "light", "dark" or a style of pygments), `black` (whether that
-        formatter is run) and `file`.
+        formatter is run), `file`, `underline` (nodes) and `annotate` (a note for each of some nodes).
         """
         render.show(self, **options)
 

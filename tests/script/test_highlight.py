@@ -69,6 +69,18 @@ def test_show_takes_the_options_of_script(capsys: Any) -> None:
     assert capsys.readouterr().out == script(FUNC, dialect="tvm", header=True) + "\n"
 
 
+def test_show_underlines_and_annotates(capsys: Any) -> None:
+    FUNC.show(underline=[FUNC.body], annotate={I + 1: "one more"})
+    assert capsys.readouterr().out.splitlines() == [
+        "@T.prim_func(private=True)",
+        "def main():",
+        "    for i in range(16):",
+        "    ^^^^^^^^^^^^^^^^^^^",
+        "        T.evaluate(i + 1)",
+        "                   ^^^^^ one more",
+    ]
+
+
 def test_a_page_holds_the_program() -> None:
     page = FUNC._repr_html_()
     assert page is not None
