@@ -19,6 +19,7 @@ INPUT_TYPES = frozenset(
         "BufferIndex",
         "Expr",
         "LoopSRef",
+        "LoopSRef | Mark",
         "int",
         "list[BlockSRef]",
         "list[BlockSRef] | None",

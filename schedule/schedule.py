@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..tir.arith.analyzer import Analyzer
 from ..tir.errors import ScheduleError, UserError
 from ..tir.expr import Expr, IntImm, Var, as_expr
 from ..tir.function import IRModule, PrimFunc, as_module
@@ -14,7 +15,7 @@ from ..tir.visit import free_vars, substitute
 from . import primitives
 from .errors import refusal, require
 from .primitive import REGISTRY, Primitive, Sampled
-from .sref import BlockSRef, LoopSRef, SRef
+from .sref import BlockSRef, LoopSRef, Mark, SRef
 from .state import Journal, State
 from .trace import RV, BlockRV, ExprRV, Instruction, LoopRV, Namer, Trace
 
@@ -128,6 +129,11 @@ class Schedule:
     def get_sref(self, handle: RV) -> SRef:
         """The reference a block's or loop's handle stands for; see `get`."""
         sref = self._env.get(handle)
+        require(
+            not isinstance(sref, Mark),
+            f"the handle {handle!r} stands for a place, not for a loop",
+            hint="a location that was sampled is for compute_at",
+        )
         require(isinstance(sref, SRef), f"the handle {handle!r} belongs to another schedule")
         assert isinstance(sref, SRef)
         if sref.removed_at is not None:
@@ -256,6 +262,8 @@ class Schedule:
             handle = BlockRV(output.stmt.name_hint)
         elif isinstance(output, LoopSRef):
             handle = LoopRV(output.stmt.loop_var.name)
+        elif isinstance(output, Mark):
+            handle = LoopRV(output.value)
         else:
             handle, output = ExprRV("v"), as_expr(output)
         self._env[handle] = output
@@ -308,7 +316,7 @@ class Schedule:
         if isinstance(expr, IntImm):
             return expr
         sizes = {v: self._env[v] for v in free_vars(expr) if v in self._env}
-        return as_expr(substitute(expr, sizes) if sizes else expr)
+        return Analyzer().simplify(substitute(expr, sizes)) if sizes else expr
 
     def _resolve_loop(self, name: str, value: Any) -> LoopSRef:
         if not isinstance(value, LoopRV):
@@ -369,6 +377,11 @@ def _optional(item: Resolver) -> Resolver:
     return lambda sch, name, value: None if value is None else item(sch, name, value)
 
 
+def _location(sch: Schedule, name: str, value: Any) -> Any:
+    mark = sch._env.get(value) if isinstance(value, LoopRV) else None
+    return mark if isinstance(mark, Mark) else sch._resolve_loop(name, value)
+
+
 def _block_or_loop(sch: Schedule, name: str, value: Any) -> SRef:
     return sch._resolve_loop(name, value) if isinstance(value, LoopRV) else sch._resolve_block(name, value)
 
@@ -383,6 +396,7 @@ def _block_or_blocks(sch: Schedule, name: str, value: Any) -> Any:
 
 _RESOLVERS: dict[str, Resolver] = {
     "LoopSRef": Schedule._resolve_loop,
+    "LoopSRef | Mark": _location,
     "BlockSRef": Schedule._resolve_block,
     "list[LoopSRef]": _list(Schedule._resolve_loop),
     "list[BlockSRef]": _list(Schedule._resolve_block),

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
 from ..tir.stmt import Block, For, Stmt
 from .errors import refusal
+
+
+class Mark(Enum):
+    """Places a sampled location can stand for instead of a loop: where the block is, or inside of its consumers."""
+
+    ROOT = "root"
+    INLINE = "inline"
 
 
 class SRef:

@@ -10,8 +10,9 @@ from tensorir.schedule import primitives
 from tensorir.tir.errors import ScheduleError, UserError
 
 from ..errors.golden import UPDATE, Case, cases, update
-from .programs import ALL
+from . import programs, programs_blocks
 
+ALL = programs.ALL | programs_blocks.ALL
 FOLDER = Path(__file__).parents[1] / "errors" / "schedule"
 CASES = cases(FOLDER)
 
