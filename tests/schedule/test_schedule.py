@@ -1,0 +1,163 @@
+"""`Schedule` itself: handles, copies, undo, history, module-level schedules, traces."""
+
+import pytest
+from tensorir import Schedule, T, Trace, UserError, assert_structural_equal
+from tensorir.schedule.primitive import REGISTRY
+from tensorir.tir.errors import ScheduleError
+from tensorir.tir.function import IRModule
+from tensorir.tir.stmt import Block, For
+
+from .programs import chain, elementwise, matmul
+
+
+def test_handles_follow_their_statements() -> None:
+    sch = Schedule(matmul)
+    block = sch.get_block("C")
+    i, j, k = sch.get_loops(block)
+    assert isinstance(sch.get(block), Block)
+    assert isinstance(sch.get(i), For)
+    outer, inner = sch.split(j, [None, 4])
+    assert sch.get(i).body is sch.get(outer)
+    assert sch.get_loops(block) != [i, outer, inner, k], "each call gives new handles"
+    assert [sch.get(loop) for loop in sch.get_loops(block)] == [sch.get(loop) for loop in (i, outer, inner, k)]
+    assert repr(outer) == "LoopRV(j_0)"
+
+
+def test_the_original_is_not_changed() -> None:
+    before = matmul.script()
+    sch = Schedule(matmul)
+    sch.split(sch.get_loops("C")[0], [None, 4])
+    assert matmul.script() == before
+    assert sch.mod["matmul"] is not matmul
+
+
+def test_copies_are_independent_and_share_handles() -> None:
+    sch = Schedule(matmul, seed=3)
+    block = sch.get_block("C")
+    i, j, k = sch.get_loops(block)
+    sch.split(k, [None, 2])
+    twin = sch.copy()
+    twin.reorder(j, i)
+    assert sch.mod is not twin.mod
+    assert sch.get(i).body is sch.get(j)
+    assert twin.get(j).body is twin.get(i)
+    with pytest.raises(ScheduleError, match="is gone: step"):
+        twin.get(k)
+    sch.state.check()
+    twin.state.check()
+    sch.parallel(i)
+    assert twin.get(i).kind.value == "serial"
+
+
+def test_handles_of_another_schedule_are_refused() -> None:
+    sch, other = Schedule(matmul), Schedule(matmul)
+    with pytest.raises(ScheduleError, match="belongs to another schedule"):
+        sch.get(other.get_block("C"))
+
+
+def test_undo_revives_handles() -> None:
+    sch = Schedule(matmul)
+    i, *_ = sch.get_loops("C")
+    a, b = sch.split(i, [None, 4])
+    sch.undo()
+    assert sch.get(i).loop_var.name == "i"
+    with pytest.raises(ScheduleError, match="the step that made it was undone"):
+        sch.get(a)
+    sch.redo()
+    assert sch.get(b).loop_var.name == "i_1"
+    sch.undo()
+    sch.parallel(i)
+    with pytest.raises(ScheduleError, match="cannot redo 1 steps: 0 were undone"):
+        sch.redo()
+
+
+def test_history() -> None:
+    sch = Schedule(elementwise)
+    i, j = sch.get_loops("B")
+    sch.fuse(i, j)
+    assert sch.module_at(0) is sch.module_at(1) is sch.original
+    assert sch.module_at(2) is sch.mod
+    text = str(sch.diff())
+    assert "-        for i, j in T.grid(16, 12):" in text
+    assert "+        for i_j_fused in range(192):" in text
+
+
+def test_modules_of_several_functions() -> None:
+    sch = Schedule(IRModule({"a": elementwise.with_name("a"), "b": chain.with_name("b")}))
+    with pytest.raises(ScheduleError, match="several functions"):
+        sch.get_block("B")
+    assert sch.get(sch.get_block("B", func_name="a")) is not sch.get(sch.get_block("B", func_name="b"))
+    sch.work_on("b")
+    assert sch.get(sch.get_block("D")).name_hint == "D"
+    sch.compute_inline("B")
+    assert sch.mod["a"] is sch.original["a"]
+    sch.verify()
+
+
+def test_producers_consumers_outputs() -> None:
+    sch = Schedule(chain)
+    names = lambda blocks: [sch.get(b).name_hint for b in blocks]  # noqa: E731
+    assert names(sch.get_producers("D")) == ["B", "C"]
+    assert names(sch.get_consumers("B")) == ["C", "D"]
+    assert names(sch.get_output_blocks("root")) == ["D"]
+    assert names(sch.get_child_blocks("root")) == ["B", "C", "D"]
+    assert names(sch.get_child_blocks(sch.get_loops("C")[0])) == ["C"]
+
+
+def test_nothing_to_schedule() -> None:
+    @T.prim_func
+    def lowered(A: T.Buffer((4,), "float32")):
+        for i in range(4):
+            A[i] = T.float32(0)
+
+    with pytest.raises(UserError, match="nothing to schedule"):
+        Schedule(lowered)
+    with pytest.raises(UserError, match="expected a function"):
+        Schedule(3)
+    with pytest.raises(UserError, match="check is 'none' or 'full'"):
+        Schedule(matmul, check="some")
+
+
+def test_traces_simplify() -> None:
+    sch = Schedule(matmul)
+    sch.get_block("C")
+    block = sch.get_block("C")
+    i, *_ = sch.get_loops(block)
+    sch.get_loops(block)
+    sch.parallel(i)
+    sch.enter_postproc()
+    sch.annotate(block, "note", [1, {"a": "b"}])
+    assert [inst.primitive.name for inst in sch.trace.simplified(remove_postproc=True).insts] == [
+        "get_block", "get_loops", "parallel",
+    ]  # fmt: skip
+    again = Schedule(matmul)
+    sch.trace.simplified().apply_to(again)
+    assert_structural_equal(again.mod, sch.mod)
+    loaded = Trace.from_json(sch.trace.dumps())
+    assert loaded.as_python() == sch.trace.as_python()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "3", "[[1]]", '[["no_such", [], {}, [], true, null]]', '[["split", "x", {}, [], 1]]']
+)
+def test_what_is_no_trace(text: str) -> None:
+    with pytest.raises(UserError):
+        Trace.from_json(text)
+
+
+def test_a_trace_of_another_program_is_refused_where_it_does_not_fit() -> None:
+    sch = Schedule(matmul)
+    sch.split(sch.get_loops("C")[0], [None, 4])
+    with pytest.raises(ScheduleError, match="has no block `C`"):
+        sch.trace.apply_to(Schedule(elementwise))
+
+
+def test_decisions_belong_to_sampling_steps() -> None:
+    sch = Schedule(matmul)
+    sch.get_block("C")
+    with pytest.raises(UserError, match="takes no decision"):
+        sch.trace.with_decision(0, 1)
+
+
+def test_every_primitive_is_a_method() -> None:
+    assert all(callable(getattr(Schedule, name)) for name in REGISTRY)
