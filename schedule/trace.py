@@ -236,6 +236,8 @@ class Trace:
         """
         try:
             items = json.loads(data) if isinstance(data, str) else data
+            if not isinstance(items, list):
+                raise ValueError("a list of steps is expected")
             env: dict[str, Any] = {}
             insts = []
             for name, inputs, attributes, outputs, single, decision in items:
