@@ -14,6 +14,7 @@ from .passes.compact_buffer_allocation import compact_buffer_allocation
 from .passes.convert_blocks_to_opaque import convert_blocks_to_opaque
 from .passes.flatten_buffer import flatten_buffer
 from .passes.hoist_if_then_else import hoist_if_then_else
+from .passes.inject_software_pipeline import inject_software_pipeline
 from .passes.loop_partition import loop_partition
 from .passes.lower_init_block import lower_init_block
 from .passes.lower_intrin import lower_intrin
@@ -34,6 +35,7 @@ PASSES: tuple[Pass, ...] = (
     convert_blocks_to_opaque,
     compact_buffer_allocation,
     lower_match_buffer,
+    inject_software_pipeline,
     lower_opaque_block,
     simplify,
     loop_partition,

@@ -1,0 +1,309 @@
+"""Software pipelining: overlaps stages of a loop's iterations, with a copy of each buffer for every one in flight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...tir.arith import Analyzer
+from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range
+from ...tir.errors import LowerError
+from ...tir.expr import FALSE, TRUE, Call, Expr, IntImm, Var, all_of, const
+from ...tir.function import PrimFunc
+from ...tir.op import floormod
+from ...tir.stmt import AttrStmt, Block, BlockRealize, BufferStore, For, ForKind, IfThenElse, SeqStmt, Stmt, seq
+from ...tir.visit import Rewriter, fresh, substitute, walk
+from ..target import Target
+
+STAGE, ORDER, ASYNC = "software_pipeline_stage", "software_pipeline_order", "software_pipeline_async_stages"
+"""Loop annotations: of each statement of the body its stage and its place; the stages that run asynchronously."""
+
+
+def inject_software_pipeline(func: PrimFunc, target: Target) -> PrimFunc:
+    """Replace loops annotated as pipelines by a prologue, a steady loop and an epilogue.
+
+    In step `t` of the pipeline a statement of stage `s` runs for iteration `t - s`, the statements in their order.
+    A buffer of the loop's body that is written in one stage and read in a later one gets as many versions as
+    iterations may hold it at once, and version `i % versions` in iteration `i`. On a GPU the statements of
+    asynchronous stages stand under "async_commit_queue_scope", and who reads what they write under
+    "async_wait_queue_scope" with the number of groups that may still be in flight; a CPU runs them in place.
+
+    Raises
+    ------
+    LowerError: stages and order do not fit the body, or a statement would run before what it depends on.
+    """
+    return _Inject(func, target)(func)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A statement of the pipeline: its stage, its place, what it reads and writes."""
+
+    stmt: Stmt
+    stage: int
+    order: int
+    reads: frozenset[Buffer]
+    writes: frozenset[Buffer]
+
+
+class _Inject(Rewriter):
+    def __init__(self, func: PrimFunc, target: Target) -> None:
+        self.func, self.target = func, target
+
+    def require(self, condition: bool, template: str, *nodes: Any, hint: str = "") -> None:
+        if not condition:
+            raise LowerError(template, *nodes, root=self.func, hint=hint)
+
+    def visit_for(self, node: For) -> Stmt:
+        rebuilt: For = node.map_children(self)
+        if STAGE not in node.annotations:
+            return rebuilt
+        return self.pipeline(node, rebuilt)
+
+    def pipeline(self, original: For, loop: For) -> Stmt:
+        self.require(loop.kind is ForKind.SERIAL, "{0} is a pipeline but not serial", original)
+        buffers, stmts = _body(loop.body)
+        stages, order = loop.annotations[STAGE], loop.annotations.get(ORDER, tuple(range(len(stmts))))
+        self.require(
+            len(stages) == len(order) == len(stmts),
+            f"{{0}} consists of {len(stmts)} statements, but {len(stages)} stages and {len(order)} places are given",
+            original,
+            hint=f"{STAGE} and {ORDER} have one entry for each statement of the body",
+        )
+        stages, order = tuple(map(_int, stages)), tuple(map(_int, order))
+        self.require(sorted(order) == list(range(len(stmts))), f"{ORDER} of {{0}} is not a permutation", original)
+        self.require(min(stages) >= 0, f"{STAGE} of {{0}} has a negative entry", original)
+        known = {*buffers, *(n for n in walk(loop.body) if isinstance(n, Buffer))}
+        parts = [_Part(s, stages[k], order[k], *_accesses(s, known)) for k, s in enumerate(stmts)]
+        self.check(original, parts, set(buffers))
+        asynchronous = frozenset(map(_int, loop.annotations.get(ASYNC, ()))) if self.target.is_gpu else frozenset()
+        made = _Pipeline(self, original, loop, parts, asynchronous)
+        return made.build(buffers)
+
+    def check(self, original: For, parts: list[_Part], own: set[Buffer]) -> None:
+        """Require that every statement runs after those it depends on."""
+        for k, first in enumerate(parts):
+            for second in parts[k + 1 :]:
+                met = (first.writes & (second.reads | second.writes)) | (first.reads & second.writes)
+                for buffer in met:
+                    self.require(
+                        (first.stage, first.order) < (second.stage, second.order),
+                        "{0} would run before {1}, which comes first: both use {2}",
+                        _named(second.stmt),
+                        _named(first.stmt),
+                        buffer,
+                        hint="give it a later stage, or in the same stage a later place",
+                    )
+                    self.require(
+                        first.stage == second.stage or buffer in own,
+                        "{0} is used in two stages of {1} but not allocated in its body",
+                        buffer,
+                        original,
+                        hint="one iteration would overwrite what another still needs; allocate it inside the loop",
+                    )
+
+
+class _Pipeline:
+    """One loop being turned into a pipeline."""
+
+    def __init__(
+        self, inject: _Inject, original: For, loop: For, parts: list[_Part], asynchronous: frozenset[int]
+    ) -> None:
+        self.inject, self.original, self.loop = inject, original, loop
+        self.parts = sorted(parts, key=lambda p: p.order)
+        self.asynchronous = asynchronous
+        self.depth = max(p.stage for p in parts)
+        self.analyzer = Analyzer()
+
+    def build(self, buffers: tuple[Buffer, ...]) -> Stmt:
+        """The pipeline, in a block that allocates its buffers."""
+        grown = {b: _grown(b, versions) for b in buffers if (versions := self.versions(b)) > 1}
+        t = self.loop.loop_var.dtype
+        begin, end = self.loop.min, self.loop.min + self.loop.extent
+        prologue = [self.step(begin + const(k, t), grown, begin, end, steady=False) for k in range(self.depth)]
+        epilogue = [self.step(end + const(k, t), grown, begin, end, steady=False) for k in range(self.depth)]
+        var = self.loop.loop_var.replace()
+        steady = self.loop.replace(
+            loop_var=var,
+            min=self.analyzer.simplify(begin + const(self.depth, t)),
+            extent=self.analyzer.simplify(self.loop.extent - const(self.depth, t)),
+            annotations=self.loop.annotations.without(STAGE, ORDER, ASYNC),
+            body=self.step(var, grown, begin, end, steady=True) or seq(),
+        )
+        loop = steady if not (isinstance(steady.extent, IntImm) and steady.extent.value <= 0) else None
+        body = seq(*(s for s in (*prologue, loop, *epilogue) if s is not None))
+        if not buffers:
+            return body
+        allocated = tuple(grown.get(b, b) for b in buffers)
+        return BlockRealize((), TRUE, Block((), (), (), "", body, alloc_buffers=allocated))
+
+    def versions(self, buffer: Buffer) -> int:
+        """How many iterations may hold the buffer at once."""
+        writers = [p for p in self.parts if buffer in p.writes]
+        users = [p for p in self.parts if buffer in p.reads | p.writes]
+        if not writers:
+            return 1
+        first = min(writers, key=lambda p: (p.stage, p.order))
+        last = max(p.stage for p in users)
+        # Where the last users of iteration i come before the writer of i + last - first, they share a version.
+        freed = all(p.order < first.order for p in users if p.stage == last)
+        return max(last - first.stage + (0 if freed and last > first.stage else 1), 1)
+
+    def step(self, at: Expr, grown: dict[Buffer, Buffer], begin: Expr, end: Expr, *, steady: bool) -> Stmt | None:
+        """The statements of step `at` of the pipeline, those whose iteration there is not."""
+        out: list[Stmt] = []
+        committed: tuple[int, Expr] | None = None
+        for part in self.parts:
+            t = self.loop.loop_var.dtype
+            iteration = self.analyzer.simplify(at - const(part.stage, t))
+            exists = TRUE if steady else self.exists(iteration, begin, end)
+            if exists is FALSE:
+                committed = None
+                continue
+            version = _Version(self.inject, self.original, grown, self.loop.loop_var - begin)
+            stmt = fresh(substitute(version(part.stmt), {self.loop.loop_var: iteration}))
+            stmt = self.awaited(part, stmt, at, end, steady=steady)
+            if part.stage in self.asynchronous:
+                stmt = AttrStmt(None, "async_scope", const(1), stmt)
+                stmt = AttrStmt(None, "async_commit_queue_scope", const(part.stage), stmt)
+                before = out[-1] if out else None
+                if committed == (part.stage, exists) and isinstance(before, AttrStmt):
+                    # Neighbours of one stage are one group.
+                    assert isinstance(stmt.body, Stmt)
+                    out[-1] = before.replace(body=seq(before.body, stmt.body))
+                    continue
+            committed = (part.stage, exists) if part.stage in self.asynchronous and exists is TRUE else None
+            out.append(stmt if exists is TRUE else IfThenElse(exists, stmt))
+        return seq(*out) if out else None
+
+    def exists(self, iteration: Expr, begin: Expr, end: Expr) -> Expr:
+        """Whether the loop has an iteration."""
+        return all_of(*(self.analyzer.simplify(c) for c in (begin <= iteration, iteration < end)))
+
+    def awaited(self, part: _Part, stmt: Stmt, at: Expr, end: Expr, *, steady: bool) -> Stmt:
+        """A statement that first waits for the asynchronous ones it reads from."""
+        for stage in sorted(self.asynchronous):
+            sources = [p for p in self.parts if p.stage == stage and p.writes & part.reads and p.stmt is not part.stmt]
+            if not sources or part.stage == stage:
+                continue
+            ahead = part.stage - stage
+            # Groups committed after the one waited for: all of later iterations, this step's only if it came first.
+            if not all(p.order < part.order for p in sources):
+                ahead -= 1
+            if len(self.groups(stage)) > 1:
+                ahead = 0
+            count: Expr = const(ahead)
+            if not steady:
+                t = self.loop.loop_var.dtype
+                left = self.analyzer.simplify(end - const(1, t) - (at - const(part.stage, t)))
+                if isinstance(left, IntImm):
+                    count = const(min(ahead, max(left.value, 0)))
+                else:
+                    count = const(0)
+            stmt = AttrStmt(None, "async_wait_inflight_count", count, stmt)
+            stmt = AttrStmt(None, "async_wait_queue_scope", const(stage), stmt)
+        return stmt
+
+    def groups(self, stage: int) -> list[int]:
+        """Where runs of neighbouring statements of a stage begin."""
+        inside = [p.stage == stage for p in self.parts]
+        return [k for k, yes in enumerate(inside) if yes and not (k and inside[k - 1])]
+
+
+class _Version(Rewriter):
+    """Directs accesses to the version of a buffer that an iteration uses."""
+
+    def __init__(self, inject: _Inject, original: For, grown: dict[Buffer, Buffer], count: Expr) -> None:
+        self.inject, self.original, self.grown, self.count = inject, original, grown, count
+        self.pointers = {b.data: b for b in grown}
+
+    def version(self, buffer: Buffer) -> Expr:
+        return floormod(self.count, self.grown[buffer].shape[0])
+
+    def visit_buffer(self, node: Buffer) -> Buffer:
+        return self.grown.get(node, node)
+
+    def visit_buffer_load(self, node: BufferLoad) -> Any:
+        out = node.map_children(self)
+        return out.replace(indices=(self.version(node.buffer), *out.indices)) if node.buffer in self.grown else out
+
+    def visit_buffer_store(self, node: BufferStore) -> Any:
+        out = node.map_children(self)
+        return out.replace(indices=(self.version(node.buffer), *out.indices)) if node.buffer in self.grown else out
+
+    def visit_buffer_region(self, node: BufferRegion) -> Any:
+        out = node.map_children(self)
+        if node.buffer not in self.grown:
+            return out
+        return out.replace(region=(Range.point(self.version(node.buffer)), *out.region))
+
+    def visit_call(self, node: Call) -> Any:
+        if node.op.name == "tvm_access_ptr" and node.args[1] in self.pointers:
+            buffer = self.pointers[node.args[1]]  # type: ignore[index]
+            annotation, data, offset, extent, mask = node.args
+            offset = self(offset) + self.version(buffer) * _span(self.grown[buffer])
+            return node.replace(args=(annotation, data, offset, self(extent), mask))
+        return node.map_children(self)
+
+    def visit_var(self, node: Var) -> Var:
+        self.inject.require(
+            node not in self.pointers,
+            "the pointer of {0} is passed on in a pipeline, {1}, where each iteration has its own version of it",
+            self.pointers.get(node),
+            self.original,
+            hint="pass T.address_of(buffer[...]) or buffer.access_ptr(...)",
+        )
+        return node
+
+
+def _grown(buffer: Buffer, versions: int) -> Buffer:
+    """A buffer with a dimension for its versions in front."""
+    first = const(versions, buffer.shape[0].dtype if buffer.shape else "int32")
+    strides = (buffer.strides[0] * buffer.shape[0], *buffer.strides) if buffer.strides else ()
+    return buffer.replace(shape=(first, *buffer.shape), strides=strides)
+
+
+def _span(buffer: Buffer) -> Expr:
+    """Elements from one version of a buffer to the next."""
+    if buffer.strides:
+        return buffer.strides[0]
+    span: Expr = const(1, buffer.shape[0].dtype)
+    for extent in buffer.shape[1:]:
+        span = span * extent
+    return span
+
+
+def _body(stmt: Stmt) -> tuple[tuple[Buffer, ...], tuple[Stmt, ...]]:
+    """The buffers and the statements of a loop's body, blocks around several statements being opened."""
+    if isinstance(stmt, BlockRealize) and stmt.predicate is TRUE and not stmt.block.annotations:
+        buffers, stmts = _body(stmt.block.body)
+        if isinstance(stmt.block.body, (SeqStmt, BlockRealize)) or stmt.block.alloc_buffers:
+            return (*stmt.block.alloc_buffers, *buffers), stmts
+    if isinstance(stmt, SeqStmt):
+        opened = [_body(s) if isinstance(s, BlockRealize) and _is_sequence(s) else ((), (s,)) for s in stmt.seq]
+        return tuple(b for buffers, _ in opened for b in buffers), tuple(s for _, stmts in opened for s in stmts)
+    return (), (stmt,)
+
+
+def _is_sequence(stmt: BlockRealize) -> bool:
+    return isinstance(stmt.block.body, SeqStmt) and stmt.predicate is TRUE and not stmt.block.annotations
+
+
+def _accesses(stmt: Stmt, known: set[Buffer]) -> tuple[frozenset[Buffer], frozenset[Buffer]]:
+    """The buffers a statement reads and writes; those it addresses, or whose pointer it passes on, count as both."""
+    nodes = list(walk(stmt))
+    pointers = {n for n in nodes if type(n) is Var and n.dtype.is_handle}
+    both = {b for b in known if b.data in pointers}
+    for node in nodes:
+        if isinstance(node, Call) and node.op.name in ("address_of", "atomic_add"):
+            both.update(a.buffer for a in node.args if isinstance(a, BufferLoad))
+    reads = both | {n.buffer for n in nodes if isinstance(n, BufferLoad)}
+    return frozenset(reads), frozenset(both | {n.buffer for n in nodes if isinstance(n, BufferStore)})
+
+
+def _named(stmt: Stmt) -> Stmt:
+    return stmt.block if isinstance(stmt, BlockRealize) else stmt
+
+
+def _int(value: Any) -> int:
+    return int(value.value if isinstance(value, IntImm) else value)
