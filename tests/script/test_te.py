@@ -66,13 +66,10 @@ def test_extern_is_an_opaque_block() -> None:
         @T.prim_func
         def main(X: T.Buffer((4, 8), "float32"), Y: T.Buffer((4, 8), "float32")):
             T.func_attr({"tir.noalias": True})
-            with T.block("root"):
-                T.reads()
-                T.writes()
-                with T.block("Y"):
-                    T.reads(X[0:4, 0:8])
-                    T.writes(Y[0:4, 0:8])
-                    T.call_extern("int32", "scale", X.data, Y.data)
+            with T.block("Y"):
+                T.reads(X[0:4, 0:8])
+                T.writes(Y[0:4, 0:8])
+                T.call_extern("int32", "scale", X.data, Y.data)
         """
     )
 
