@@ -113,6 +113,12 @@ def options(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=7, help="how often each peer takes its turn (default 7)")
     parser.add_argument("--seconds", type=float, default=0.3, help="length of one turn (default 0.3)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="threads for everybody")
+    parser.add_argument(
+        "--clock",
+        choices=("wall", "cpu"),
+        default="wall",
+        help="cpu: processor time, for busy machines; wall by default",
+    )
     parser.add_argument("--without-ours", action="store_true", help="measure the peers only")
     for peer in PEERS:
         parser.add_argument(f"--{peer}-python", metavar="PATH", help=f"the interpreter that has {peer}")
@@ -134,10 +140,10 @@ def find_peers(arguments: argparse.Namespace) -> list[Peer]:
     return peers
 
 
-def measure_case(path: Path, peers: list[Peer], threads: int, rounds: int, seconds: float) -> Row:
+def measure_case(path: Path, peers: list[Peer], arguments: argparse.Namespace) -> Row:
     """Load the case everywhere, then let the peers take turns, each round starting with the next one."""
     row = Row(path.stem)
-    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(arguments.threads))}
     workers = [Worker(peer, environment) for peer in peers]
     active = []
     for worker in workers:
@@ -146,12 +152,12 @@ def measure_case(path: Path, peers: list[Peer], threads: int, rounds: int, secon
             row.errors[worker.peer] = reply["error"]
         elif "loaded" in reply:
             active.append(worker)
-    for turn in range(rounds):
+    for turn in range(arguments.rounds):
         first = turn % max(1, len(active))
         for worker in active[first:] + active[:first]:
             if worker.peer in row.errors:
                 continue
-            reply = worker.ask(measure=seconds)
+            reply = worker.ask(measure=arguments.seconds, clock=arguments.clock)
             if "error" in reply:
                 row.errors[worker.peer] = reply["error"]
             else:
@@ -221,12 +227,14 @@ def main(description: str, folder: str) -> None:
     peers = find_peers(arguments)
     cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
     print(f"{processor()}, {cores} cores, load average {load:.1f}; {arguments.rounds} rounds, medians")
-    if load > 0.3 * cores:
-        print("something else is running here: whatever takes longer than a time slice is measured too long")
+    if load > 0.3 * cores and arguments.clock == "wall":
+        print(
+            "something else is running here: whatever takes longer than a time slice is measured too long (--clock cpu?)"
+        )
     print(", ".join(f"{peer.name} {peer.version}" for peer in peers))
     print(" ".join(f"{variable}={arguments.threads}" for variable in THREAD_VARIABLES))
-    print("ratio: the peer's time over ours, above 1 we win\n", flush=True)
-    rows = [measure_case(path, peers, arguments.threads, arguments.rounds, arguments.seconds) for path in paths]
+    print(f"{arguments.clock} time; ratio: the peer's time over ours, above 1 we win\n", flush=True)
+    rows = [measure_case(path, peers, arguments) for path in paths]
     print_table(rows, peers)
     if arguments.json:
         Path(arguments.json).write_text(json.dumps([row.record() for row in rows], indent=1) + "\n")

@@ -75,7 +75,7 @@ def test_rounds_errors_and_absence(harness: ModuleType, tmp_path: Path) -> None:
     case.write_text(CASE)
     names = ("tensorir", "numpy", "torch", "tvm", "halide")
     peers = [harness.Peer(name, sys.executable, "0") for name in names]
-    row = harness.measure_case(case, peers, threads=1, rounds=3, seconds=0.001)
+    row = harness.measure_case(case, peers, harness.options("").parse_args(["--rounds=3", "--seconds=0.001"]))
     assert row.record() == {
         "name": "some_case",
         "ours_ms": 2.0,
@@ -92,7 +92,7 @@ def test_a_dead_worker_says_so_each_time(start: Callable, tmp_path: Path) -> Non
     case = tmp_path / "deadly.py"
     case.write_text(CASE)
     worker = start("halide")
-    for request in ({"load": str(case)}, {"measure": 0.001}, {"measure": 0.001}):
+    for request in ({"load": str(case)}, {"measure": 0.001, "clock": "wall"}, {"measure": 0.001, "clock": "wall"}):
         assert worker.ask(**request) == {"error": "halide's process ended with status 7"}
 
 
@@ -101,9 +101,10 @@ def test_a_run_is_timed(start: Callable, tmp_path: Path) -> None:
     case.write_text("import time\nPEERS = {'numpy': lambda: lambda: time.sleep(0.005)}\n")
     worker = start("numpy")
     assert worker.ask(load=str(case)) == {"loaded": True}
-    reply = worker.ask(measure=0.02)
+    reply = worker.ask(measure=0.02, clock="wall")
     assert reply["ms"] >= 5
     assert reply["runs"] >= 1
+    assert worker.ask(measure=0.02, clock="cpu")["ms"] < 5  # it sleeps
 
 
 def test_a_peer_that_hangs_is_killed(
