@@ -228,9 +228,7 @@ def main(description: str, folder: str) -> None:
     cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
     print(f"{processor()}, {cores} cores, load average {load:.1f}; {arguments.rounds} rounds, medians")
     if load > 0.3 * cores and arguments.clock == "wall":
-        print(
-            "something else is running here: whatever takes longer than a time slice is measured too long (--clock cpu?)"
-        )
+        print("the machine is busy: whatever takes longer than a time slice is measured too long (--clock cpu?)")
     print(", ".join(f"{peer.name} {peer.version}" for peer in peers))
     print(" ".join(f"{variable}={arguments.threads}" for variable in THREAD_VARIABLES))
     print(f"{arguments.clock} time; ratio: the peer's time over ours, above 1 we win\n", flush=True)
