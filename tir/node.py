@@ -189,7 +189,7 @@ def map_tuple(items: tuple[Any, ...], f: Map) -> tuple[Any, ...]:
 # one object, `is` is structural equality, and memo tables need no hashing of trees. Entries that only the table
 # holds are swept when it has doubled; a dropped entry can at worst cost a duplicate, which `same` still equates.
 _interned: dict[Any, Any] = {}
-_sweep_at = 1 << 17
+_sweep_at = 1 << 16
 
 
 def _sweep() -> None:
@@ -203,7 +203,7 @@ def _sweep() -> None:
         dead.clear()  # the keys hold the children, which the next round is to find dead
         if count < len(_interned) // 8 + 1:
             break
-    _sweep_at = max(1 << 17, 2 * len(_interned))
+    _sweep_at = max(1 << 16, 2 * len(_interned))
 
 
 def _grown() -> None:
