@@ -15,6 +15,7 @@ from .passes.convert_blocks_to_opaque import convert_blocks_to_opaque
 from .passes.flatten_buffer import flatten_buffer
 from .passes.hoist_if_then_else import hoist_if_then_else
 from .passes.inject_software_pipeline import inject_software_pipeline
+from .passes.inject_virtual_thread import inject_virtual_thread
 from .passes.loop_partition import loop_partition
 from .passes.lower_init_block import lower_init_block
 from .passes.lower_intrin import lower_intrin
@@ -40,6 +41,7 @@ PASSES: tuple[Pass, ...] = (
     simplify,
     loop_partition,
     hoist_if_then_else,
+    inject_virtual_thread,
     flatten_buffer,
     storage_rewrite,
     vectorize_loop,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ...tir import stmt as st
@@ -61,8 +61,9 @@ class Statements(Calls):
     def __init__(self, *, sanitize: bool, check_regions: bool) -> None:
         super().__init__(sanitize=sanitize, check_regions=check_regions)
         self.nested = 0
-        self.launched: dict[Buffer, Val] = {}
-        """Buffers that threads share, allocated where they are launched."""
+        self.launched: dict[Buffer, tuple[Val, tuple[str, ...]]] = {}
+        """Buffers that threads share, allocated where they are launched: one for each of the virtual threads of some
+        axes, or one for all."""
         self.coordinates: dict[str, tuple[str, Val]] = {}
         """Of each thread axis running: the name of the coordinate and the extent."""
         self.concurrent: list[tuple[st.For, str, str]] = []
@@ -150,10 +151,21 @@ class Statements(Calls):
 
     def allocated(self, buffer: Buffer) -> None:
         """Give `buffer` fresh memory, or what its threads share, from here on."""
-        shared = self.launched.get(buffer)
-        pointer = self.settle(shared if shared is not None else self.allocation(buffer))
+        pointer = self.settle(
+            self.shared(*self.launched[buffer]) if buffer in self.launched else self.allocation(buffer)
+        )
         self.vars[buffer.data] = [pointer]
         self.declare(buffer, pointer)
+
+    def shared(self, memory: Val, axes: tuple[str, ...]) -> Val:
+        """What the running thread has of memory that was allocated for all."""
+        if not axes:
+            return memory
+        place = number(0)
+        for axis in axes:
+            name, extent = self.coordinates[axis]
+            place = self.plus(self.times(place, extent), Val(name, self.depth, True, 0, max(extent.bounds[1] - 1, 0)))
+        return Val(f"{memory.src}[{place.src}]", self.depth)
 
     def allocation(self, buffer: Buffer) -> Val:
         """The expression that allocates the memory of `buffer`."""
@@ -261,7 +273,14 @@ class Statements(Calls):
                 axes.setdefault(node.thread_binding, self.settle(self.index(node.extent)))
         path = self.path_text((run, name) for _, run, name in self.concurrent)
         outer = self.launched, self.thread, self.coordinates, self.nested, self.concurrent
-        self.launched = {**self.launched, **{b: self.settle(self.allocation(b)) for b in _shared(loop)}}
+        for buffer, under in _shared(loop, ()):
+            memory = self.allocation(buffer)
+            if under:
+                count = number(1)
+                for axis in under:
+                    count = self.times(count, axes[axis])
+                memory = Val(f"[{memory.src} for _ in range({count.src})]", self.depth)
+            self.launched = {**self.launched, buffer: (self.settle(memory), under)}
         body, self.thread = self.fresh("g"), self.fresh("h")
         self.nested, self.concurrent = 0, []
         with self.block(f"def {body}({self.thread}):"):
@@ -341,15 +360,19 @@ class Statements(Calls):
         """Let every access until the block ends be compared with what it declares (in the sanitizer)."""
 
 
-def _shared(loop: st.For) -> list[Buffer]:
-    """The buffers allocated below `loop` that its threads share."""
-    found: list[Buffer] = []
-    for node in walk(loop):
-        if isinstance(node, st.Allocate):
-            found.append(node.buffer)
-        elif isinstance(node, st.Block):
-            found.extend(node.alloc_buffers)
-    return [b for b in found if b.scope.startswith("shared")]
+def _shared(stmt: Stmt, under: tuple[str, ...]) -> Iterator[tuple[Buffer, tuple[str, ...]]]:
+    """The buffers allocated below that threads share, each with the axes of virtual threads around its allocation."""
+    found: tuple[Buffer, ...] = ()
+    if isinstance(stmt, st.For) and stmt.thread_binding is not None and stmt.thread_binding.startswith("vthread"):
+        under = (*under, stmt.thread_binding)
+    elif isinstance(stmt, st.Allocate):
+        found = (stmt.buffer,)
+    elif isinstance(stmt, st.Block):
+        found = stmt.alloc_buffers
+    yield from ((b, under) for b in found if b.scope.startswith("shared"))
+    for child in stmt.children():
+        if isinstance(child, Stmt):
+            yield from _shared(child, under)
 
 
 Statements.stmt_table = {

@@ -173,9 +173,9 @@ def test_allreduce_of_pairs_gives_the_position_of_the_greatest() -> None:
 def test_virtual_threads_take_part_in_barriers() -> None:
     @T.prim_func
     def swap(A: T.Buffer((2, 4), "int32"), B: T.Buffer((2, 4), "int32")):
-        for v in T.thread_binding(2, thread="vthread.x"):
-            for t in T.thread_binding(4, thread="threadIdx.x"):
-                S = T.allocate((2, 4), "int32", scope="shared")
+        for t in T.thread_binding(4, thread="threadIdx.x"):
+            S = T.allocate((2, 4), "int32", scope="shared")
+            for v in T.thread_binding(2, thread="vthread.x"):
                 S[v, t] = A[v, t]
                 T.tvm_storage_sync("shared")
                 B[v, t] = S[1 - v, 3 - t]
@@ -183,6 +183,22 @@ def test_virtual_threads_take_part_in_barriers() -> None:
     a, b = np.arange(8, dtype="int32").reshape(2, 4), np.zeros((2, 4), "int32")
     run(swap, a, b)
     np.testing.assert_array_equal(b, a[::-1, ::-1])
+
+
+def test_shared_memory_below_virtual_threads_is_one_for_each_of_them() -> None:
+    @T.prim_func
+    def reverse(A: T.Buffer((2, 3, 4), "int32"), B: T.Buffer((2, 3, 4), "int32")):
+        for v in T.thread_binding(2, thread="vthread.x"):
+            for w in T.thread_binding(3, thread="vthread.y"):
+                for t in T.thread_binding(4, thread="threadIdx.x"):
+                    S = T.allocate((4,), "int32", scope="shared")
+                    S[t] = A[v, w, t]
+                    T.tvm_storage_sync("shared")
+                    B[v, w, t] = S[3 - t]
+
+    a, b = np.arange(24, dtype="int32").reshape(2, 3, 4), np.zeros((2, 3, 4), "int32")
+    run(reverse, a, b, sanitize=True)
+    np.testing.assert_array_equal(b, a[:, :, ::-1])
 
 
 def test_without_barriers_threads_run_one_after_the_other() -> None:
