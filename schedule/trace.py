@@ -99,17 +99,19 @@ class Namer:
             return f"({', '.join(map(self, value))}{',' * (len(value) == 1)})"
         if isinstance(value, (dict, Attrs)):
             return "{" + ", ".join(f"{k!r}: {self(v)}" for k, v in value.items()) + "}"
-        if hasattr(value, "as_python"):
-            return str(value.as_python())
+        for codec in CODECS.values():
+            if isinstance(value, codec.type):
+                return codec.python(value)
         return repr(str(value)) if isinstance(value, str) else repr(value)
 
 
 class Codec(NamedTuple):
-    """How values of a type stand in JSON: `encode` to plain data, `decode` back."""
+    """How values of a type stand in JSON: `encode` to plain data, `decode` back; and, by `python`, in Python text."""
 
     type: type
     encode: Callable[[Any], Any]
     decode: Callable[[Any], Any]
+    python: Callable[[Any], str] = repr
 
 
 CODECS: dict[str, Codec] = {}
@@ -144,6 +146,8 @@ class Trace:
     def as_python(self) -> str:
         """The trace as a Python function that applies it to a schedule."""
         body = self.lines() or ["pass"]
+        if any("T." in line for line in body):
+            body.insert(0, "T = tensorir.T")
         return "\n".join(["def apply_trace(sch: tensorir.Schedule) -> None:", *(f"    {line}" for line in body)])
 
     def show(self) -> None:

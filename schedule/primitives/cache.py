@@ -5,138 +5,25 @@ from __future__ import annotations
 from ...tir.arith.regions import Box, union_box
 from ...tir.buffer import Buffer
 from ..arguments import BufferIndex, numbered
-from ..copies import Cache, Stage, cache_of, copy_stage
-from ..edit import Edit, child_towards, common, statements
+from ..copies import cache_of, copy_stage
+from ..edit import Edit, child_towards
 from ..errors import require
 from ..footprint import Footprints
 from ..primitive import primitive
-from ..redirect import Redirect, require_no_pointer, shifted, shifted_region
 from ..scopes import require_scope
-from ..sref import BlockSRef, SRef
+from ..sref import BlockSRef
+from ..stages import (
+    made,
+    read_place,
+    readers_of,
+    redirect,
+    require_below_a_block,
+    require_filled,
+    write_place,
+    writers_of,
+    written_box,
+)
 from ..state import State
-
-
-def require_below_a_block(block: BlockSRef) -> None:
-    """Require that `block` is not a root block."""
-    require(
-        block.parent is not None,
-        "{0} is the root block; a buffer can be cached only for a block inside another",
-        block,
-        hint="give one of sch.get_child_blocks(block)",
-    )
-
-
-def readers_of(s: State, scope: BlockSRef, buffer: Buffer) -> list[BlockSRef]:
-    """The blocks of a scope that read `buffer`, in program order."""
-    return [b for b in s.child_blocks(scope) if any(r.buffer is buffer for r in b.stmt.reads)]
-
-
-def writers_of(s: State, scope: BlockSRef, buffer: Buffer) -> list[BlockSRef]:
-    """The blocks of a scope that write `buffer`, in program order."""
-    return [b for b in s.child_blocks(scope) if any(r.buffer is buffer for r in b.stmt.writes)]
-
-
-def require_one_writer(writers: list[BlockSRef], buffer: Buffer) -> None:
-    """Require that there is at most one writer."""
-    if len(writers) > 1:
-        places = " and ".join(f"{{{i + 1}}}" for i in range(len(writers)))
-        require(
-            False,
-            f"{{0}} is written by several blocks, {places}, so no one copy holds its values",
-            buffer,
-            *writers,
-            hint="cache it before the writer is taken apart, as by decompose_reduction",
-        )
-
-
-def require_readers(block: BlockSRef, buffer: Buffer, chosen: list[BlockSRef]) -> None:
-    """Require that the blocks chosen to read a cache stand beside `block` and read `buffer`."""
-    for other in chosen:
-        require(
-            other.parent is not None and other.scope is block.scope,
-            "{0} is not in the same block as {1}, so it cannot share the cache",
-            other,
-            block,
-        )
-        require(
-            any(r.buffer is buffer for r in other.stmt.reads),
-            "{0} is given as a consumer but does not read {1}",
-            other,
-            buffer,
-        )
-
-
-def precedes(s: State, first: BlockSRef, second: BlockSRef) -> bool:
-    """Whether `first` stands before `second` in the program."""
-    order = s.child_blocks(first.scope)
-    return order.index(first) < order.index(second)
-
-
-def apart(s: State, first: BlockSRef, second: BlockSRef) -> bool:
-    """Whether all of `first` runs before any of `second`: it stands before it and they share no loop."""
-    return precedes(s, first, second) and common([first, second]) is first.scope
-
-
-def written_box(s: State, writer: BlockSRef, buffer: Buffer, boundary: SRef) -> tuple[Footprints, Box]:
-    """What `writer` writes of `buffer` below `boundary`, inside the buffer."""
-    foot = Footprints(s, boundary)
-    box = foot.union(writer, writer.stmt.writes, buffer)
-    assert box is not None
-    return foot, foot.clipped(box, buffer)
-
-
-def require_filled(foot: Footprints, writer: BlockSRef, buffer: Buffer) -> None:
-    """Require that `writer` is known to write every element of the box of what it writes."""
-    regions = [r for r in writer.stmt.writes if r.buffer is buffer]
-    require(
-        len(regions) == 1 and foot.fills(writer, regions[0]),
-        "{0} is not known to write every element of {1} in the box of those it writes, so a copy of the box would "
-        "hold elements without a value",
-        writer,
-        regions[0],
-        hint="only a block that stores unconditionally, leaving no gaps, can be cached; transform_layout closes gaps",
-    )
-
-
-def require_read_after(s: State, writer: BlockSRef, reader: BlockSRef, buffer: Buffer) -> None:
-    """Require that what `reader` takes from a cache, `writer` put there, in the same iteration of the loops shared."""
-    require(
-        precedes(s, writer, reader),
-        "{1} reads {2} before {0} writes it, so it cannot read the cache",
-        writer,
-        reader,
-        buffer,
-        hint="choose the consumers by consumer_blocks",
-    )
-    foot, box = written_box(s, writer, buffer, common([writer, reader]))
-    needed = foot.union(reader, reader.stmt.reads, buffer)
-    assert needed is not None
-    require(
-        foot.contains(box, foot.clipped(needed, buffer)),
-        "{1} reads more of {2} than {0} is known to have written by then",
-        writer,
-        reader,
-        buffer,
-        hint="elements that no block wrote before cannot be read from a cache",
-    )
-
-
-def redirect(foot: Footprints, block: BlockSRef, cache: Cache, edit: Edit) -> None:
-    """Let a block access the cache in place of the original."""
-    indices = region = None
-    if cache.moved:
-        require_no_pointer(block, cache.original, "use a cache of another shape")
-        indices = shifted(cache.lows, foot.an.simplify)
-        region = shifted_region(cache.lows, foot.an.simplify)
-    rewriter = Redirect(cache.original, cache.buffer, indices=indices, region=region)
-    edit.block(block, rewriter(block.stmt), rewriter.inner)
-
-
-def made(s: State, stage: Stage) -> BlockSRef:
-    """The reference of a new stage's block."""
-    ref = s.srefs[stage.block]
-    assert isinstance(ref, BlockSRef)
-    return ref
 
 
 @primitive(prepare=numbered("read_buffer_index", "read"))
@@ -185,35 +72,15 @@ def cache_read(
     assert isinstance(read_buffer_index, int)
     buffer = block.stmt.reads[read_buffer_index].buffer
     scope = block.scope
-    writers = writers_of(s, scope, buffer)
-    require_one_writer(writers, buffer)
-    for writer in writers:
-        for reader in [block, *(consumer_blocks or ())]:
-            require(
-                reader is not writer,
-                "{0} also writes {1}, so it cannot read a copy of it",
-                reader,
-                buffer,
-                hint="cache_inplace copies a buffer for a block that reads and writes it",
-            )
-    readers = [b for b in readers_of(s, scope, buffer) if b not in writers]
-    consumers = readers if consumer_blocks is None else consumer_blocks
-    require_readers(block, buffer, consumers)
-    at: SRef = scope
-    index = 0
-    if writers and not all(apart(s, reader, writers[0]) for reader in consumers):
-        (writer,) = writers
-        for reader in consumers:
-            require_read_after(s, writer, reader, buffer)
-        at = max((common([writer, reader]) for reader in consumers), key=_depth)
-        inside = [reader for reader in consumers if at in reader.ancestors()]
-        index = min(child_towards(at, reader) for reader in inside)
+    consumers = consumer_blocks or [b for b in readers_of(s, scope, buffer) if b not in writers_of(s, scope, buffer)]
+    at, index, writer = read_place(s, block, buffer, consumers)
+    if writer is None:
+        foot = Footprints(s, scope)
+        box = _whole(foot, scope, buffer)
+    else:
         foot, box = written_box(s, writer, buffer, at)
         if buffer not in s.function(block).buffers:
             require_filled(foot, writer, buffer)
-    else:
-        foot = Footprints(s, scope)
-        box = _whole(foot, scope, buffer)
     cache = cache_of(buffer, storage_scope, foot.an, box if at is scope else None)
     stage = copy_stage(foot.an, cache, box, f"{buffer.name}_{storage_scope}", into=True)
     edit = Edit(s)
@@ -223,10 +90,6 @@ def cache_read(
         redirect(foot, reader, cache, edit)
     edit.commit()
     return made(s, stage)
-
-
-def _depth(ref: SRef) -> int:
-    return sum(1 for _ in ref.ancestors())
 
 
 def _whole(foot: Footprints, scope: BlockSRef, buffer: Buffer) -> Box:
@@ -284,34 +147,8 @@ def cache_write(
     assert isinstance(write_buffer_index, int)
     buffer = block.stmt.writes[write_buffer_index].buffer
     scope = block.scope
-    require_one_writer(writers_of(s, scope, buffer), buffer)
-    require(
-        all(r.buffer is not buffer for r in block.stmt.reads),
-        "{0} also reads {1}, which a new buffer does not hold yet",
-        block,
-        buffer,
-        hint="cache_inplace copies a buffer for a block that reads and writes it",
-    )
     chosen = consumer_blocks or []
-    require_readers(block, buffer, chosen)
-    for reader in chosen:
-        require_read_after(s, block, reader, buffer)
-    others = []
-    for reader in readers_of(s, scope, buffer):
-        if reader in chosen or apart(s, reader, block):
-            continue
-        require(
-            precedes(s, block, reader),
-            "{1}, which stands before {0} in a loop around both, reads {2} as an earlier iteration wrote it",
-            block,
-            reader,
-            buffer,
-            hint="the value must be in place when the next iteration begins",
-        )
-        others.append(reader)
-    at: SRef = max((common([block, reader]) for reader in others), key=_depth, default=scope)
-    inside = [reader for reader in others if at in reader.ancestors()]
-    index = min((child_towards(at, reader) for reader in inside), default=len(statements(at.stmt.body)))
+    at, index, _ = write_place(s, block, buffer, chosen)
     foot, box = written_box(s, block, buffer, at)
     require_filled(foot, block, buffer)
     cache = cache_of(buffer, storage_scope, foot.an, box if at is scope else None)
@@ -326,7 +163,7 @@ def cache_write(
 
 
 @primitive(prepare=numbered("read_buffer_index", "read"))
-def cache_inplace(s: State, block: BlockSRef, read_buffer_index: BufferIndex, storage_scope: str) -> list[BlockSRef]:
+def cache_inplace(s: State, block: BlockSRef, *, read_buffer_index: BufferIndex, storage_scope: str) -> list[BlockSRef]:
     """Copy a buffer that `block` reads and writes into one in `storage_scope` before it, and back after it.
 
     Gives both copies, the one before the block first.
