@@ -21,7 +21,7 @@ class Range(Node):
     def of(begin: Any, end: Any) -> Range:
         """The range from `begin` up to, not including, `end`; from `x` to `x + n` it has the extent `n`."""
         begin, end = as_expr(begin), as_expr(end)
-        return Range(begin, end.b if type(end) is Add and end.a is begin else end - begin)
+        return Range(begin, end.b if type(end) is Add and _is(end.a, begin) else end - begin)
 
     @staticmethod
     def point(index: Any) -> Range:
@@ -35,7 +35,7 @@ class Range(Node):
         begin, extent = self.min, self.extent
         if type(begin) is IntImm and (begin.value == 0 or type(extent) is IntImm):
             end = begin + extent
-        elif type(extent) is Sub and extent.b is begin:
+        elif type(extent) is Sub and extent.b is begin and not (type(begin) is IntImm and type(extent.a) is IntImm):
             end = extent.a
         else:
             return Add(begin, extent)
@@ -45,6 +45,15 @@ class Range(Node):
     def is_point(self) -> bool:
         """Whether the extent is the constant 1."""
         return isinstance(self.extent, IntImm) and self.extent.value == 1
+
+
+def _is(a: Expr, b: Expr) -> bool:
+    """Whether two expressions are one, or differ in nothing but the variables they bind themselves."""
+    if a is b or type(a) is not type(b) or type(a) in (Var, IntImm):
+        return a is b
+    from .same import structural_equal
+
+    return structural_equal(a, b)
 
 
 @node
@@ -99,7 +108,12 @@ class Buffer(Node):
         new, old = (*shape, *strides, offset), self.layout()
         if (data is None or data is self.data) and all(a is b for a, b in zip(new, old, strict=True)):
             return self
-        changes = {"shape": shape, "strides": strides, "elem_offset": offset, "data": self.data if data is None else data}
+        changes = {
+            "shape": shape,
+            "strides": strides,
+            "elem_offset": offset,
+            "data": self.data if data is None else data,
+        }
         return self.replace(**changes)
 
     def full_region(self) -> BufferRegion:

@@ -67,9 +67,7 @@ class _Verifier(Visitor):
         self(self.function.body)
 
     def define(self, var: Var) -> None:
-        self.require(
-            var not in self.defined, "{0} is defined twice; every definition needs a variable of its own", var
-        )
+        self.require(var not in self.defined, "{0} is defined twice; every definition needs a variable of its own", var)
         self.defined.add(var)
         self.visible.add(var)
 
