@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .tir.same import assert_structural_equal as assert_structural_equal
     from .tir.same import structural_equal as structural_equal
     from .tir.same import structural_hash as structural_hash
+    from .tir.tensor_intrin import TensorIntrin as TensorIntrin
 
 __version__ = "0.1.0"
 
@@ -49,6 +50,7 @@ _EXPORTS = {
     "ScriptError": "tir.errors",
     "T": "script.tir:",
     "Target": "codegen.target",
+    "TensorIntrin": "tir.tensor_intrin",
     "Trace": "schedule.trace",
     "UserError": "tir.errors",
     "assert_structural_equal": "tir.same",

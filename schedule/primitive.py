@@ -15,6 +15,7 @@ INPUT_TYPES = frozenset(
     {
         "BlockSRef",
         "BlockSRef | LoopSRef",
+        "BlockSRef | LoopSRef | list[BlockSRef]",
         "BlockSRef | list[BlockSRef]",
         "BufferIndex",
         "Expr",

@@ -19,7 +19,6 @@ from .sref import BlockSRef, LoopSRef, Mark, SRef
 from .state import Journal, State
 from .trace import RV, BlockRV, ExprRV, Instruction, LoopRV, Namer, Trace
 
-
 if TYPE_CHECKING:
     from ..script.diff import Diff
 
@@ -386,6 +385,10 @@ def _block_or_loop(sch: Schedule, name: str, value: Any) -> SRef:
     return sch._resolve_loop(name, value) if isinstance(value, LoopRV) else sch._resolve_block(name, value)
 
 
+def _any_blocks(sch: Schedule, name: str, value: Any) -> Any:
+    return sch._resolve_loop(name, value) if isinstance(value, LoopRV) else _block_or_blocks(sch, name, value)
+
+
 def _block_or_blocks(sch: Schedule, name: str, value: Any) -> Any:
     return (
         _list(Schedule._resolve_block)(sch, name, value)
@@ -403,6 +406,7 @@ _RESOLVERS: dict[str, Resolver] = {
     "list[BlockSRef] | None": _list(Schedule._resolve_block, optional=True),
     "BufferIndex": lambda sch, name, value: sch._resolve_value(value),
     "BlockSRef | LoopSRef": _block_or_loop,
+    "BlockSRef | LoopSRef | list[BlockSRef]": _any_blocks,
     "BlockSRef | list[BlockSRef]": _block_or_blocks,
     "Expr": Schedule._resolve_expr,
     "list[Expr]": _list(Schedule._resolve_expr),

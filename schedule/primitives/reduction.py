@@ -81,8 +81,9 @@ def decompose_reduction(s: State, block: BlockSRef, loop: LoopSRef) -> BlockSRef
                 iter_var.var,
                 hint="choose the outermost loop of the reduction or one around it",
             )
-    init, nest = _init_nest(s, block, loop, loops[at:], realize)
-    updated = _update(old)
+    inner_loops = [ref.stmt for ref in loops[at:]]
+    init, nest = init_nest(bind_loops(Analyzer(), loop), old, realize, inner_loops)
+    updated = update_of(old)
     inner = _put_block(loop.stmt, old, updated)
     s.replace(loop, seq(nest, inner), {old: updated})
     ref = s.srefs[init]
@@ -90,11 +91,14 @@ def decompose_reduction(s: State, block: BlockSRef, loop: LoopSRef) -> BlockSRef
     return ref
 
 
-def _init_nest(
-    s: State, block: BlockSRef, loop: LoopSRef, inner: list[LoopSRef], realize: BlockRealize
-) -> tuple[Block, Stmt]:
-    """The block that runs the init, and the loops it needs: those from `inner` that spatial axes use."""
-    old = block.stmt
+def init_nest(an: Analyzer, old: Block, realize: BlockRealize, inner: list[For]) -> tuple[Block, Stmt]:
+    """The block that runs the init of `old`, run by `realize`, and the loops it needs: those of `inner` that drive
+    spatial axes.
+
+    Parameters
+    ----------
+    an: knows the loops outside of `inner`.
+    """
     assert old.init is not None
     spatial = [
         (iv, value)
@@ -102,8 +106,8 @@ def _init_nest(
         if iv.iter_type is IterType.SPATIAL
     ]
     used = {v for _, value in spatial for v in free_vars(value)}
-    kept = [ref.stmt for ref in inner if ref.stmt.loop_var in used]
-    dropped = {ref.stmt.loop_var for ref in inner} - used
+    kept = [loop for loop in inner if loop.loop_var in used]
+    dropped = {loop.loop_var for loop in inner} - used
     # Affine bindings leave no condition that joins loops of spatial axes with others.
     guards = [c for c in conjuncts(realize.predicate) if not dropped & set(free_vars(c))]
     renamed = {outer.loop_var: Var(f"{outer.loop_var.name}_init", outer.loop_var.dtype) for outer in kept}
@@ -117,10 +121,9 @@ def _init_nest(
         fresh(substitute(old.init, iter_vars)),
         annotations=old.annotations,
     )
-    analyzer = bind_loops(Analyzer(), loop)
     body: Stmt = BlockRealize(
         tuple(substitute(value, renamed) for _, value in spatial),
-        analyzer.simplify(substitute(all_of(*guards), renamed)),
+        an.simplify(substitute(all_of(*guards), renamed)),
         init,
     )
     for old_loop in reversed(kept):
@@ -130,7 +133,8 @@ def _init_nest(
     return init, body
 
 
-def _update(old: Block) -> Block:
+def update_of(old: Block) -> Block:
+    """A reduction block without its init: it reads what it updates."""
     known = list(old.reads)
     missing = tuple(w for w in old.writes if not any(_same_region(w, r) for r in known))
     return old.replace(init=None, reads=missing + old.reads, name_hint=f"{old.name_hint}_update")

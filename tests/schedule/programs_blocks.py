@@ -1,6 +1,6 @@
 """Programs for the primitives that change blocks: blockize, tensorize, rfactor, padding, epilogues."""
 
-from tensorir import PrimFunc, T
+from tensorir import PrimFunc, T, TensorIntrin
 
 
 @T.prim_func
@@ -10,6 +10,142 @@ def no_rows(A: T.Buffer((8,), "float32"), B: T.Buffer((8,), "float32")):
             vi = T.axis.spatial(8, i)
             B[vi] = A[vi]
 
+
+@T.prim_func
+def side_by_side(A: T.Buffer((8, 6), "float32"), B: T.Buffer((8, 6), "float32"), C: T.Buffer((8, 6), "float32")):
+    for i in range(8):
+        for j in range(6):
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = A[vi, vj] * T.float32(2)
+        for j in range(6):
+            with T.block("C"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                C[vi, vj] = B[vi, vj] + T.float32(3)
+
+
+@T.prim_func
+def three_stages(A: T.Buffer((8,), "float32"), D: T.Buffer((8,), "float32")):
+    B = T.alloc_buffer((8,), "float32")
+    C = T.alloc_buffer((8,), "float32")
+    for i in range(8):
+        with T.block("B"):
+            vi = T.axis.spatial(8, i)
+            B[vi] = A[vi] + T.float32(1)
+        with T.block("C"):
+            vi = T.axis.spatial(8, i)
+            C[vi] = B[vi] * T.float32(2)
+        with T.block("D"):
+            vi = T.axis.spatial(8, i)
+            D[vi] = C[vi] + B[vi]
+
+
+@T.prim_func
+def two_ways(A: T.Buffer((8, 4), "float32"), B: T.Buffer((8, 4), "float32"), C: T.Buffer((4, 4), "float32")):
+    for i in range(8):
+        for j in range(4):
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = A[vi, vj]
+        for j in range(4):
+            with T.block("C"):
+                vi = T.axis.spatial(4, i // 2)
+                vj = T.axis.spatial(4, j)
+                C[vi, vj] = A[vi, vj]
+
+
+@T.prim_func
+def half_guarded(A: T.Buffer((8, 4), "float32"), B: T.Buffer((8, 4), "float32"), C: T.Buffer((5, 4), "float32")):
+    for i in range(8):
+        for j in range(4):
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = A[vi, vj]
+        for j in range(4):
+            with T.block("C"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                T.where(i < 5)
+                C[vi, vj] = A[vi, vj]
+
+
+@T.prim_func
+def loop_in_branch(A: T.Buffer((8, 4), "float32"), B: T.Buffer((8, 4), "float32")):
+    for i, j in T.grid(8, 4):
+        if i < 5:
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = A[vi, vj]
+
+
+@T.prim_func
+def two_sums(A: T.Buffer((4, 8), "float32"), B: T.Buffer((4,), "float32"), C: T.Buffer((4,), "float32")):
+    for i, k in T.grid(4, 8):
+        with T.block("B"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                B[vi] = T.float32(0)
+            B[vi] = B[vi] + A[vi, vk]
+        with T.block("C"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                C[vi] = T.float32(0)
+            C[vi] = C[vi] + A[vi, vk] * A[vi, vk]
+
+
+@T.prim_func
+def matmul16(A: T.Buffer((16, 16), "float32"), B: T.Buffer((16, 16), "float32"), C: T.Buffer((16, 16), "float32")):
+    for i, j, k in T.grid(16, 16, 16):
+        with T.block("C"):
+            vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+            with T.init():
+                C[vi, vj] = T.float32(0)
+            C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
+
+
+@T.prim_func
+def dot4(a: T.handle, b: T.handle, c: T.handle):
+    A = T.match_buffer(a, (4,), "float32", offset_factor=1)
+    B = T.match_buffer(b, (4,), "float32", offset_factor=1)
+    C = T.match_buffer(c, (), "float32", offset_factor=1)
+    with T.block("root"):
+        T.reads(C[()], A[0:4], B[0:4])
+        T.writes(C[()])
+        for i in range(4):
+            with T.block("update"):
+                vi = T.axis.reduce(4, i)
+                C[()] = C[()] + A[vi] * B[vi]
+
+
+@T.prim_func
+def mma4(a: T.handle, b: T.handle, c: T.handle):
+    A = T.match_buffer(a, (4, 4), "float32", offset_factor=1)
+    B = T.match_buffer(b, (4, 4), "float32", offset_factor=1)
+    C = T.match_buffer(c, (4, 4), "float32", offset_factor=1)
+    with T.block("root"):
+        T.reads(C[0:4, 0:4], A[0:4, 0:4], B[0:4, 0:4])
+        T.writes(C[0:4, 0:4])
+        for i, j, k in T.grid(4, 4, 4):
+            with T.block("update"):
+                vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+                C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
+
+
+@T.prim_func
+def mma4_impl(a: T.handle, b: T.handle, c: T.handle):
+    sa = T.int32()
+    sb = T.int32()
+    sc = T.int32()
+    A = T.match_buffer(a, (4, 4), "float32", strides=[sa, 1], offset_factor=1)
+    B = T.match_buffer(b, (4, 4), "float32", strides=[sb, 1], offset_factor=1)
+    C = T.match_buffer(c, (4, 4), "float32", strides=[sc, 1], offset_factor=1)
+    with T.block("root"):
+        T.reads(C[0:4, 0:4], A[0:4, 0:4], B[0:4, 0:4])
+        T.writes(C[0:4, 0:4])
+        for k, i in T.grid(4, 4):
+            C[i, T.ramp(0, 1, 4)] = C[i, T.ramp(0, 1, 4)] + T.broadcast(A[i, k], 4) * B[k, T.ramp(0, 1, 4)]
+
+
+MMA4 = TensorIntrin.register("test.mma4", mma4, mma4_impl, override=True)
 
 ALL = {name: value for name, value in globals().items() if isinstance(value, PrimFunc)}
 """Every program of this file by name."""

@@ -3,7 +3,8 @@
 import inspect
 
 import pytest
-from tensorir import Schedule, assert_structural_equal, parse
+import tensorir
+from tensorir import Schedule, T, assert_structural_equal, parse
 from tensorir.schedule.primitive import REGISTRY, Primitive
 from tensorir.schedule.trace import Trace
 
@@ -17,7 +18,7 @@ def applied(primitive: Primitive) -> Schedule:
     found = example(primitive)
     assert found is not None
     sch = Schedule(parse(found.before), seed=0, check="full")
-    exec(found.step, {"sch": sch})
+    exec(found.step, {"sch": sch, "T": T, "tensorir": tensorir})
     return sch
 
 
