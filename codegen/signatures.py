@@ -8,7 +8,7 @@ from ..tir.expr import Call, Expr, IntImm, Var
 from ..tir.function import PrimFunc
 from ..tir.op import Intrinsic
 from ..tir.stmt import BufferStore, For
-from ..tir.visit import walk
+from ..tir.visit import walk_unique
 from .runtime.dims import Dim
 from .runtime.signature import BufferParam, Param, ScalarParam, Signature
 
@@ -54,7 +54,7 @@ def signature_of(func: PrimFunc, messages: tuple[str, ...] = ()) -> Signature | 
         tuple(params),
         tuple((name, str(var.dtype)) for var, name in symbols.items()),
         messages,
-        release_gil=any(isinstance(n, For) for n in walk(func.body)),
+        release_gil=any(isinstance(n, For) for n in walk_unique(func.body)),
     )
 
 
@@ -71,7 +71,7 @@ def kernel_params(func: PrimFunc) -> list[Var]:
 def written_pointers(func: PrimFunc) -> set[Var]:
     """The pointers the function may write through: by a store, or by handing them to something that may."""
     written: set[Var] = set()
-    for n in walk(func.body):
+    for n in walk_unique(func.body):
         if isinstance(n, BufferStore):
             written.add(n.buffer.data)
         elif isinstance(n, Call):

@@ -101,6 +101,25 @@ def walk(node: Node) -> Iterator[Node]:
             stack.extend(reversed(top.children()))
 
 
+def walk_unique(node: Node) -> Iterator[Node]:
+    """`node` and everything below it, parents first, but each expression (they are shared) only once."""
+    seen: set[int] = set()
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, Expr):
+            if id(top) in seen:
+                continue
+            seen.add(id(top))
+        yield top
+        if isinstance(top, PrimFunc):
+            stack.append(top.body)
+        elif isinstance(top, function.IRModule):
+            stack.extend(reversed(list(top.functions.values())))
+        else:
+            stack.extend(reversed(top.children()))
+
+
 def free_vars(node: Node) -> dict[Var, None]:
     """The variables used in an expression, in order of occurrence (as an ordered set)."""
     return {n: None for n in walk(node) if type(n) is Var}

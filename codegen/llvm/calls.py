@@ -40,6 +40,7 @@ def call_in_module(fb: FunctionBuilder, exprs: ExprEmitter, node: Call) -> str:
     if callee.ret_type.kind != "void":
         result = fb.alloca(memory_type(callee.ret_type), 16, "result")
         operands.append(f"ptr {result}")
+    fb.known.forget()
     code = fb.let(f"call i32 {quoted(symbol(node.op.name))}({', '.join(operands)})", "code")
     good, bad = fb.new_label("ok"), fb.new_label("failed")
     fb.branch_if(fb.let(f"icmp eq i32 {code}, 0"), good, bad, weights=(1 << 20, 1))

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from .forwarding import Forwarding
+
 if TYPE_CHECKING:
     from ...tir.buffer import Buffer
     from ...tir.expr import Var
@@ -22,6 +24,7 @@ class FunctionBuilder:
     memo: values computed in the blocks that dominate the current one, by key.
     cleanups: lines that must run before leaving the function, innermost last.
     declared: the buffers of the function's parameters by their pointers.
+    known: what is known of memory at the present point.
     """
 
     def __init__(self, module: ModuleBuilder) -> None:
@@ -33,6 +36,7 @@ class FunctionBuilder:
         self.memo_log: list[Any] = []
         self.cleanups: list[list[str]] = []
         self.declared: dict[Var, Buffer] = {}
+        self.known = Forwarding()
         self.error_labels: dict[tuple[Any, ...], str] = {}
         self.tail: list[str] = []
         self.count = 0
@@ -86,7 +90,9 @@ class FunctionBuilder:
     def region(self) -> Iterator[None]:
         """Code that does not dominate what follows: what it computes is forgotten afterwards."""
         mark = len(self.memo_log)
+        self.known.settle()
         yield
+        self.known.forget()
         for key in self.memo_log[mark:]:
             del self.memo[key]
         del self.memo_log[mark:]
@@ -116,6 +122,7 @@ class FunctionBuilder:
     def fail_unless(self, good: str, code: str) -> None:
         """Go on where the i1 `good` holds, else return the error `code`."""
         ok = self.new_label("ok")
+        self.known.settle()
         self.branch_if(good, ok, self.error_exit(code), weights=(1 << 20, 1))
         self.start(ok)
 

@@ -292,6 +292,7 @@ class CallEmitter:
         if is_narrow_float(type_) or type_.bits < 8 or type_.lanes > 1:
             raise LowerError(f"T.atomic_add of {type_} has no code", node)
         at = self.exprs.memory.address(load.buffer, load.indices[0] if load.indices else const(0))
+        self.fb.known.forget()
         operation = "fadd" if type_.is_float else "add"
         return self.fb.let(f"atomicrmw {operation} ptr {at}, {register_type(type_)} {self.exprs(value)} monotonic")
 
@@ -323,6 +324,7 @@ class CallEmitter:
         args = [(register_type(a.dtype), self.exprs(a)) for a in node.args[1:]]
         result = "void" if node.dtype.kind == "void" else register_type(node.dtype)
         self.fb.module.declare(name, result, ", ".join(kind for kind, _ in args))
+        self.fb.known.forget()
         text = f"call {result} @{name}({', '.join(f'{kind} {value}' for kind, value in args)})"
         if result == "void":
             self.fb.emit(text)

@@ -9,6 +9,7 @@ from ...tir.dtype import DType
 from ...tir.errors import InternalError
 from ...tir.expr import Broadcast, Expr, IntImm, Ramp, Var
 from ...tir.stmt import BufferStore
+from .forwarding import Access
 from .function import FunctionBuilder
 from .narrow import Narrow
 from .types import is_narrow_float, memory_type, register_type, suffix, vector
@@ -27,6 +28,7 @@ class Aliasing:
 
     def __init__(self, fb: FunctionBuilder, name: str, groups: list[list[Var]]) -> None:
         self.texts: dict[Var, str] = {}
+        self.group = {var: group[0] for group in groups for var in group}
         if not 2 <= len(groups) <= self.MAX_SCOPES:
             return
         module = fb.module
@@ -46,6 +48,7 @@ class Memory:
 
     def __init__(self, fb: FunctionBuilder, exprs: ExprEmitter, aliasing: Aliasing) -> None:
         self.fb, self.exprs, self.aliasing = fb, exprs, aliasing
+        self.scalar_loads = 0
 
     def load(self, node: BufferLoad) -> str:
         """The value of a load."""
@@ -53,11 +56,30 @@ class Memory:
         if node.predicate is None and isinstance(index, Broadcast):
             scalar = self.read(buffer, index.value, buffer.dtype)
             return self.exprs.broadcast(scalar, register_type(buffer.dtype), index.lanes)
-        mask = None if node.predicate is None else self.exprs(node.predicate)
-        return self.from_memory(self.raw_load(buffer, index, node.dtype, mask), node.dtype)
+        if node.predicate is None:
+            return self.read(buffer, index, node.dtype)
+        self.fb.known.load(self.access(buffer, None, node.dtype))
+        return self.from_memory(self.raw_load(buffer, index, node.dtype, self.exprs(node.predicate)), node.dtype)
 
     def read(self, buffer: Buffer, index: Expr, dtype: DType) -> str:
-        return self.from_memory(self.raw_load(buffer, index, dtype, None), dtype)
+        """The value of a load without a mask; what the code around has loaded or stored is not loaded again."""
+        access = self.access(buffer, index, dtype)
+        known = self.fb.known.load(access)
+        if known is not None:
+            return known
+        value = self.from_memory(self.raw_load(buffer, index, dtype, None), dtype)
+        if access.index is not None:
+            self.fb.known.loaded(access, value)
+        return value
+
+    def access(self, buffer: Buffer, index: Expr | None, dtype: DType) -> Access:
+        """An access as `Forwarding` wants it described."""
+        group = self.aliasing.group.get(buffer.data, buffer.data)
+        lanes = buffer.dtype.lanes
+        if index is not None:
+            base, contiguous = _contiguous(index)
+            index = base if contiguous and self.exprs.is_stable(base) else None
+        return Access(group, buffer.data, index, dtype.lanes // lanes, buffer.dtype.bytes * lanes, dtype)
 
     def raw_load(self, buffer: Buffer, index: Expr, dtype: DType, mask: str | None) -> str:
         kind, alias = memory_type(dtype), self.aliasing[buffer.data]
@@ -67,6 +89,8 @@ class Memory:
         if contiguous:
             at = self.address(buffer, base)
             if mask is None:
+                if dtype.lanes == 1:
+                    self.bound_scans()
                 return self.fb.let(f"load {kind}, ptr {at}, align {align}{alias}")
             bits = vector("i1", dtype.lanes)
             name = self.fb.module.intrinsic(f"llvm.masked.load.{suffix(kind)}.p0", kind, "ptr", "i32", bits, kind)
@@ -84,33 +108,53 @@ class Memory:
             f"{kind} zeroinitializer){alias}"
         )
 
+    def bound_scans(self) -> None:
+        """Now and then emit a call that does nothing but be one.
+
+        For each scalar load that is broadcast LLVM's VectorCombine looks through the whole block above it for another
+        access to the address, up to the first call; in a block of thousands of loads that takes longer than all else.
+        """
+        self.scalar_loads += 1
+        if self.scalar_loads % 64 == 0:
+            module = self.fb.module
+            scope = module.distinct("no scope", module.distinct("no domain", ""))
+            module.declare("llvm.experimental.noalias.scope.decl", "void", "metadata")
+            only = module.node("no scopes", f"!{{{scope}}}")
+            self.fb.emit(f"call void @llvm.experimental.noalias.scope.decl(metadata {only})")
+
     def store(self, node: BufferStore, value: str) -> None:
         """Store `value`, a register of the type that `node` stores."""
-        buffer, index = node.buffer, _index(node)
-        dtype = node.value.dtype
-        kind, alias, align = memory_type(dtype), self.aliasing[buffer.data], buffer.dtype.bytes
+        buffer, index, dtype = node.buffer, _index(node), node.value.dtype
+        kind, align, known = memory_type(dtype), buffer.dtype.bytes, self.fb.known
         stored = self.to_memory(value, dtype)
         mask = None if node.predicate is None else self.exprs(node.predicate)
         base, contiguous = _contiguous(index)
         self.check_bounds(buffer, index, mask)
+        if not contiguous or mask is not None:
+            known.store(self.access(buffer, None, dtype), value, 0)
+            self.store_lanes(buffer, index, f"{kind} {stored}", kind, mask or _all(dtype.lanes))
+            return
+        at = self.address(buffer, base)
+        pointless = known.store(self.access(buffer, index, dtype), value, len(self.fb.lines))
+        if pointless is not None:
+            self.fb.lines[pointless] = ""
+        self.fb.emit(f"store {kind} {stored}, ptr {at}, align {align}{self.aliasing[buffer.data]}")
+
+    def store_lanes(self, buffer: Buffer, index: Expr, stored: str, kind: str, mask: str) -> None:
+        """Store the lanes of a vector that `mask` picks, to consecutive elements or to any."""
+        align, alias, bits = buffer.dtype.bytes, self.aliasing[buffer.data], vector("i1", int(kind[1:].split()[0]))
+        base, contiguous = _contiguous(index)
         if contiguous:
             at = self.address(buffer, base)
-            if mask is None:
-                self.fb.emit(f"store {kind} {stored}, ptr {at}, align {align}{alias}")
-                return
-            bits = vector("i1", dtype.lanes)
             name = self.fb.module.intrinsic(f"llvm.masked.store.{suffix(kind)}.p0", "void", kind, "ptr", "i32", bits)
-            self.fb.emit(f"call void @{name}({kind} {stored}, ptr {at}, i32 {align}, {bits} {mask}){alias}")
+            self.fb.emit(f"call void @{name}({stored}, ptr {at}, i32 {align}, {bits} {mask}){alias}")
             return
-        lanes = _gatherable(buffer, index)
-        pointers, bits = vector("ptr", lanes), vector("i1", lanes)
+        pointers = vector("ptr", _gatherable(buffer, index))
         at = self.addresses(buffer, index)
         name = self.fb.module.intrinsic(
             f"llvm.masked.scatter.{suffix(kind)}.{suffix(pointers)}", "void", kind, pointers, "i32", bits
         )
-        self.fb.emit(
-            f"call void @{name}({kind} {stored}, {pointers} {at}, i32 {align}, {bits} {mask or _all(lanes)}){alias}"
-        )
+        self.fb.emit(f"call void @{name}({stored}, {pointers} {at}, i32 {align}, {bits} {mask}){alias}")
 
     def check_bounds(self, buffer: Buffer, index: Expr, mask: str | None) -> None:
         """Where the module is sanitized, leave with an error unless every active lane is inside the flat buffer."""
@@ -133,18 +177,24 @@ class Memory:
         self.fb.fail_unless(good, self.fb.module.message(message))
 
     def address(self, buffer: Buffer, index: Expr) -> str:
-        """The address of the element at a scalar index."""
+        """The address of the element at a scalar index.
+
+        Indices that differ by a constant share the address of their variable part, so that unrolled code addresses
+        by constant displacements.
+        """
         base = self.exprs.pointer(buffer.data)
-        if isinstance(index, IntImm) and index.value == 0:
-            return base
-        key = ("address", buffer.data, buffer.dtype, index)
-        known = self.fb.memo.get(key)
-        if known is not None:
-            return known
-        at = self.fb.let(
-            f"getelementptr inbounds {memory_type(buffer.dtype)}, ptr {base}, i64 {self.exprs.index(index)}"
-        )
-        return self.fb.remember(key, at) if self.exprs.is_stable(index) else at
+        kind = memory_type(buffer.dtype)
+        terms, constant = self.fb.known.form(index)
+        if terms:
+            key = ("address", buffer.data, kind, terms)
+            known = self.fb.memo.get(key)
+            if known is None:
+                variable = self.exprs.index(self.fb.known.variable(index))
+                known = self.fb.let(f"getelementptr inbounds {kind}, ptr {base}, i64 {variable}")
+                if self.exprs.is_stable(index):
+                    self.fb.remember(key, known)
+            base = known
+        return self.fb.let(f"getelementptr inbounds {kind}, ptr {base}, i64 {constant}") if constant else base
 
     def addresses(self, buffer: Buffer, index: Expr) -> str:
         """The addresses of the elements at a vector of indices."""

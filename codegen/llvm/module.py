@@ -8,7 +8,7 @@ from functools import cached_property
 
 from ...tir.expr import Call, GlobalVar
 from ...tir.function import IRModule
-from ...tir.visit import walk
+from ...tir.visit import walk_unique
 from ..runtime import codes
 from ..target import Target
 
@@ -44,7 +44,7 @@ class ModuleBuilder:
     @cached_property
     def called(self) -> frozenset[str]:
         """Names of the functions that functions of the module call."""
-        calls = (n for n in walk(self.module) if isinstance(n, Call))
+        calls = (n for n in walk_unique(self.module) if isinstance(n, Call))
         return frozenset(n.op.name for n in calls if isinstance(n.op, GlobalVar))
 
     def declare(self, name: str, result: str, params: str, attributes: str = "") -> str:

@@ -23,7 +23,7 @@ from ...tir.stmt import (
     SeqStmt,
     While,
 )
-from ...tir.visit import Visitor, walk
+from ...tir.visit import Visitor, free_vars, walk_unique
 from ..runtime import codes
 from ..signatures import kernel_params
 from .calls import passed_type
@@ -78,7 +78,7 @@ def attributes(module: ModuleBuilder) -> str:
 def _groups(func: PrimFunc, noalias: bool) -> list[list[Var]]:
     """The pointers of the function, grouped so that different groups never overlap."""
     params = [buffer.data for buffer in func.buffers]
-    own = [[n.buffer.data] for n in walk(func.body) if isinstance(n, Allocate) and not _on_stack(n.buffer)]
+    own = [[n.buffer.data] for n in walk_unique(func.body) if isinstance(n, Allocate) and not _on_stack(n.buffer)]
     return [*([p] for p in params), *own] if noalias else [params, *own]
 
 
@@ -219,6 +219,7 @@ class StmtEmitter(Visitor):
         fb.branch(test)
         fb.start(test)
         with fb.region():
+            fb.known.forget()
             fb.branch_if(self.exprs(node.condition), body, done)
             fb.start(body)
             self.loops.append((test, done, len(fb.cleanups)))
@@ -267,6 +268,7 @@ class StmtEmitter(Visitor):
         var = fb.let(f"phi i64 [ {begin}, %{before} ], [ {after}, %{latch} ]", _identifier(node.loop_var.name))
         self.exprs.wide[node.loop_var] = var
         self.loops.append((latch, done, len(fb.cleanups)))
+        fb.known.forget()
         first, inner = len(fb.lines), self.loop_count
         with fb.region():
             self(node.body)
@@ -334,8 +336,9 @@ class StmtEmitter(Visitor):
         self.propagate(code)
 
     def propagate(self, code: str) -> None:
-        """Leave with `code` unless it is 0."""
+        """Leave with `code` unless it is 0; whatever gave it may have changed memory."""
         fb = self.fb
+        fb.known.forget()
         good, bad = fb.new_label("ok"), fb.new_label("failed")
         fb.branch_if(fb.let(f"icmp eq i32 {code}, 0"), good, bad, weights=(1 << 20, 1))
         fb.start(bad)
@@ -351,11 +354,11 @@ class StmtEmitter(Visitor):
     def captures(self, node: For) -> list[Var]:
         """The variables of this function that the loop's body uses."""
         used: dict[Var, None] = {}
-        for n in walk(node.body):
+        for n in walk_unique(node.body):
             if isinstance(n, Buffer):
                 used.setdefault(n.data)
                 for part in n.layout():
-                    used.update((v, None) for v in walk(part) if isinstance(v, Var))
+                    used.update(free_vars(part))
             elif isinstance(n, Var):
                 used.setdefault(n)
         return [var for var in used if var in self.exprs.wide or var in self.exprs.vars]
