@@ -13,6 +13,7 @@ from .passes.common_subexpr_elim import common_subexpr_elim
 from .passes.compact_buffer_allocation import compact_buffer_allocation
 from .passes.convert_blocks_to_opaque import convert_blocks_to_opaque
 from .passes.flatten_buffer import flatten_buffer
+from .passes.fold_constants import fold_constants
 from .passes.hoist_if_then_else import hoist_if_then_else
 from .passes.inject_software_pipeline import inject_software_pipeline
 from .passes.inject_virtual_thread import inject_virtual_thread
@@ -21,6 +22,7 @@ from .passes.lower_init_block import lower_init_block
 from .passes.lower_intrin import lower_intrin
 from .passes.lower_match_buffer import lower_match_buffer
 from .passes.lower_opaque_block import lower_opaque_block
+from .passes.narrow_data_type import narrow_data_type
 from .passes.plan_and_update_buffer_allocation_location import plan_and_update_buffer_allocation_location
 from .passes.simplify import simplify
 from .passes.storage_rewrite import storage_rewrite
@@ -44,9 +46,11 @@ PASSES: tuple[Pass, ...] = (
     inject_virtual_thread,
     flatten_buffer,
     storage_rewrite,
+    narrow_data_type,
     vectorize_loop,
     lower_intrin,
     unroll_loop,
+    fold_constants,
     common_subexpr_elim,
 )
 """The passes in order. Each program in between is a program: it prints, parses back and runs in the interpreter."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ...tir.expr import IntImm, const
 from ...tir.function import PrimFunc
 from ...tir.stmt import AttrStmt, For, ForKind, Stmt, seq
@@ -15,41 +18,50 @@ MAX_STATEMENTS = 1 << 16
 def unroll_loop(func: PrimFunc, target: Target) -> PrimFunc:
     """Copy out the bodies of `unroll` loops of constant extent, and of loops under `pragma_auto_unroll_max_step`.
 
-    A loop of unknown extent, or too long to copy, becomes serial.
+    A loop of unknown extent, or too long to copy, becomes serial. Under `pragma_unroll_explicit` = 0 nothing is copied
+    out: loops that would be stay `unroll` loops, which tells the compiler of the generated code to unroll them. The
+    pragmas are annotations of loops, or of blocks, around those they are for.
     """
     return _Unroll()(func)
+
+
+AUTO, EXPLICIT = "pragma_auto_unroll_max_step", "pragma_unroll_explicit"
 
 
 class _Unroll(Rewriter):
     """Bodies are rewritten before they are copied, so the work is proportional to the result."""
 
     def __init__(self) -> None:
-        self.auto_max_step = 0
+        self.pragmas = {AUTO: 0, EXPLICIT: 1}
 
-    def visit_attr_stmt(self, node: AttrStmt) -> Stmt:
-        if node.attr_key == "pragma_auto_unroll_max_step" and isinstance(node.value, IntImm):
-            before, self.auto_max_step = self.auto_max_step, node.value.value
-            body = self(node.body)
-            self.auto_max_step = before
-            return body
+    def under(self, pragmas: Mapping[str, int], node: Stmt) -> Stmt:
+        """`node` rewritten where `pragmas` hold too."""
+        before = self.pragmas
+        self.pragmas = {**before, **pragmas}
+        out: Stmt = self(node)
+        self.pragmas = before
+        return out
+
+    def visit_attr_stmt(self, node: AttrStmt) -> Any:
+        if node.attr_key in self.pragmas and isinstance(node.value, IntImm):
+            return self.under({node.attr_key: node.value.value}, node.body)
         return node.map_children(self)
 
     def visit_for(self, node: For) -> Stmt:
-        before = self.auto_max_step
-        step = node.annotations.get("pragma_auto_unroll_max_step")
-        if step is not None:
-            self.auto_max_step = int(getattr(step, "value", step))
-            node = node.replace(annotations=node.annotations.without("pragma_auto_unroll_max_step"))
-        body = self(node.body)
-        limit = self.auto_max_step
-        self.auto_max_step = before
+        given = {key: int(getattr(v, "value", v)) for key, v in node.annotations.items() if key in self.pragmas}
+        if given:
+            node = node.replace(annotations=node.annotations.without(*given))
+        pragmas = {**self.pragmas, **given}
+        body = self.under(given, node.body)
         extent = node.extent.value if isinstance(node.extent, IntImm) else None
-        if node.kind is ForKind.UNROLLED:
-            if extent is not None and extent * _size(body) <= MAX_STATEMENTS:
-                return _copies(node, body, extent)
-            return node.replace(kind=ForKind.SERIAL, body=body)
-        if node.kind is ForKind.SERIAL and extent is not None and limit and extent * _size(body) <= limit:
+        copies = MAX_STATEMENTS + 1 if extent is None else extent * _size(body)
+        wanted = node.kind is ForKind.UNROLLED or (node.kind is ForKind.SERIAL and copies <= pragmas[AUTO])
+        if wanted and not pragmas[EXPLICIT]:
+            return node.replace(kind=ForKind.UNROLLED, body=body)
+        if wanted and extent is not None and copies <= MAX_STATEMENTS:
             return _copies(node, body, extent)
+        if wanted:
+            return node.replace(kind=ForKind.SERIAL, body=body)
         return node if body is node.body else node.replace(body=body)
 
 
