@@ -42,10 +42,10 @@ class Peer:
 class Worker:
     """A peer's process, which lives for one case: what a case leaves behind slows no other."""
 
-    def __init__(self, peer: Peer, environment: dict[str, str]) -> None:
+    def __init__(self, peer: Peer, environment: dict[str, str], program: str = "worker.py") -> None:
         self.peer = peer.name
         self.process = subprocess.Popen(
-            [peer.python, str(HERE / "worker.py"), peer.name],
+            [peer.python, str(HERE / program), peer.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

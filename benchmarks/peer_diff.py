@@ -1,0 +1,293 @@
+"""Makes the same random schedule steps by us and by Apache TVM, program by program as text, and compares the results.
+
+    python benchmarks/peer_diff.py --tvm-python PATH [--sequences N] [--only PRIMITIVE] [--json FILE]
+
+Every step starts from our program, so that one difference does not hide what comes after it. Where the two disagree
+the interpreter, with its sanitizer, says whose program still computes what it did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+from collections import Counter, defaultdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import harness
+from steps import NoStep, Step, random_step, undrawable
+from tensorir import PrimFunc, Schedule, ScheduleError, UserError, parse
+from tensorir.codegen.interpreter import run
+from tensorir.schedule.primitive import REGISTRY
+from tensorir.schedule.verify import _Case
+from tensorir.script import workloads as w
+from tensorir.tir.arith.analyzer import Analyzer
+from tensorir.tir.errors import TensorIRError
+from tensorir.tir.function import as_module
+from tensorir.tir.node import EMPTY
+from tensorir.tir.same import first_difference
+from tensorir.tir.stmt import Block
+from tensorir.tir.visit import Rewriter
+
+HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))  # the random programs are the tests'
+
+WORKLOADS: dict[str, PrimFunc] = {
+    "matmul": w.matmul(6, 8, 10),
+    "matmul_relu": w.matmul_relu(7, 8, 5),
+    "batch_matmul": w.batch_matmul(2, 4, 6, 3),
+    "dense": w.dense(4, 6, 8),
+    "conv1d_nlc": w.conv1d_nlc(1, 9, 3, 4, 3, 1, 1),
+    "conv2d_nhwc": w.conv2d_nhwc(1, 5, 6, 3, 4, 3, 1, 1),
+    "conv2d_nchw": w.conv2d_nchw(1, 6, 5, 2, 4, 3, 2, 1),
+    "depthwise_conv2d_nhwc": w.depthwise_conv2d_nhwc(1, 5, 5, 3, 3, 1, 1),
+    "conv2d_winograd_nhwc": w.conv2d_winograd_nhwc(1, 4, 4, 2, 2),
+    "max_pool2d_nchw": w.max_pool2d_nchw(1, 2, 6, 6, 2, 2),
+    "softmax": w.softmax(4, 6),
+    "attention": w.attention(1, 2, 3, 4),
+    "layer_norm": w.layer_norm(4, 6),
+    "rms_norm": w.rms_norm(4, 6),
+    "relu": w.relu(8, 6),
+    "gelu": w.gelu(5, 6),
+    "row_sum": w.row_sum(8, 12),
+    "argmax": w.argmax(4, 7),
+    "transpose": w.transpose(6, 8),
+    "separable_blur": w.separable_blur(6, 6),
+}
+
+EQUAL, CODE, RESULTS, REFUSED = "equal", "same code", "same results", "both refuse"
+AGREE = (EQUAL, CODE, RESULTS, REFUSED)
+"""Agreements: structurally equal programs; but for the regions of blocks; equal results only; both refuse."""
+
+
+@dataclass
+class Record:
+    """What came of one step: the outcome, the programs around it and each side's word."""
+
+    program: str
+    step: str
+    primitive: str
+    outcome: str
+    detail: str = ""
+    before: str = ""
+    ours: str = ""
+    theirs: str = ""
+
+
+class Unjudged(Exception):
+    """The program before the step cannot be run, so nothing tells who is right."""
+
+
+class _Bare(Rewriter):
+    """Drops what is no code: the regions that blocks declare, and the attributes of functions."""
+
+    def visit_block(self, node: Block) -> Block:
+        return node.map_children(self).replace(reads=(), writes=())
+
+    def visit_prim_func(self, node: PrimFunc) -> PrimFunc:
+        return super().visit_prim_func(node).replace(attrs=EMPTY)
+
+
+def plain(func: PrimFunc) -> PrimFunc:
+    """`func` simplified, without attributes."""
+    return Analyzer().simplify_stmt(func).replace(attrs=EMPTY)
+
+
+def only(module: Any) -> PrimFunc:
+    """The one function of a module."""
+    return module[next(iter(module))]
+
+
+def sanitary(func: PrimFunc) -> bool:
+    """Whether the sanitizer has nothing to say about `func`."""
+    try:
+        run(func, *_Case(func, 0, {}).arguments(), sanitize=True)
+    except UserError:
+        return False
+    return True
+
+
+def wrong(before: PrimFunc, after: PrimFunc) -> str:
+    """How `after` fails to compute what `before` does, in words; "" if it does not."""
+    case = _Case(before, 0, {})
+    expected, actual = case.arguments(), case.arguments()
+    try:
+        run(before, *expected)
+    except UserError as error:
+        raise Unjudged(str(error)) from None
+    clean = sanitary(before)
+    try:
+        run(after, *actual, sanitize=clean)
+    except UserError as error:
+        return str(error).splitlines()[0]
+    return case.difference(expected, actual, 1e-4) or ""
+
+
+def compare(before: PrimFunc, ours: PrimFunc, theirs: PrimFunc) -> tuple[str, str]:
+    """The outcome where both accept, and what is to be said about it."""
+    a, b = plain(ours), plain(theirs)
+    difference = first_difference(a, b)
+    if difference is None:
+        return EQUAL, ""
+    bare = first_difference(_Bare()(a), _Bare()(b))
+    if bare is None:
+        return CODE, difference[0]
+    we, they = wrong(before, ours), wrong(before, theirs)
+    if not we and not they:
+        return RESULTS, bare[0]
+    return f"{'we are' if we else 'TVM is'} wrong" if not (we and they) else "both wrong", we or they
+
+
+def judge(before: PrimFunc, ours: PrimFunc | Exception, reply: dict[str, Any]) -> tuple[str, str]:
+    """The outcome of a step that gave us a program or an error, and TVM `reply`; and what is to be said about it."""
+    if "text" not in reply and "refused" not in reply:
+        return next(("TVM " + k, v) for k, v in reply.items())
+    if isinstance(ours, Exception) and not isinstance(ours, ScheduleError):
+        return "we fail", f"{type(ours).__name__}: {ours}"
+    if "refused" in reply:
+        if isinstance(ours, ScheduleError):
+            return REFUSED, ""
+        bad = wrong(before, ours)
+        return ("only we accept, wrong", bad) if bad else ("only we accept", reply["refused"])
+    try:
+        theirs = only(parse(reply["text"]))
+    except TensorIRError as failure:
+        return "TVM unreadable", str(failure)
+    if isinstance(ours, ScheduleError):
+        bad = wrong(before, theirs)
+        return ("only TVM accepts, wrong", bad) if bad else ("only TVM accepts", str(ours))
+    return compare(before, ours, theirs)
+
+
+class Tvm(harness.Worker):
+    """TVM's process, started again when a step ends it."""
+
+    def __init__(self, python: str) -> None:
+        peer = harness.Peer("tvm", python, "")
+        super().__init__(peer, {**os.environ, "TVM_NUM_THREADS": "1"}, "schedule_worker.py")
+        self.python = python
+
+    def make(self, step: Step, program: str) -> dict[str, Any]:
+        """TVM's reply to a step on a program's text."""
+        reply = self.ask(text=program, **asdict(step))
+        if "error" in reply:
+            self.__init__(self.python)
+        return reply
+
+
+def try_step(tvm: Tvm, sch: Schedule, name: str, step: Step) -> Record:
+    """Make `step` on both sides; ours stays in `sch`."""
+    before = only(sch.mod)
+    record = Record(name, str(step), step.name, "", before=sch.mod.script())
+    given: Any = None
+    ours: PrimFunc | Exception
+    try:
+        given = step.apply(sch)
+        ours = only(sch.mod)
+        record.ours = ours.script()
+    except Exception as error:  # noqa: BLE001 - a crash of ours is a result, too
+        ours = error
+        record.ours = str(error)
+    try:
+        reply = tvm.make(step, as_module(before).script(dialect="tvm"))
+    except UserError as error:
+        record.outcome, record.detail = "no text for TVM", str(error)
+        return record
+    record.theirs = reply.get("text") or reply.get("refused", "")
+    try:
+        record.outcome, record.detail = judge(before, ours, reply)
+    except Unjudged as error:
+        record.outcome, record.detail = "not judged", str(error)
+    if record.outcome == EQUAL and REGISTRY[step.name].pure and given != reply["given"]:
+        record.outcome, record.detail = "other answers", f"{given} and {reply['given']}"
+    return record
+
+
+def programs(rng: random.Random) -> tuple[str, PrimFunc]:
+    """A random program: a workload, one of the tests' programs, or one made at random."""
+    from tests.choices import Choices
+    from tests.random_programs import random_program
+    from tests.schedule import programs as fixed
+
+    kind = rng.random()
+    if kind < 0.4:
+        return rng.choice(list(WORKLOADS.items()))
+    if kind < 0.6:
+        return rng.choice(list(fixed.ALL.items()))
+    seed = rng.randrange(1 << 30)
+    return f"random {seed}", random_program(Choices.seeded(seed))
+
+
+def sequence(tvm: Tvm, seed: int, names: list[str], tries: int) -> list[Record]:
+    """The records of `tries` random steps on one program."""
+    rng = random.Random(seed)
+    name, program = programs(rng)
+    sch = Schedule(program, seed=0)
+    records = []
+    for _ in range(tries):
+        try:
+            step = random_step(sch, rng, names)
+        except NoStep:
+            continue
+        records.append(try_step(tvm, sch, f"{name}, sequence {seed}", step))
+    return records
+
+
+def table(records: list[Record]) -> str:
+    """Primitive by outcome, in numbers of steps."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in records:
+        counts[record.primitive][record.outcome] += 1
+    seen = {record.outcome for record in records}
+    columns = [*(o for o in AGREE if o in seen), *sorted(seen - set(AGREE))]
+    rows = [
+        ["primitive", *columns],
+        *([name, *(str(c[o] or "") for o in columns)] for name, c in sorted(counts.items())),
+    ]
+    total = Counter(record.outcome for record in records)
+    rows.append(["all", *(str(total[o]) for o in columns)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(cell.rjust(n) for cell, n in zip(row, widths, strict=True)) for row in rows)
+
+
+def main() -> None:
+    """Run as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tvm-python", metavar="PATH", required=True, help="the interpreter that has TVM")
+    parser.add_argument("--sequences", type=int, default=200, help="how many programs (default 200)")
+    parser.add_argument("--tries", type=int, default=12, help="steps tried on each (default 12)")
+    parser.add_argument("--seed", type=int, default=0, help="number of the first sequence")
+    parser.add_argument("--only", nargs="+", metavar="PRIMITIVE", help="only these primitives")
+    parser.add_argument("--show", action="store_true", help="print every disagreement")
+    parser.add_argument("--json", metavar="FILE", help="write all disagreements and the counts as JSON")
+    args = parser.parse_args()
+    left_out = undrawable()
+    names = args.only or [name for name in REGISTRY if name not in left_out]
+    tvm = Tvm(args.tvm_python)
+    records: list[Record] = []
+    for seed in range(args.seed, args.seed + args.sequences):
+        records += sequence(tvm, seed, names, args.tries)
+    tvm.stop()
+    apart = [record for record in records if record.outcome not in AGREE]
+    if args.show:
+        for r in apart:
+            print(
+                f"--- {r.outcome}: {r.step} on {r.program}: {r.detail}\n{r.before}\n=== ours\n{r.ours}\n=== TVM\n{r.theirs}\n"
+            )
+    print(table(records))
+    print(f"{len(records)} steps in {args.sequences} sequences; {len(apart)} disagreements")
+    if not args.only:
+        print(f"left out: {', '.join(left_out)}")
+    if args.json:
+        counts = Counter((record.primitive, record.outcome) for record in records)
+        listed = [{"primitive": p, "outcome": o, "steps": n} for (p, o), n in sorted(counts.items())]
+        told = [asdict(record) for record in records if record.outcome != EQUAL and record.outcome != REFUSED]
+        Path(args.json).write_text(json.dumps({"counts": listed, "records": told}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

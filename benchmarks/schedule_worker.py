@@ -1,0 +1,92 @@
+"""Applies single schedule steps to programs by Apache TVM, in whatever interpreter it is started with, over JSON lines.
+
+Each line of standard input is a request, answered with one line:
+
+    {"text": program, "name": primitive, "inputs": [...], "attributes": {...}}
+        -> {"text": the program after it, "given": names and numbers it returned}
+        |  {"refused": message}   (the step does not apply, or TVM failed in it)
+        |  {"unread": message}    (TVM cannot parse the program)
+
+Arguments are plain data; `steps.py` says how handles are written. It needs Python 3.9, nothing of tensorir.
+"""
+
+import functools
+import json
+import os
+import sys
+
+from tvm import s_tir
+from tvm.script import from_source
+
+NAMES = {"get_block": "get_sblock"}
+"""What TVM calls otherwise."""
+
+
+@functools.lru_cache(maxsize=4)
+def parsed(text):
+    """The module of a program's text."""
+    return from_source(text)
+
+
+def argument(sch, value):
+    """The value that plain data stands for."""
+    if isinstance(value, list):
+        return [argument(sch, v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    ((tag, inner),) = value.items()
+    if tag == "block":
+        block = sch.get_sblock("root")
+        for i in inner:
+            block = sch.get_child_blocks(block)[i]
+        return block
+    if tag == "loop":
+        path, i = inner
+        return sch.get_loops(argument(sch, {"block": path}))[i]
+    if tag == "tuple":
+        return tuple(argument(sch, v) for v in inner)
+    if tag == "map":
+        return eval(inner)  # noqa: S307 - the harness's own table
+    raise ValueError(f"unknown argument {value}")
+
+
+def shown(sch, value):
+    """What a primitive returned, as plain data: names of blocks and loops, numbers."""
+    if isinstance(value, (bool, int)) or value is None:
+        return value
+    if isinstance(value, s_tir.schedule.SBlockRV):
+        return sch.get(value).name_hint
+    if isinstance(value, s_tir.schedule.LoopRV):
+        return sch.get(value).loop_var.name
+    return [shown(sch, v) for v in value]
+
+
+def answer(request):
+    """The reply to one request."""
+    try:
+        module = parsed(request["text"])
+    except BaseException as error:  # noqa: BLE001 - diagnostics are raised as SystemExit, too
+        return {"unread": f"{type(error).__name__}: {error}"}
+    sch = s_tir.Schedule(module, error_render_level="fast")
+    sch.work_on(module.get_global_vars()[0].name_hint)
+    inputs = [argument(sch, v) for v in request["inputs"]]
+    attributes = {k: argument(sch, v) for k, v in request["attributes"].items()}
+    name = NAMES.get(request["name"], request["name"])
+    try:
+        given = getattr(sch, name)(*inputs, **attributes)
+        return {"text": sch.mod.script(), "given": shown(sch, given)}
+    except Exception as error:  # noqa: BLE001 - TVM's failures have many types; the harness tells which it was
+        return {"refused": f"{type(error).__name__}: {error}"}
+
+
+def main():
+    """Answer requests until standard input ends."""
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever libraries print goes to standard error
+    for line in sys.stdin:
+        replies.write(json.dumps(answer(json.loads(line))) + "\n")
+        replies.flush()
+
+
+if __name__ == "__main__":
+    main()
