@@ -133,9 +133,11 @@ def _parse(name: str) -> DType:
     width = int(bits) if bits else (_BITS[kind][0] if kind and kind not in _SUFFIXED else 0)
     bad_suffix = bool(bits) and kind not in _SUFFIXED
     if match is None or bad_suffix or width not in _BITS[kind] or (lanes is not None and int(lanes) < 2):
-        raise UserError(
-            f"unknown data type {name!r}; a data type is one of {', '.join(NAMES)}, or with lanes as in 'float32x4'"
-        )
+        import difflib
+
+        near = difflib.get_close_matches(name, NAMES, 3, 0.75)
+        known = f"did you mean {' or '.join(map(repr, near))}?" if near else f"a data type is one of {', '.join(NAMES)}"
+        raise UserError(f"unknown data type {name!r}; {known}" + ("" if near else ", or with lanes as in 'float32x4'"))
     self = str.__new__(DType, name)
     self.kind, self.bits, self.lanes = kind, width, int(lanes or 1)
     self.element = self if lanes is None else _parse(name.rsplit("x", 1)[0])

@@ -8,6 +8,8 @@ from .dtype import BOOL, INT32, DType, dtype
 from .errors import UserError
 from .node import Node, derived, node
 
+_STRING = dtype("handle")
+
 
 class Expr(Node):
     """Base of expressions; `dtype` is the type of the value.
@@ -137,6 +139,12 @@ class Expr(Node):
             "use T.if_then_else, T.Select or an `if` inside the program, and `&`, `|`, `~` for and, or, not"
         )
 
+    def __index__(self) -> int:
+        raise UserError(
+            f"the value of `{self}` is known only when the program runs, so Python cannot count with it; "
+            "loop in the program, as in `for i in range(n):` or T.serial(n), or use a constant"
+        )
+
     def __iter__(self) -> Any:
         raise TypeError(f"`{type(self).__name__}` expression is not iterable")
 
@@ -162,6 +170,9 @@ class IntImm(Expr):
     dtype: DType
     value: int
 
+    def __index__(self) -> int:
+        return self.value
+
 
 @node
 class FloatImm(Expr):
@@ -176,7 +187,7 @@ class StringImm(Expr):
     """A string constant, as an argument of a call."""
 
     value: str
-    dtype: DType = derived("HANDLE")
+    dtype: DType = derived("_STRING")
 
 
 def _comparison(a: DType) -> DType:
