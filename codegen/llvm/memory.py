@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from ...tir.buffer import Buffer, BufferLoad
 from ...tir.dtype import DType
 from ...tir.errors import InternalError
-from ...tir.expr import Broadcast, Expr, IntImm, Ramp, Var
+from ...tir.expr import Broadcast, Expr, IntImm, Ramp, Var, const
 from ...tir.stmt import BufferStore
 from .forwarding import Access
 from .function import FunctionBuilder
 from .narrow import Narrow
+from .strided import load_strided, reverse, step_of
 from .types import is_narrow_float, memory_type, register_type, suffix, vector
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Memory:
         """The value of a load without a mask; what the code around has loaded or stored is not loaded again."""
         access = self.access(buffer, index, dtype)
         known = self.fb.known.load(access)
+        if known is None and access.index is None:
+            known = load_strided(self, buffer, index, dtype)
         if known is not None:
             return known
         value = self.from_memory(self.raw_load(buffer, index, dtype, None), dtype)
@@ -126,10 +129,18 @@ class Memory:
         """Store `value`, a register of the type that `node` stores."""
         buffer, index, dtype = node.buffer, _index(node), node.value.dtype
         kind, align, known = memory_type(dtype), buffer.dtype.bytes, self.fb.known
-        stored = self.to_memory(value, dtype)
         mask = None if node.predicate is None else self.exprs(node.predicate)
+        if mask is None and step_of(index) == -1 and buffer.dtype.lanes == 1:
+            assert isinstance(index, Ramp)
+            first = index.base + const(1 - index.lanes, index.base.dtype)
+            index, value = Ramp(first, const(1, first.dtype), index.lanes), reverse(self, value, dtype)
+        stored = self.to_memory(value, dtype)
         base, contiguous = _contiguous(index)
         self.check_bounds(buffer, index, mask)
+        if not contiguous and mask is None:
+            known.store(self.access(buffer, None, dtype), value, 0)
+            self.store_each(buffer, index, stored, kind)
+            return
         if not contiguous or mask is not None:
             known.store(self.access(buffer, None, dtype), value, 0)
             self.store_lanes(buffer, index, f"{kind} {stored}", kind, mask or _all(dtype.lanes))
@@ -139,6 +150,16 @@ class Memory:
         if pointless is not None:
             self.fb.lines[pointless] = ""
         self.fb.emit(f"store {kind} {stored}, ptr {at}, align {align}{self.aliasing[buffer.data]}")
+
+    def store_each(self, buffer: Buffer, index: Expr, stored: str, kind: str) -> None:
+        """Store the lanes one by one, in order: processors are no faster at scattering them."""
+        element, lanes = memory_type(buffer.dtype), _gatherable(buffer, index)
+        at = self.addresses(buffer, index)
+        for lane in range(lanes):
+            pointer = self.fb.let(f"extractelement {vector('ptr', lanes)} {at}, i64 {lane}")
+            value = self.fb.let(f"extractelement {kind} {stored}, i64 {lane}")
+            tail = f"align {buffer.dtype.bytes}{self.aliasing[buffer.data]}"
+            self.fb.emit(f"store {element} {value}, ptr {pointer}, {tail}")
 
     def store_lanes(self, buffer: Buffer, index: Expr, stored: str, kind: str, mask: str) -> None:
         """Store the lanes of a vector that `mask` picks, to consecutive elements or to any."""
@@ -221,8 +242,6 @@ class Memory:
 def _index(node: BufferLoad | BufferStore) -> Expr:
     if len(node.indices) > 1:
         raise InternalError(f"an access of {len(node.indices)}-dimensional {node.buffer.name} reached the backend")
-    from ...tir.expr import const
-
     return node.indices[0] if node.indices else const(0)
 
 
