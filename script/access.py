@@ -12,8 +12,8 @@ from .diagnostics import suggest
 from .lang.construct import describe, expression, typed
 from .lang.methods import Members, members_of
 from .names import Namespace
-from .reader import Reader, text_of
-from .syntax import Tree
+from .reader import Reader
+from .syntax import Tree, text_of
 
 
 class Access(Reader):
@@ -34,7 +34,8 @@ class Access(Reader):
         found = members.get(name)
         if found is None:
             hint = suggest(name, members, f"`{text_of(self.source, tree.parts[0])}.{{}}`")
-            self.fail(tree, f"{describe(value)} has no `{name}`", hint)
+            at = Tree("name", [name], tree.end - len(name), tree.end)
+            self.fail(at, f"{describe(value)} has no `{name}`", hint)
         return found(value)
 
     def subscript(self, tree: Tree) -> Any:
@@ -76,8 +77,8 @@ class Access(Reader):
             n, shape = len(buffer.shape), ", ".join(map(str, buffer.shape)) + "," * (len(buffer.shape) == 1)
             self.fail(
                 tree,
-                f"buffer `{buffer.name}` has {n} dimension{'s' * (n != 1)}, of shape ({shape}), and here are "
-                f"{len(indices)} ind{'ices' if len(indices) != 1 else 'ex'}",
+                f"buffer `{buffer.name}` has {n} dimension{'s' * (n != 1)}, of shape ({shape}), but "
+                f"{len(indices)} ind{'ices are' if len(indices) != 1 else 'ex is'} given",
                 f"write {buffer.name}[{', '.join('ijklmnop'[d % 8] for d in range(n)) or '()'}]",
             )
         made: list[Any] = []

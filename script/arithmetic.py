@@ -12,9 +12,9 @@ from ..tir.buffer import Buffer, BufferRegion
 from ..tir.dtype import BOOL
 from ..tir.errors import UserError
 from ..tir.expr import Expr, binary, const
-from .lang.construct import describe, expression, typed
+from .lang.construct import Rejected, describe, expression, typed
 from .reader import Reader
-from .syntax import Tree
+from .syntax import Tree, text_of
 
 BINARY: dict[str, tuple[type[Any], Callable[[Any, Any], Any], str]] = {
     "add": (nodes.Add, operator.add, "+"),
@@ -106,11 +106,9 @@ class Arithmetic(Reader):
         except UserError as e:
             self.rethrow(tree, e)
         if not value.dtype.is_bool:
-            self.fail(
-                tree,
-                f"{where} takes a bool, and this is {typed(value.dtype)}",
-                "compare it with something, as in `x != 0`",
-            )
+            text = text_of(self.source, tree)
+            hint = f"compare it with something, as in `{'x' if text == '...' else text} != 0`"
+            self.fail(tree, f"{where} takes a bool, and this is {typed(value.dtype)}", hint)
         return value
 
     def logical(self, tree: Tree) -> Any:
@@ -178,14 +176,24 @@ def _program_operation(kind: str, a: Any, b: Any) -> Expr:
     if not isinstance(b, (Expr, bool, int, float)):
         b = expression(b)
     row = BINARY.get(kind)
+    if any(isinstance(x, Expr) and x.dtype.is_handle for x in (a, b)) and kind not in ("==", "!="):
+        symbol = (BINARY.get(kind) or CALLS[kind])[2]
+        hint = "T.address_of(A[i]) is the address of an element"
+        raise Rejected(None, f"`{symbol}` does not apply to a pointer", hint)
     if row is not None:
         if kind == "div":
             a, b = nodes.match_types(a, b)
             if not a.dtype.is_float:
-                return nodes.divide(a, b)
+                raise Rejected(
+                    None,
+                    f"`/` of two integers ({a.dtype}) is ambiguous",
+                    "write `//` to round down, T.truncdiv to truncate, or convert an operand to a float type",
+                )
         return binary(row[0], a, b)
-    name, _, _, logical = CALLS[kind]
+    name, _, symbol, logical = CALLS[kind]
     a, b = nodes.match_types(a, b)
+    if a.dtype.is_float and kind != "pow":
+        raise UserError(f"`{symbol}` takes integers{' or bools' * (logical is not None)}, and these are {a.dtype}")
     if logical is not None and a.dtype.is_bool:
         return logical(a, b)
     return op.raw_call(name, a, b)

@@ -14,9 +14,8 @@ from .builder import Scope
 from .lang.construct import describe, expression, typed
 from .lang.statements import LetScope, MetaVar, let
 from .parameters import Parameters
-from .reader import text_of
 from .scopes import names_of
-from .syntax import Tree
+from .syntax import Tree, text_of
 
 
 class Assignments(Parameters):
@@ -94,15 +93,20 @@ class Assignments(Parameters):
         return symbol
 
     def check_rebinding(self, target: Tree, name: str) -> None:
-        """Refuse to give a name of an enclosing suite a new value: it would not be seen there."""
+        """Refuse to give a name of an enclosing suite a new value, since it would not be seen there; or a buffer's."""
+        before = self.names.get(name)
+        if isinstance(before, Buffer):
+            indices = ", ".join("ijklmnop"[d % 8] for d in range(len(before.shape)))
+            hint = f"write {name}[{indices or '()'}] = ... to store to an element, or use another name"
+            self.fail(target, f"`{name}` is a buffer", hint)
         level = self.lets.get(name)
         if level is not None and level < len(self.scopes) and name in self.names:
-            value = self.names[name]
-            what = "a Python number" if not isinstance(value, Expr) else "a variable with one value"
+            what = "a variable with one value" if isinstance(before, Expr) else "a number of Python"
+            dtype = expression(before).dtype
             self.fail(
                 target,
                 f"`{name}` is {what}, bound outside of this block of statements, and cannot be changed inside it",
-                f"keep what changes in a buffer, as in `{name} = T.alloc_buffer((1,), 'float32')` and "
+                f"keep what changes in a buffer, as in `{name} = T.alloc_buffer((1,), '{dtype}')` and "
                 f"`{name}[0] = ...`, or use another name",
             )
 
@@ -130,6 +134,7 @@ class Assignments(Parameters):
                     return const(value, held)
             except UserError as e:
                 self.rethrow(source, e)
+            self.fail(source, f"the number {value!r} cannot be held by buffer `{place.buffer.name}` of {held}")
         try:
             stored = expression(value)
         except UserError as e:

@@ -283,5 +283,7 @@ def as_region(value: Buffer | BufferLoad | BufferRegion) -> BufferRegion:
     if isinstance(value, Buffer):
         return value.full_region()
     if isinstance(value, BufferLoad):
+        if any(index.dtype.lanes != 1 for index in value.indices):
+            raise UserError("a region has no step; name the whole range, as in A[0:16]")
         return BufferRegion(value.buffer, tuple(map(Range.point, value.indices)))
     return value

@@ -146,7 +146,7 @@ def suggest(name: str, known: Iterable[str], form: str = "`{}`") -> str:
     return f"did you mean {either(form.format(n) for n in names)}?" if names else ""
 
 
-def either(words: Iterable[str]) -> str:
+def either(words: Iterable[str], word: str = "or") -> str:
     """ "a", "a or b", "a, b or c"."""
     listed: Sequence[str] = list(words)
-    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} or {listed[-1]}" if listed else "nothing"
+    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} {word} {listed[-1]}" if listed else "nothing"

@@ -10,7 +10,7 @@ from ..tir.expr import Expr, Var
 from ..tir.expr import Let as LetNode
 from .access import Access
 from .arithmetic import BINARY, CALLS, Arithmetic
-from .diagnostics import Source, suggest
+from .diagnostics import Source
 from .expectations import FOREIGN
 from .lang.construct import CONSTRUCTS, Rejected, convert, describe
 from .lang.methods import Method
@@ -58,18 +58,19 @@ class Evaluator(Arithmetic, Access):
         if self.define_unknown is not None:
             return self.define_unknown(name)
         if name in self.gone:
+            first, last = (self.source.locate(at)[0] for at in (self.gone[name].start, self.gone[name].end - 1))
+            lines = f"line {first}" if first == last else f"lines {first} to {last}"
             self.fail(
                 tree,
-                f"`{name}` is defined only inside the block of statements that ends above",
-                "define it outside of that block, or use it inside",
+                f"`{name}` is defined inside the block of {lines}, and not known after it",
+                "keep a value that is to outlive its block in a buffer, or use it inside",
             )
         words = self.env.words()
         if name in words:
             self.fail(tree, f"`{name}` is not defined", f"did you mean `T.{name}`?")
         if name in FOREIGN:
             self.fail(tree, f"`{name}` has no meaning in a program", f"programs have no {FOREIGN[name]}")
-        hint = suggest(name, [*self.names, *self.env.names()]) or suggest(name, words, "`T.{}`")
-        self.fail(tree, f"`{name}` is not defined", hint)
+        self.env.undefined(self, tree, name)
 
     def number(self, tree: Tree) -> Any:
         try:
@@ -170,6 +171,8 @@ class Evaluator(Arithmetic, Access):
         self.begin_definition(names)
         try:
             return function(*args, **kwargs)
+        except Rejected as e:
+            self.fail(tree if e.argument is None else trees.get(e.argument, tree), e.message, e.hint)
         except UserError as e:
             self.rethrow(tree, e)
         except (ScriptError, Poisoned):

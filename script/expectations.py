@@ -20,6 +20,8 @@ FOREIGN = {
 }
 """Python's statements that no program can contain, with what a program does not have."""
 
+_WORDS = {"&": "and", "|": "or"}
+
 _HEADERS = frozenset({"if", "elif", "else", "for", "while", "with", "def", "class"})
 
 
@@ -76,8 +78,23 @@ def explain(source: Source, tables: Tables, tokens: Tokens, at: int, expected: s
         return diagnostic("`=` assigns, and cannot stand in a condition", "write `==` to compare")
     if head in ("else", "elif") and at == first:
         return diagnostic(f"`{head}` belongs to no `if`", "indent it like the `if` that it continues")
-    if kind == numbers["EQUAL"] and before == ":":
-        return diagnostic("`:=` has no meaning in a program", "assign in a statement of its own", start - 1)
+    after = text(at + 1) if at + 1 < len(tokens.kinds) else ""
+    if kind == numbers["COLON"] and after == "=" and tokens.starts[at + 1] == end:
+        return diagnostic("`:=` has no meaning in a program", "assign in a statement of its own", stop=end + 1)
+    if before and before == text(at) and before in "&|" and tokens.ends[at - 1] == start:
+        return diagnostic(f"`{before * 2}` has no meaning in a program", f"write `{_WORDS[before]}`", start - 1)
+    if before in ("+", "-") and at > 1 and text(at - 2) == before and ends_line:
+        hint = f"write `{before}= 1`"
+        return diagnostic(
+            f"`{before * 2}` has no meaning in a program", hint, tokens.starts[at - 2], tokens.ends[at - 1]
+        )
+    layout = (newline, numbers["_INDENT"], numbers["_DEDENT"])
+    if at and not ends_line and tokens.kinds[at - 1] not in layout and "\n" in source.text[tokens.ends[at - 1] : start]:
+        last = tokens.ends[at - 1]
+        message = (
+            f"the line ends after `{_short(before)}` while a bracket is open; expected {_expression(tables, expected)}"
+        )
+        return diagnostic(message, "close the bracket, or go on with the expression", last, last + 1)
     if ends_line and numbers["NAME"] in expected:
         last = tokens.ends[at - 1] if at else start
         return diagnostic(f"expected {_expression(tables, expected)} after `{before}`", "", last, last + 1)

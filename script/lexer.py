@@ -151,7 +151,7 @@ class _Lexer:
                 self.source,
                 at - len(margin),
                 at,
-                f"this line is indented by {len(margin)}, which no block around it is",
+                f"this line is indented by {len(margin)}, as none of the blocks around it is",
                 f"the blocks around it are indented by {levels}"
                 + (f" and {len(top)}" if top not in self.margins else ""),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -11,12 +12,14 @@ from ..tir.buffer import Buffer
 from ..tir.dtype import VOID, DType
 from ..tir.errors import UserError
 from ..tir.expr import Expr
+from ..tir.function import PrimFunc
 from ..tir.node import Node
 from . import ir, tir
-from .diagnostics import suggest
+from .diagnostics import either, suggest
 from .lang.blocks import AXES, axis
 from .lang.construct import CONSTRUCTS, _argument, describe, expression
 from .lang.types import type_name
+from .syntax import text_of
 
 if TYPE_CHECKING:
     from .evaluate import Evaluator
@@ -104,13 +107,23 @@ def _float(value: Any = 0.0) -> float:
         raise UserError(str(e)) from None
 
 
+def _length(value: Any) -> int:
+    if not isinstance(value, (tuple, list, dict, str)):
+        raise UserError(f"{describe(value)} has no length")
+    return len(value)
+
+
 BUILTINS: dict[str, Callable[..., Any]] = {
     "min": _extreme("min", min),
     "max": _extreme("max", max),
     "float": _float,
+    "len": _length,
     "abs": lambda value: op.raw_call("abs", value) if isinstance(value, Expr) else abs(expression(value)),
 }
 """Python's functions that mean the same in a program."""
+
+for _name, _function in BUILTINS.items():
+    _function.__name__ = _name
 
 _SAFE = frozenset(map(id, BUILTINS.values()))
 
@@ -127,6 +140,7 @@ class Environment:
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         given = {name: OURS.get(id(value), value) for name, value in (values or {}).items()}
+        self.imported: set[str] = set()
         self.values: dict[str, Any] = {"T": T, "I": I, "tir": T, "Module": ANY_MODULE, **given}
 
     def lookup(self, name: str, evaluator: Reader, tree: Tree) -> Any:
@@ -152,6 +166,21 @@ class Environment:
         kind = "word" if space in (T, I) else "member"
         hint = suggest(name, space.members, f"`{space.name}.{{}}`")
         raise _at(evaluator, start, tree.end, f"`{space.name}` has no {kind} `{name}`", hint)
+
+    def undefined(self, evaluator: Reader, tree: Tree, name: str) -> NoReturn:
+        """Report a name that nothing defines."""
+        if name in self.imported:
+            evaluator.fail(
+                tree, f"`{name}` is imported, and text imports nothing but T and I", "write the value itself"
+            )
+        if not self.hosted and hasattr(builtins, name):
+            evaluator.fail(tree, f"`{name}` is a function of Python, and text runs no Python", "write the value itself")
+        known = dict.fromkeys([*evaluator.names, *self.names()])
+        hint = suggest(name, known) or suggest(name, self.words(), "`T.{}`")
+        own = [f"`{name}`" for name, value in evaluator.names.items() if value is not evaluator.poison]
+        if not hint and 0 < len(own) <= 8:
+            hint = f"the names of this program are {either(own, 'and')}"
+        evaluator.fail(tree, f"`{name}` is not defined", hint)
 
     def is_builtin(self, name: str) -> bool:
         """Whether a name that the program does not bind is Python's own."""
@@ -215,7 +244,9 @@ class Environment:
         key = getattr(key, "value", key) if isinstance(key, Expr) and not isinstance(key, Buffer) else key
         if isinstance(key, Expr):
             evaluator.fail(
-                tree, f"{describe(value)} is a value of Python, which an index of the program cannot pick from"
+                tree,
+                f"{describe(value)} is a value of Python, from which an index of the program cannot pick",
+                "keep the values in a buffer, or choose among them with T.Select",
             )
         construct = CONSTRUCTS.get(value) if callable(value) else None
         if construct is not None and construct.name == "T.Buffer":
@@ -240,11 +271,10 @@ class Environment:
 
     def repeat(self, evaluator: FunctionParser, tree: Tree, values: Any) -> None:
         """A `for` over something that is no loop of the program: its body once for each value of Python."""
-        evaluator.fail(
-            tree.parts[1],
-            f"a program does not loop over {describe(values)}",
-            "loop over range(n), T.grid(n, m), T.serial, T.parallel, T.vectorized, T.unroll or T.thread_binding",
-        )
+        hint = "loop over range(n), T.grid(n, m), T.serial, T.parallel, T.vectorized, T.unroll or T.thread_binding"
+        if isinstance(values, Expr):
+            hint = f"write `range({text_of(evaluator.source, tree.parts[1])})`"
+        evaluator.fail(tree.parts[1], f"a program does not loop over {describe(values)}", hint)
 
     def may_call(self, function: Any) -> bool:
         """Whether a callable that is no construct may be called."""
@@ -254,6 +284,9 @@ class Environment:
 
     def refuse_call(self, evaluator: Reader, tree: Tree, function: Any) -> NoReturn:
         """Report a call that is not possible."""
+        if isinstance(function, PrimFunc):
+            hint = "put both into a class under @I.ir_module, and call it by the name of the class"
+            evaluator.fail(tree.parts[0], f"{describe(function)} belongs to no module of this program", hint)
         if isinstance(function, Namespace) or not callable(function):
             name = f"`{function.name}`" if isinstance(function, Namespace) else describe(function)
             evaluator.fail(tree.parts[0], f"{name} cannot be called")

@@ -8,9 +8,12 @@ from typing import Any
 
 from ..tir.dtype import VOID, DType
 from ..tir.errors import NodeError, ScriptError, VerifyError
+from ..tir.expr import Var
 from ..tir.function import IRModule, PrimFunc
 from ..tir.node import Attrs
+from ..tir.stmt import Block, Stmt
 from ..tir.verify import verify
+from ..tir.visit import walk
 from .diagnostics import Diagnostic, Source
 from .lang.construct import CONSTRUCTS, Rejected, convert
 from .lang.functions import ir_module, macro, module_attrs, prim_func
@@ -89,7 +92,9 @@ class Definitions:
             elif part.kind == "expression_statement":
                 reader.guarded(part, partial(self.module_statement, reader, part.parts[0], attrs))
             elif part.kind == "function":
-                reader.report(part, f"function `{part.parts[0]}` is not decorated", "write @T.prim_func above it")
+                reader.report(
+                    header(part), f"function `{part.parts[0]}` is not decorated", "write @T.prim_func above it"
+                )
             elif part.kind != "pass_":
                 reader.report(part, "a module holds functions, each under @T.prim_func")
         space = Namespace(name, members)
@@ -139,6 +144,7 @@ class Definitions:
     def imported(self, reader: FunctionParser, tree: Tree) -> None:
         """The names an import line binds: those of this package's and TVM's words; others stay unknown."""
         if tree.kind == "import_":
+            self.env.imported.update(part.parts[1] or part.parts[0].parts[0] for part in tree.parts)
             return
         package = ".".join(tree.parts[0].parts)
         for part in tree.parts[1:]:
@@ -146,6 +152,8 @@ class Definitions:
             found = MODULES.get(f"{package}.{name}")
             if found is not None:
                 self.names[alias or name] = found
+            else:
+                self.env.imported.add(alias or name)
 
     def module_statement(self, reader: FunctionParser, tree: Tree, attrs: dict[str, Any]) -> None:
         if tree.kind == "call" and reader.evaluate(tree.parts[0]) is module_attrs:
@@ -180,7 +188,9 @@ class TextProgram(Definitions):
             raise ScriptError.of([Diagnostic("there is no program here", self.source, 0, 1, _EXPECTED)])
         if len(programs) > 1:
             second = programs[1][0]
-            reader.fail(second, "a text holds one program", "put several functions into a class under @I.ir_module")
+            reader.fail(
+                header(second), "a text holds one program", "put several functions into a class under @I.ir_module"
+            )
         made = programs[0][1]
         assert made is not None
         return made
@@ -202,9 +212,9 @@ class TextProgram(Definitions):
         elif kind in ("assign", "import_", "import_from"):
             self.constant(reader, tree)
         elif kind == "function":
-            reader.fail(tree, f"function `{tree.parts[0]}` is not decorated", "write @T.prim_func above it")
+            reader.fail(header(tree), f"function `{tree.parts[0]}` is not decorated", "write @T.prim_func above it")
         elif kind == "class_":
-            reader.fail(tree, f"class `{tree.parts[0]}` is not decorated", "write @I.ir_module above it")
+            reader.fail(header(tree), f"class `{tree.parts[0]}` is not decorated", "write @I.ir_module above it")
         elif not (kind == "expression_statement" and tree.parts[0].kind == "string"):
             reader.fail(tree, "this stands outside of any function", _EXPECTED)
 
@@ -217,12 +227,33 @@ def check(function: PrimFunc, reader: FunctionParser, tree: Tree, errors: list[D
     try:
         verify(function)
     except VerifyError as e:
-        header = Tree("function", [], tree.start, reader.source.text.find("\n", tree.start))
-        found = (reader.places[n] for n in e.nodes if n in reader.places)
-        source, at = next(found, (reader.source, header))
+        source, at = culprit(e, reader) or (reader.source, header(tree))
         errors.append(Diagnostic(_message(e), source, at.start, max(at.end, at.start + 1), e.hint))
     except RecursionError:
         reader.report(tree, "the program nests too deep", "give parts of it names or functions of their own")
+
+
+def header(tree: Tree) -> Tree:
+    """The first part of a definition, to point at."""
+    return (
+        header(tree.parts[-1])
+        if tree.kind == "decorated"
+        else Tree(tree.kind, [], tree.start, tree.start + _HEADER[tree.kind] + len(tree.parts[0]))
+    )
+
+
+_HEADER = {"function": len("def "), "class_": len("class ")}
+
+
+def culprit(e: VerifyError, reader: FunctionParser) -> tuple[Source, Tree] | None:
+    """The place of an ill-formed node; of a variable used in a block, the innermost statement there that uses it."""
+    block = next((node for node in e.nodes if isinstance(node, Block)), None)
+    var = next((node for node in e.nodes if isinstance(node, Var)), None)
+    if block is not None and var is not None:
+        using = [s for s in walk(block) if isinstance(s, Stmt) and s in reader.places and var in walk(s)]
+        if using:
+            return reader.places[using[-1]]
+    return next((reader.places[node] for node in e.nodes if node in reader.places), None)
 
 
 def _message(e: NodeError) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from ..tir.errors import ScriptError, UserError
 from ..tir.expr import Expr
@@ -30,8 +30,11 @@ class Reader:
     names: the names in it, as bound at the moment.
     gone: where the names were bound that are no longer visible.
     depth: how deep the trees being read are nested.
+    poison: what a name stands for whose definition was in error.
     define_unknown: makes what an unknown name stands for, where one may be new.
     """
+
+    poison: ClassVar[Any] = POISON
 
     def __init__(self, source: Source, env: Environment) -> None:
         self.source, self.env = source, env
@@ -65,10 +68,6 @@ class Reader:
             raise e
         if isinstance(e, Rejected):
             self.fail(tree, e.message, e.hint)
-        self.fail(tree, str(e))
-
-
-def text_of(source: Source, tree: Tree) -> str:
-    """What the source says at a tree, for a hint; "..." where it is long."""
-    text = source.text[tree.start : tree.end]
-    return text if len(text) <= 60 and "\n" not in text else "..."
+        # By custom an error says what is wrong, then, after a semicolon, what would be right.
+        message, _, hint = str(e).partition("; ")
+        self.fail(tree, message, hint)

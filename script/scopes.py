@@ -14,10 +14,18 @@ from .diagnostics import Diagnostic, Source
 from .evaluate import Evaluator
 from .limits import MAX_SIZE, Sizes
 from .names import Environment
-from .reader import POISON, Poisoned, text_of
-from .syntax import Tree
+from .reader import POISON, Poisoned
+from .syntax import Tree, text_of
 
 _ABSENT: Any = object()
+
+
+_FORMS = {
+    "for": ("is a loop, opened by `for`", "write `for i in {}:`, with a name for each loop"),
+    "with": ("holds statements, opened by `with`", "write `with {}:` and indent them"),
+    "rest": ("stands as a statement of its own", "write it on a line of its own"),
+}
+"""What to say of a construct opened in another way than it should be, by the right way."""
 
 
 class Scopes(Evaluator):
@@ -133,10 +141,9 @@ class Scopes(Evaluator):
     def check_form(self, tree: Tree, scope: Scope, form: str) -> None:
         if form in scope.forms:
             return
-        spelling = scope.spelling or text_of(self.source, tree)
-        right = {"for": "`for ... in {}:`", "with": "`with {}:`", "rest": "a statement of its own"}
-        wanted = " or ".join(right[f].format(spelling) for f in ("for", "with", "rest") if f in scope.forms)
-        self.fail(tree, f"`{spelling}` opens in another way", f"write {wanted}")
+        text = text_of(self.source, tree)
+        what, right = next(_FORMS[f] for f in ("for", "with", "rest") if f in scope.forms)
+        self.fail(tree, f"`{text}` {what}", right.format(text))
 
     def open_rest(self, scope: Scope, names: list[str]) -> Any:
         """Open a construct around the rest of the suite."""

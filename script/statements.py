@@ -13,7 +13,7 @@ from ..tir.dtype import BOOL, VOID
 from ..tir.errors import UserError
 from ..tir.expr import Call, Expr, GlobalVar, const
 from ..tir.function import PrimFunc
-from ..tir.stmt import AssertStmt, Evaluate, ForKind, IfThenElse, Stmt, While
+from ..tir.stmt import AssertStmt, BlockRealize, Evaluate, ForKind, IfThenElse, Stmt, While
 from .assignments import Assignments
 from .builder import Scope, building
 from .diagnostics import suggest
@@ -59,7 +59,14 @@ class FunctionParser(Assignments):
     def statement(self, tree: Tree) -> None:
         handler = _STATEMENTS.get(tree.kind)
         if handler is None:
-            self.report(tree, f"`{tree.kind.rstrip('_')}` has no place inside a program")
+            what, hint = _OUTSIDE[tree.kind]
+            end = self.source.text.find("\n", tree.start)
+            end = len(self.source.text) if end < 0 else end
+            self.report(
+                Tree(tree.kind, [], tree.start, min(tree.end, end)), f"{what} has no place inside a program", hint
+            )
+            for name in _targets(tree):
+                self.define(name, POISON)
             return
         self.guarded(tree, lambda: handler(self, tree), _targets(tree))
 
@@ -100,11 +107,10 @@ class FunctionParser(Assignments):
         elif isinstance(value, Call):
             self.builder.emit(self.placed(Evaluate(value), tree))
         elif isinstance(value, (Expr, Buffer, BufferRegion)):
-            self.fail(
-                tree,
-                f"{describe(value)} stands here and nothing is done with it",
-                "write T.evaluate(...) to have it evaluated, or store it in a buffer",
-            )
+            hint = "write T.evaluate(...) to have it evaluated, or store it in a buffer"
+            if tree.kind == "compare" and tree.parts[1] == "==" and tree.parts[0].kind == "subscript":
+                hint = "write `=` to store"
+            self.fail(tree, f"{describe(value)} stands here and nothing is done with it", hint)
         elif not self.env.hosted and not isinstance(value, (list, tuple)):
             self.fail(tree, f"{describe(value)} stands here and nothing is done with it")
 
@@ -149,10 +155,11 @@ class FunctionParser(Assignments):
             self.close_scope(body)
             return
         loop = header[0]
+        if isinstance(loop, Scope):
+            self.check_form(source, loop, "for")
         if not isinstance(loop, LoopScope):
             self.env.repeat(self, tree, loop)
             return
-        self.check_form(source, loop, "for")
         single = len(names) == 1 and target.kind == "name" and len(loop.domains) > 1
         try:
             made = loop.open(self.builder, [f"{names[0]}_{d}" for d in range(len(loop.domains))] if single else names)
@@ -244,6 +251,8 @@ class FunctionParser(Assignments):
             self.rethrow(source, e)
         if made is not None:
             self.builder.emit(self.placed(made, source))
+            if isinstance(made, BlockRealize):
+                self.placed(made.block, source)
 
     # Definitions
 
@@ -255,6 +264,8 @@ class FunctionParser(Assignments):
         ScriptError: it names no decorator of programs.
         """
         callee = tree.parts[0] if tree.kind == "call" else tree
+        if callee.kind == "name" and callee.parts[0] not in self.names and not self.env.hosted:
+            self.fail(tree, f"`{callee.parts[0]}` decorates no program", "use @T.prim_func, @T.macro or @I.ir_module")
         value = self.evaluate(callee)
         if not any(value is known for known in (prim_func, ir_module, macro)):
             self.fail(tree, f"{describe(value)} decorates no program", "use @T.prim_func, @T.macro or @I.ir_module")
@@ -317,7 +328,8 @@ class FunctionParser(Assignments):
             self.source, self.env, self.names, self.gone, self.returned, known = before
         note = (f"in this call of macro `{called.name}`", self.source, tree.start, tree.end)
         for i in range(known, len(self.errors)):
-            self.errors[i] = replace(self.errors[i], notes=(*self.errors[i].notes, note))
+            # Of a long way in, the ends are shown.
+            self.errors[i] = replace(self.errors[i], notes=(*self.errors[i].notes[:2], note))
         if len(self.errors) > known:
             raise Poisoned
         return result
@@ -378,6 +390,8 @@ class FunctionParser(Assignments):
         self.builder.emit(self.placed(AssertStmt(test, text), tree))
 
     def return_(self, tree: Tree) -> None:
+        if self.macros:
+            self.fail(tree, "in a macro `return` stands at the end", "use T.ret(...) to return from the program")
         value = () if tree.parts[0] is None else (self.value(tree.parts[0]),)
         self.builder.emit(self.placed(Evaluate(op.raw_call("ret", *value)), tree))
 
@@ -395,8 +409,18 @@ def _targets(tree: Tree) -> list[str]:
     """The names that a statement was to define, for when it fails."""
     if tree.kind == "assign":
         return [name for target in tree.parts[:-1] for name in names_of(target)]
+    if tree.kind in ("function", "class_"):
+        return [tree.parts[0]]
     return names_of(tree.parts[0]) if tree.kind == "annotated" else []
 
+
+_OUTSIDE = {
+    "function": ("a function of Python", "define it outside, or write @T.macro above it"),
+    "class_": ("a class", "define it outside"),
+    "import_": ("an import", "import outside of the function"),
+    "import_from": ("an import", "import outside of the function"),
+}
+"""Statements that only Python has, with what to do instead."""
 
 _STATEMENTS: dict[str, Callable[[FunctionParser, Tree], None]] = {
     "expression_statement": FunctionParser.expression_statement,

@@ -39,6 +39,12 @@ class Tree:
             stack.extend(part for part in reversed(top.parts) if type(part) is Tree)
 
 
+def text_of(source: Source, tree: Tree) -> str:
+    """What the source says at a tree, for a hint; "..." where it is long."""
+    text = source.text[tree.start : tree.end]
+    return text if len(text) <= 60 and "\n" not in text else "..."
+
+
 MAX_ERRORS = 50
 """Syntax errors after which reading stops."""
 

@@ -10,7 +10,7 @@ from ...tir.errors import UserError
 from ...tir.expr import Var
 from ...tir.stmt import IterType, Stmt
 from ..builder import BlockScope, Builder, Scope, as_region, current
-from .construct import Domain, Value, _domain, _index, _region, _value, construct, register, typed
+from .construct import Domain, Rejected, Value, _domain, _index, _region, _value, construct, register, typed
 from .statements import LetScope
 
 
@@ -96,17 +96,19 @@ class _Axes:
         """An axis for each loop, over the loop's range: "S" spatial, "R" reduce, "O" opaque, "C" scan."""
         builder = current("T.axis.remap")
         if len(kinds) != len(values):
-            raise UserError(f"T.axis.remap has {len(kinds)} kinds, {kinds!r}, for {len(values)} loops")
+            n = len(kinds)
+            raise Rejected(0, f"T.axis.remap has {n} kind{'s' * (n != 1)}, {kinds!r}, for {len(values)} loops")
         axes = []
         for kind, value in zip(kinds, values):
             iter_type = _KINDS.get(kind)
             if iter_type is None:
-                raise UserError(f"{kind!r} is no kind of axis; S is spatial, R reduce, O opaque, C scan")
+                raise Rejected(0, f"{kind!r} is no kind of axis", "S is spatial, R reduce, O opaque, C scan")
             dom = builder.domains.get(value) if isinstance(value, Var) else None
             if dom is None:
-                raise UserError(
-                    f"T.axis.remap takes loop variables, and `{value}` is none; "
-                    "write T.axis.spatial(extent, value) for an expression"
+                raise Rejected(
+                    1,
+                    f"T.axis.remap takes variables of loops, and `{value}` is none",
+                    "write T.axis.spatial(extent, value) or T.axis.reduce(extent, value) for another value",
                 )
             axes.append(builder.block.axis(dom, iter_type, value, builder.take_name(f"v{len(builder.block.axes)}")))
         return tuple(axes) if len(axes) != 1 else axes[0]
@@ -118,7 +120,7 @@ _KINDS = {"S": IterType.SPATIAL, "R": IterType.REDUCE, "O": IterType.OPAQUE, "C"
 def _axis(dom: Any, value: Any, iter_type: IterType) -> Var:
     builder = current(f"T.axis.{iter_type}")
     if builder.block is builder.root:
-        raise UserError(f"T.axis.{iter_type} belongs into a block; open one with `with T.block('name'):`")
+        raise Rejected(None, f"T.axis.{iter_type} belongs into a block", "open one: `with T.block('name'):`")
     return builder.block.axis(_domain(dom), iter_type, _index(value), builder.take_name(f"v{len(builder.block.axes)}"))
 
 
@@ -144,7 +146,7 @@ def writes(*regions: Any) -> None:
 def _tell(which: str, regions: tuple[Any, ...]) -> None:
     scope = current(f"T.{which}").block
     if getattr(scope, which) is not None:
-        raise UserError(f"the block has T.{which} already; name all regions in one")
+        raise Rejected(None, f"the block has T.{which} already", "name all regions in one")
     flat = [r for group in regions for r in (group if isinstance(group, (list, tuple)) else (group,))]
     found: list[BufferRegion] = [as_region(_region(r)) for r in flat]
     setattr(scope, which, found)
@@ -155,7 +157,8 @@ def where(condition: Value) -> None:
     """Run the block's instances only where `condition`, an expression of the loops, holds."""
     condition = _value(condition)
     if not condition.dtype.is_bool:
-        raise UserError(f"the condition of T.where is {typed(condition.dtype)}, not a bool; compare it with something")
+        message = f"the condition of T.where is {typed(condition.dtype)}, not a bool"
+        raise Rejected(0, message, "compare it with something, as in `x < 100`")
     current("T.where").block.where(condition)
 
 
@@ -180,7 +183,7 @@ class InitScope(Scope):
         if builder.block.init is not None:
             raise UserError("the block has a T.init already")
         if builder.block is builder.root:
-            raise UserError("T.init belongs into a block")
+            raise Rejected(None, "T.init belongs into a block", "open one: `with T.block('name'):`")
 
     def close(self, builder: Builder, body: Stmt) -> None:
         builder.block.init = body

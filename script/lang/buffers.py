@@ -15,7 +15,7 @@ from ...tir.expr import Expr, Var
 from ...tir.node import Attrs
 from ...tir.stmt import Allocate, DeclBuffer, Stmt
 from ..builder import Builder, Scope, as_region, current
-from .construct import Constant, Region, Shape, Type, _shape, construct, describe, register, typed
+from .construct import Constant, Region, Rejected, Shape, Type, _shape, construct, describe, register, typed
 
 
 class BufferType:
@@ -129,9 +129,11 @@ def match_buffer(
         options["data"] = data
     if isinstance(param, Var):
         if shape is None:
-            raise UserError("T.match_buffer of a parameter needs the buffer's shape")
+            example = f"T.match_buffer({param.name}, (n, 128), 'float32')"
+            raise Rejected(None, "T.match_buffer of a parameter needs the buffer's shape", f"write {example}")
         if not param.dtype.is_handle:
-            raise UserError(f"parameter `{param.name}` is {typed(param.dtype)}; T.match_buffer takes a T.handle")
+            hint = f"declare it as `{param.name}: T.handle`"
+            raise Rejected(0, f"`{param.name}` is {typed(param.dtype)}, which points to no buffer", hint)
         if param not in builder.params:
             raise UserError(f"`{param.name}` is no parameter of the function")
         if param in builder.buffer_map:
@@ -253,6 +255,6 @@ def decl_buffer(
         return BufferScope(Allocate, lambda name: _declare(builder, name, shape, as_dtype(dtype), **options), Attrs())
     pointer = data.data if isinstance(data, nodes.Buffer) else data
     if not isinstance(pointer, Var) or not pointer.dtype.is_handle:
-        raise UserError(f"`data` is a pointer variable such as A.data, got {describe(data)}")
+        raise Rejected("data", f"`data` is a pointer variable such as A.data, not {describe(data)}")
     options["data"] = pointer
     return BufferScope(DeclBuffer, lambda name: _declare(builder, name, shape, as_dtype(dtype), **options))

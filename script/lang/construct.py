@@ -10,6 +10,7 @@ from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range
 from ...tir.dtype import DType, dtype
 from ...tir.errors import UserError
 from ...tir.expr import CommReducer, Expr, IntImm, StringImm, Var, as_expr
+from ...tir.function import PrimFunc
 from ...tir.node import Attrs, Node
 
 Value: TypeAlias = Expr | BufferRegion | int | float
@@ -56,15 +57,18 @@ def expression(value: Any) -> Expr:
         return value
     if isinstance(value, Buffer):
         example = ", ".join("ijklmn"[d % 6] for d in range(value.ndim)) or "()"
-        raise UserError(f"buffer `{value.name}` is not a value; name an element, as in {value.name}[{example}]")
+        raise Rejected(None, f"buffer `{value.name}` is not a value", f"name an element, as in {value.name}[{example}]")
+    if isinstance(value, (str, PrimFunc)):
+        raise Rejected(None, f"expected a value of the program, got {describe(value)}")
+    shape = getattr(value, "shape", ())
+    if shape and not isinstance(value, BufferRegion):
+        raise Rejected(None, f"an array of shape {shape} is not a value", "pass it to the program as a parameter")
     if isinstance(value, (bool, int, float, BufferRegion)) or hasattr(value, "dtype") or hasattr(value, "to_expr"):
         return as_expr(value)
     raise UserError(f"expected a value of the program, got {describe(value)}")
 
 
 def _value(value: Any) -> Expr:
-    if isinstance(value, str):
-        raise UserError(f"expected a value of the program, got the string {value!r}")
     return expression(value)
 
 
@@ -323,6 +327,8 @@ def convert(what: Signature, args: list[Any], kwargs: dict[str, Any]) -> tuple[l
 def _checked(kind: Callable[[Any], Any], value: Any, argument: int | str) -> Any:
     try:
         return kind(value)
+    except Rejected as e:
+        raise Rejected(argument, e.message, e.hint) from None
     except UserError as e:
         raise Rejected(argument, str(e)) from None
 
@@ -358,7 +364,9 @@ def describe(value: Any) -> str:
     if isinstance(value, (bool, int, float)):
         return f"the number {value!r}" if not isinstance(value, int) or abs(value) < 10**20 else "a huge number"
     if isinstance(value, (list, tuple, dict, set)):
-        return f"a {type(value).__name__} of {len(value)}"
+        return f"a {type(value).__name__} of {len(value)} value{'s' * (len(value) != 1)}"
+    if isinstance(value, PrimFunc):
+        return f"function `{value.name}`"
     if inspect.ismodule(value):
         return f"the module {value.__name__}"
     if callable(value) and hasattr(value, "__name__"):

@@ -12,7 +12,7 @@ from ...tir.node import EMPTY, Attrs
 from ...tir.stmt import For, ForKind, Stmt
 from ..builder import Builder, Scope
 from ..diagnostics import suggest
-from .construct import Index, _index, construct
+from .construct import Index, Rejected, _index, construct
 
 
 class LoopScope(Scope):
@@ -42,7 +42,8 @@ class LoopScope(Scope):
             names = [f"i{d}" for d in range(len(self.domains))]
         if len(names) != len(self.domains):
             n = len(self.domains)
-            raise UserError(f"{len(names)} loop variables for {n} loop{'s' * (n != 1)}")
+            m = len(names)
+            raise UserError(f"{m} variable{'s' * (m != 1)} for {n} loop{'s' * (n != 1)}")
         self.variables = [Var(name, dom.extent.dtype) for name, dom in zip(names, self.domains)]
         builder.domains.update(zip(self.variables, self.domains))
         return tuple(self.variables) if len(self.variables) != 1 else self.variables[0]
@@ -68,7 +69,7 @@ def _annotations(annotations: dict[str, Any] | None, pragmas: dict[str, Any]) ->
     for name, value in pragmas.items():
         near = suggest(name, ("annotations", "thread", "start", "stop"))
         if near or not isinstance(value, (bool, int, str)):
-            raise UserError(f"a loop has no parameter `{name}`" + (f"; {near}" if near else ""))
+            raise Rejected(name, f"a loop has no parameter `{name}`", near)
     return {**(annotations or {}), **{f"pragma_{name}": value for name, value in pragmas.items()}}
 
 
@@ -126,7 +127,8 @@ def thread_binding(
 ) -> Any:
     """A loop bound to a thread axis: `for tx in T.thread_binding(128, thread="threadIdx.x"):`."""
     if thread is None:
-        raise UserError("T.thread_binding needs the thread axis, as in T.thread_binding(128, thread='threadIdx.x')")
+        example = "T.thread_binding(128, thread='threadIdx.x')"
+        raise Rejected(None, "T.thread_binding needs the thread axis", f"write it as in {example}")
     return LoopScope(
         ForKind.THREAD_BINDING, [domain(start, stop)], _annotations(annotations, pragmas), check_thread(thread)
     )
@@ -147,5 +149,7 @@ def check_thread(thread: str) -> str:
     """
     known = [f"{group}.{axis}" for group in ("blockIdx", "threadIdx", "vthread") for axis in "xyz"] + ["vthread"]
     if thread not in known:
-        raise UserError(f"{thread!r} is no thread axis; {suggest(thread, known, '{!r}') or 'one is ' + known[0]}")
+        raise Rejected(
+            "thread", f"{thread!r} is no thread axis", suggest(thread, known, "{!r}") or f"one is {known[0]!r}"
+        )
     return thread

@@ -11,7 +11,7 @@ from ...tir.expr import Expr, Var
 from ...tir.node import Node
 from ...tir.stmt import Stmt
 from ..builder import Builder, Scope, current
-from .construct import Value, _argument, _type, _value, construct, typed
+from .construct import Rejected, Value, _argument, _type, _value, construct, typed
 
 
 @construct
@@ -115,7 +115,8 @@ def Assert(condition: Value, message: str = "assertion failed") -> None:
     """Stops the program with `message` unless `condition` holds; also written `assert condition, "message"`."""
     condition = _value(condition)
     if not condition.dtype.is_bool:
-        raise UserError(f"the condition is {typed(condition.dtype)}, not a bool; compare it with something")
+        message = f"the condition of T.Assert is {typed(condition.dtype)}, not a bool"
+        raise Rejected(0, message, "compare it with something, as in `x > 0`")
     current("T.Assert").emit(nodes.AssertStmt(condition, message))
 
 

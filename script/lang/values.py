@@ -10,7 +10,7 @@ from ...tir import expr as nodes
 from ...tir import op
 from ...tir.errors import UserError
 from ...tir.expr import CommReducer, Expr, Var, binary, const
-from .construct import Constant, Index, Type, Value, _type, _value, construct, typed
+from .construct import Constant, Index, Rejected, Type, Value, _type, _value, construct, typed
 
 
 @construct
@@ -45,7 +45,8 @@ def if_then_else(condition: Value, true_value: Value, false_value: Value, dtype:
 def _condition(value: Any, where: str) -> Expr:
     value = _value(value)
     if not value.dtype.is_bool:
-        raise UserError(f"the condition of {where} is {typed(value.dtype)}, not a bool; compare it, as in `x != 0`")
+        message = f"the condition of {where} is {typed(value.dtype)}, not a bool"
+        raise Rejected(0, message, "compare it with something, as in `x != 0`")
     return value
 
 

@@ -61,7 +61,7 @@ def test_one_definition_ends_where_its_block_does() -> None:
         ("x = \0", "the character U+0000 has no meaning"),
         ("x = “a”", "the character `“` has no meaning"),
         ("x \\ y", "`\\` continues a line only as its last character"),
-        ("if x:\n    y\n  z", "indented by 2, which no block around it is"),
+        ("if x:\n    y\n  z", "indented by 2, as none of the blocks around it is"),
         ("if x:\n    y\n\tz", "tabs and spaces"),
     ],
 )
