@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,6 +37,22 @@ def as_index_map(value: Any, ndim: int, index_dtype: Any) -> IndexMap:
     if value.ndim != ndim:
         raise refusal(f"the index map takes {value.ndim} indices, but there are {ndim}")
     return value
+
+
+def index_variables(function: Any, ndim: int, index_dtype: Any) -> tuple[Var, ...]:
+    """Variables named as the parameters of a function of `ndim` indices.
+
+    Raises
+    ------
+    ScheduleError: it takes another number.
+    """
+    names: list[str] = []
+    for p in inspect.signature(function).parameters.values():
+        spread = p.kind is p.VAR_POSITIONAL
+        names += [f"{p.name}_{i}" for i in range(ndim - len(names))] if spread else [p.name]
+    if len(names) != ndim:
+        raise refusal(f"the function takes {len(names)} indices, but there are {ndim}")
+    return tuple(Var(name, dtype(index_dtype)) for name in names)
 
 
 def determined(an: Analyzer, given: Sequence[Expr], wanted: Expr, doms: Mapping[Var, Range]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from ..tir.buffer import Range
 from ..tir.expr import Expr, Var, as_expr
 from ..tir.visit import substitute
 from .errors import refusal
-from .index_maps import decode_expr, encode_expr
+from .index_maps import decode_expr, encode_expr, index_variables
 from .trace import CODECS, Codec
 
 
@@ -32,10 +31,10 @@ class RegionMap:
         if isinstance(value, RegionMap):
             variables, given = value.variables, value.ranges
         else:
-            names = _parameters(value, len(iterators))
-            if len(names) != len(iterators):
-                raise refusal(f"the function takes {len(names)} iterators, but the block has {len(iterators)}")
-            variables = tuple(Var(name, v.dtype) for name, v in zip(names, iterators, strict=True))
+            if not callable(value):
+                raise refusal(f"expected a function of the block's iterators, got {type(value).__name__} {value!r}")
+            named = index_variables(value, len(iterators), "int32")
+            variables = tuple(Var(n.name, v.dtype) for n, v in zip(named, iterators, strict=True))
             result = value(*variables)
             items = result if isinstance(result, (tuple, list)) else (result,)
             given = tuple(_range(item, variables) for item in items)
@@ -49,18 +48,6 @@ class RegionMap:
         """The ranges for values of the iterators."""
         bound = dict(zip(self.variables, values, strict=True))
         return tuple(substitute(r, bound) for r in self.ranges)
-
-
-def _parameters(function: Any, count: int) -> list[str]:
-    if not callable(function):
-        raise refusal(f"expected a function of the block's iterators, got {type(function).__name__} {function!r}")
-    names: list[str] = []
-    for p in inspect.signature(function).parameters.values():
-        if p.kind is p.VAR_POSITIONAL:
-            names += [f"{p.name}_{i}" for i in range(count - len(names))]
-        else:
-            names.append(p.name)
-    return names
 
 
 def _range(item: Any, variables: Sequence[Var]) -> Range:

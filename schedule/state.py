@@ -59,6 +59,7 @@ class State:
     rng: the random numbers of sampling primitives.
     affine: what was found of bindings under loops (see `conditions.require_affine`): why they are not affine, or None.
     working_on: the function in which blocks are looked up by default, if one was chosen.
+    layouts: the changes of layout made to functions' parameters, by function and the parameter's number.
     """
 
     def __init__(self, mod: IRModule) -> None:
@@ -70,6 +71,7 @@ class State:
         self.rng = random.Random(0)
         self.working_on: str | None = None
         self.affine: dict[Any, Failure | None] = {}
+        self.layouts: dict[tuple[str, int], tuple[Any, ...]] = {}
         for name, function in mod.items():
             self._enter(name, function)
 
@@ -97,6 +99,7 @@ class State:
         new.mod, new.journal, new.step, new.working_on = self.mod, Journal(), self.step, self.working_on
         new.rng = random.Random(0)
         new.affine = self.affine
+        new.layouts = dict(self.layouts)
         twins: dict[SRef, SRef] = {}
 
         def twin(sref: SRef) -> SRef:
@@ -266,6 +269,15 @@ class State:
     def set_function(self, name: str, function: PrimFunc) -> None:
         """Replace what of a function lies outside its root block (buffers, attributes)."""
         self.journal.set(self, "mod", self.mod.with_function(name, function))
+
+    def relaid(self, name: str, number: int, layout: Any) -> None:
+        """Note that a parameter of a function was given another layout."""
+        key = name, number
+        self.journal.set(self.layouts, key, (*self.layouts.get(key, ()), layout))
+
+    def layouts_of(self, name: str) -> dict[int, tuple[Any, ...]]:
+        """The changes of layout made to a function's parameters."""
+        return {number: layouts for (function, number), layouts in self.layouts.items() if function == name}
 
     def check(self) -> None:
         """Derive the references anew and compare, and verify the module.

@@ -12,6 +12,7 @@ from ..tir.function import IRModule, PrimFunc
 from ..tir.stmt import For
 from ..tir.visit import free_vars, substitute
 from .errors import require
+from .relaid import Layouts, into_layouts, out_of_layouts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,20 +61,25 @@ def verify_schedule(
         for trial in range(trials):
             case = _Case(before, seed + trial, symbols)
             run = _runner(case, backend, sanitize)
-            expected = run(sch.original, name)
-            difference = case.difference(expected, run(sch.mod, name), rtol)
+            expected = run(sch.original, name, {})
+
+            def differs(scheduled: Schedule) -> str | None:
+                actual = run(scheduled.mod, name, scheduled.state.layouts_of(name))  # noqa: B023
+                return case.difference(expected, actual, rtol)  # noqa: B023
+
+            difference = differs(sch)
             if difference is not None:
-                raise _blame(sch, name, lambda mod: case.difference(expected, run(mod, name), rtol), difference)  # noqa: B023
+                raise _blame(sch, name, differs, difference)
 
 
-def _blame(sch: Schedule, name: str, differs: Callable[[IRModule], str | None], message: str) -> ScheduleError:
+def _blame(sch: Schedule, name: str, differs: Callable[[Schedule], str | None], message: str) -> ScheduleError:
     """The error naming the first step after which the program differs."""
     replayed = type(sch)(sch.original, seed=0)
     before = replayed.mod
     for step, _ in enumerate(sch.trace.replay(replayed)):
         if replayed.mod is not before:
             before = replayed.mod
-            found = differs(before)
+            found = differs(replayed)
             if found is not None:
                 return ScheduleError(
                     "the scheduled program gives other results: {0}; step {1} made the difference first: {2}",
@@ -86,20 +92,21 @@ def _blame(sch: Schedule, name: str, differs: Callable[[IRModule], str | None], 
     return ScheduleError("the scheduled program gives other results: {0}", message, root=sch.mod[name])
 
 
-def _runner(case: _Case, backend: str, sanitize: bool) -> Callable[[IRModule, str], list[Any]]:
+def _runner(case: _Case, backend: str, sanitize: bool) -> Callable[[IRModule, str, Layouts], list[Any]]:
     from ..codegen.build import build
     from ..codegen.interpreter import run as interpret
 
     if backend == "auto":
         backend = "interpreter" if case.updates() <= INTERPRETED else "llvm"
 
-    def run(mod: IRModule, name: str) -> list[Any]:
-        args = case.arguments()
+    def run(mod: IRModule, name: str, layouts: Layouts) -> list[Any]:
+        given = case.arguments()
+        args = into_layouts(given, layouts)
         if backend == "interpreter":
             interpret(mod, *args, name=name, sanitize=sanitize)
         else:
             build(mod, target="llvm")[name](*args)
-        return args
+        return out_of_layouts(args, given, layouts)
 
     return run
 
