@@ -55,17 +55,15 @@ def two_ways(A: T.Buffer((8, 4), "float32"), B: T.Buffer((8, 4), "float32"), C: 
 
 
 @T.prim_func
-def half_guarded(A: T.Buffer((8, 4), "float32"), B: T.Buffer((8, 4), "float32"), C: T.Buffer((5, 4), "float32")):
+def half_guarded(n: T.int32, A: T.Buffer((8,), "float32"), B: T.Buffer((8,), "float32"), C: T.Buffer((8,), "float32")):
     for i in range(8):
-        for j in range(4):
-            with T.block("B"):
-                vi, vj = T.axis.remap("SS", [i, j])
-                B[vi, vj] = A[vi, vj]
-        for j in range(4):
-            with T.block("C"):
-                vi, vj = T.axis.remap("SS", [i, j])
-                T.where(i < 5)
-                C[vi, vj] = A[vi, vj]
+        with T.block("B"):
+            vi = T.axis.spatial(8, i)
+            B[vi] = A[vi]
+        with T.block("C"):
+            vi = T.axis.spatial(8, i)
+            T.where(n < 5)
+            C[vi] = A[vi]
 
 
 @T.prim_func
@@ -143,6 +141,141 @@ def mma4_impl(a: T.handle, b: T.handle, c: T.handle):
         T.writes(C[0:4, 0:4])
         for k, i in T.grid(4, 4):
             C[i, T.ramp(0, 1, 4)] = C[i, T.ramp(0, 1, 4)] + T.broadcast(A[i, k], 4) * B[k, T.ramp(0, 1, 4)]
+
+
+@T.prim_func
+def argmax(
+    A0: T.Buffer((5, 24), "int32"),
+    A1: T.Buffer((5, 24), "float32"),
+    C0: T.Buffer((5,), "int32"),
+    C1: T.Buffer((5,), "float32"),
+):
+    for i, k in T.grid(5, 24):
+        with T.block("C"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                C0[vi] = -1
+                C1[vi] = T.min_value("float32")
+            v0: T.let[T.int32] = T.Select(C1[vi] >= A1[vi, vk], C0[vi], A0[vi, vk])
+            v1: T.let[T.float32] = T.Select(C1[vi] >= A1[vi, vk], C1[vi], A1[vi, vk])
+            C0[vi] = v0
+            C1[vi] = v1
+
+
+@T.prim_func
+def argmax_exact(A1: T.Buffer((5, 24), "float32"), C0: T.Buffer((5,), "int32"), C1: T.Buffer((5,), "float32")):
+    for i, k in T.grid(5, 24):
+        with T.block("C"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                C0[vi] = 1000
+                C1[vi] = T.min_value("float32")
+            v0: T.let[T.int32] = T.Select(C1[vi] > A1[vi, vk] or (C1[vi] == A1[vi, vk] and C0[vi] < vk), C0[vi], vk)
+            v1: T.let[T.float32] = T.Select(
+                C1[vi] > A1[vi, vk] or (C1[vi] == A1[vi, vk] and C0[vi] < vk), C1[vi], A1[vi, vk]
+            )
+            C0[vi] = v0
+            C1[vi] = v1
+
+
+@T.prim_func
+def two_results(A: T.Buffer((6, 16), "float32"), S: T.Buffer((6,), "float32"), M: T.Buffer((6,), "float32")):
+    for i, k in T.grid(6, 16):
+        with T.block("S"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                S[vi] = T.float32(3)
+                M[vi] = T.min_value("float32")
+            S[vi] = S[vi] + A[vi, vk]
+            M[vi] = T.max(M[vi], A[vi, vk])
+
+
+@T.prim_func
+def horner(A: T.Buffer((6, 16), "float32"), S: T.Buffer((6,), "float32")):
+    for i, k in T.grid(6, 16):
+        with T.block("S"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                S[vi] = T.float32(0)
+            S[vi] = S[vi] * T.float32(0.5) + A[vi, vk]
+
+
+@T.prim_func
+def doubling(A: T.Buffer((6, 16), "float32"), S: T.Buffer((6,), "float32")):
+    for i, k in T.grid(6, 16):
+        with T.block("S"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                S[vi] = T.float32(0)
+            S[vi] = S[vi] + T.min(S[vi], A[vi, vk])
+
+
+@T.prim_func
+def stored_twice(A: T.Buffer((6, 16), "float32"), S: T.Buffer((6,), "float32")):
+    for i, k in T.grid(6, 16):
+        with T.block("S"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                S[vi] = T.float32(0)
+            S[vi] = S[vi] + A[vi, vk]
+            S[vi] = S[vi] + A[vi, vk]
+
+
+@T.prim_func
+def chained_stores(A: T.Buffer((6, 16), "float32"), S: T.Buffer((6,), "float32"), Q: T.Buffer((6,), "float32")):
+    for i, k in T.grid(6, 16):
+        with T.block("S"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                S[vi] = T.float32(0)
+                Q[vi] = T.float32(0)
+            S[vi] = S[vi] + A[vi, vk]
+            Q[vi] = Q[vi] + S[vi]
+
+
+@T.prim_func
+def looped_init(A: T.Buffer((6, 16), "float32"), S: T.Buffer((6,), "float32")):
+    for i, k in T.grid(6, 16):
+        with T.block("S"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                for _ in range(2):
+                    S[vi] = T.float32(0)
+            S[vi] = S[vi] + A[vi, vk]
+
+
+@T.prim_func
+def fused_axes(A: T.Buffer((8, 8), "float32"), S: T.Buffer((8,), "float32")):
+    for f in range(64):
+        with T.block("S"):
+            vi = T.axis.spatial(8, f // 8)
+            vk = T.axis.reduce(8, f % 8)
+            with T.init():
+                S[vi] = T.float32(0)
+            S[vi] = S[vi] + A[vi, vk]
+
+
+@T.prim_func
+def shifted_sum(A: T.Buffer((8, 8), "float32"), S: T.Buffer((8,), "float32")):
+    for i, k in T.grid(8, 8):
+        with T.block("S"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            T.where(k >= 3)
+            with T.init():
+                S[vi] = T.float32(0)
+            S[vi] = S[vi] + A[vi, vk]
+
+
+@T.prim_func
+def growing_sum(A: T.Buffer((8, 8), "float32"), S: T.Buffer((8,), "float32")):
+    for i in range(8):
+        for k in range(i + 1):
+            with T.block("S"):
+                vi = T.axis.spatial(8, i)
+                vk = T.axis.reduce(8, k)
+                with T.init():
+                    S[vi] = T.float32(0)
+                S[vi] = S[vi] + A[vi, vk]
 
 
 MMA4 = TensorIntrin.register("test.mma4", mma4, mma4_impl, override=True)

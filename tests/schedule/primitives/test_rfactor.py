@@ -1,0 +1,149 @@
+"""rfactor: sums, products and extrema, several results at once, and reductions that depend on their order."""
+
+import pytest
+from tensorir import Schedule, ScheduleError, T, assert_structural_equal, parse
+from tensorir.schedule.trace import Trace
+
+from ..programs import matmul, row_sum, symbolic
+from ..programs_blocks import argmax, argmax_exact, matmul16, two_results
+
+
+def checked(sch: Schedule) -> None:
+    """References, numbers on the interpreter and on LLVM, and the trace."""
+    sch.state.check()
+    sch.verify(backend="interpreter", sanitize=True)
+    sch.verify(backend="llvm")
+    again = Schedule(sch.original, seed=1)
+    Trace.from_json(sch.trace.dumps()).apply_to(again)
+    assert_structural_equal(again.mod, sch.mod)
+
+
+@pytest.mark.parametrize("axis", [-3, -2, -1, 0, 1, 2])
+@pytest.mark.parametrize("outer", [True, False])
+def test_a_matmul_with_an_imperfect_split(axis: int, outer: bool) -> None:
+    sch = Schedule(matmul, seed=0)
+    k0, k1 = sch.split(sch.get_loops("C")[2], [None, 4])
+    partial = sch.rfactor(k0 if outer else k1, axis)
+    assert sch.get(partial).name_hint == "C_rf"
+    checked(sch)
+
+
+def test_the_whole_reduction() -> None:
+    sch = Schedule(row_sum, seed=0)
+    sch.rfactor(sch.get_loops("S")[1], 1)
+    checked(sch)
+
+
+def test_symbolic_rows() -> None:
+    sch = Schedule(symbolic, seed=0)
+    k0, k1 = sch.split(sch.get_loops("B")[1], [2, 4])
+    sch.rfactor(k1, 0)
+    checked(sch)
+
+
+def test_a_symbolic_reduction() -> None:
+    @T.prim_func
+    def sums(a: T.handle, B: T.Buffer((4,), "float32")):
+        n = T.int32()
+        A = T.match_buffer(a, (4, n), "float32")
+        for i, k in T.grid(4, n):
+            with T.block("B"):
+                vi, vk = T.axis.remap("SR", [i, k])
+                with T.init():
+                    B[vi] = T.float32(0)
+                B[vi] = B[vi] + A[vi, vk]
+
+    sch = Schedule(sums, seed=0)
+    k0, k1 = sch.split(sch.get_loops("B")[1], [None, 4])
+    sch.rfactor(k0, 0)
+    checked(sch)
+
+
+def test_both_blocks_are_scheduled_on() -> None:
+    sch = Schedule(matmul16, seed=0)
+    block = sch.get_block("C")
+    k0, k1 = sch.split(sch.get_loops(block)[2], [None, 4])
+    partial = sch.rfactor(k1, 2)
+    assert sch.get(block).name_hint == "C"
+    i, j, k, lane = sch.get_loops(partial)
+    sch.reorder(i, j, lane, k)
+    sch.parallel(i)
+    sch.decompose_reduction(partial, k)
+    sch.decompose_reduction(block, sch.get_loops(block)[-1])
+    checked(sch)
+
+
+def test_factoring_twice() -> None:
+    sch = Schedule(matmul16, seed=0)
+    k0, k1 = sch.split(sch.get_loops("C")[2], [None, 4])
+    partial = sch.rfactor(k1, 0)
+    sch.rfactor(sch.get_loops(partial)[2], 0)
+    checked(sch)
+
+
+def test_two_results() -> None:
+    sch = Schedule(two_results, seed=0)
+    _, k1 = sch.split(sch.get_loops("S")[1], [None, 4])
+    sch.rfactor(k1, 1)
+    checked(sch)
+    sch.decompose_reduction("S_rf", sch.get_loops("S_rf")[1])
+    checked(sch)
+
+
+def test_argmax_by_its_outermost_loop() -> None:
+    sch = Schedule(argmax, seed=0)
+    k0, k1 = sch.split(sch.get_loops("C")[1], [None, 4])
+    sch.rfactor(k0, 0)
+    checked(sch)
+    sch.decompose_reduction("C", sch.get_loops("C")[1])
+    checked(sch)
+
+
+@pytest.mark.parametrize("outer", [True, False])
+def test_argmax_that_decides_ties_itself(outer: bool) -> None:
+    sch = Schedule(argmax_exact, seed=0)
+    k0, k1 = sch.split(sch.get_loops("C")[1], [None, 4])
+    sch.rfactor(k0 if outer else k1, 1)
+    checked(sch)
+
+
+def test_decompose_several_results() -> None:
+    sch = Schedule(argmax, seed=0)
+    init = sch.decompose_reduction("C", sch.get_loops("C")[1])
+    assert [r.buffer.name for r in sch.get(init).writes] == ["C0", "C1"]
+    checked(sch)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "S[vi] * A[vi, vk]",
+        "A[vi, vk] + S[vi]",
+        "T.min(S[vi], A[vi, vk])",
+        "T.max(A[vi, vk] * A[vi, vk], S[vi])",
+    ],
+)
+def test_operations(operation: str) -> None:
+    text = f"""
+@T.prim_func
+def main(A: T.Buffer((6, 12), "float32"), S: T.Buffer((6,), "float32")):
+    for i, k in T.grid(6, 12):
+        with T.block("S"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                S[vi] = T.float32(1)
+            S[vi] = {operation}
+"""
+    sch = Schedule(parse(text), seed=0)
+    _, k1 = sch.split(sch.get_loops("S")[1], [None, 5])
+    sch.rfactor(k1, 1)
+    sch.verify(backend="interpreter", sanitize=True, rtol=1e-3)
+
+
+def test_refusals_keep_the_program() -> None:
+    sch = Schedule(matmul, seed=0)
+    before = sch.mod
+    with pytest.raises(ScheduleError):
+        sch.rfactor(sch.get_loops("C")[0], 0)
+    assert sch.mod is before
+    sch.state.check()
