@@ -33,18 +33,30 @@ def child_towards(at: SRef, inner: SRef) -> int:
     while below.parent is not at:
         assert below.parent is not None
         below = below.parent
-    for i, stmt in enumerate(statements(at.stmt.body)):
-        if _holds(stmt, below.stmt):
-            return i
-    raise AssertionError
+    return next(i for i, stmt in enumerate(statements(at.stmt.body)) if _path(stmt, below.stmt, []))
 
 
-def _holds(stmt: Stmt, wanted: Stmt) -> bool:
+def wrappers(at: SRef, inner: SRef) -> list[Stmt]:
+    """The statements between `at` and `inner`, below it, that are neither loops, blocks nor sequences."""
+    out: list[Stmt] = []
+    below = inner
+    while below is not at:
+        above = below.parent
+        assert above is not None
+        _path(above.stmt.body, below.stmt, out)
+        below = above
+    return out
+
+
+def _path(stmt: Stmt, wanted: Stmt, out: list[Stmt]) -> bool:
     if isinstance(stmt, BlockRealize):
         return stmt.block is wanted
-    if stmt is wanted or isinstance(stmt, For):
+    if isinstance(stmt, For):
         return stmt is wanted
-    return any(_holds(child, wanted) for child in stmt.children() if isinstance(child, Stmt))
+    found = any(_path(child, wanted, out) for child in stmt.children() if isinstance(child, Stmt))
+    if found and not isinstance(stmt, SeqStmt):
+        out.append(stmt)
+    return found
 
 
 class Edit:

@@ -13,6 +13,8 @@ from ..tir.expr import TRUE, Expr, IntImm, Var, all_of, const
 from ..tir.op import maximum, minimum
 from ..tir.stmt import Block, BlockRealize, BufferStore, For, IfThenElse, Stmt, While
 from ..tir.visit import free_vars, substitute, walk
+from .edit import wrappers
+from .errors import require
 from .rewrite import bind_loops
 from .scopes import shared_across
 from .sref import BlockSRef, LoopSRef, SRef
@@ -37,6 +39,14 @@ class Footprints:
         """The loops between the boundary and a block, outermost first."""
         found = self.known.get(block)
         if found is None:
+            for stmt in wrappers(self.boundary, block):
+                require(
+                    isinstance(stmt, IfThenElse),
+                    "{0} stands inside {1}, so what it touches is not known",
+                    block,
+                    stmt,
+                    hint="only loops and branches may lie between the blocks concerned",
+                )
             inner: list[For] = []
             for above in block.ancestors():
                 if above is self.boundary or not isinstance(above, LoopSRef):
@@ -90,7 +100,7 @@ class Footprints:
 
     def fills(self, block: BlockSRef, region: BufferRegion) -> bool:
         """Whether a block is shown to write every element of the box of one of its write regions inside the buffer."""
-        if not surely_writes(block.stmt, region.buffer):
+        if not surely_writes(block.stmt, region.buffer) or wrappers(self.boundary, block):
             return False
         realize = self.s.realize(block)
         moved: BufferRegion = substitute(region, bindings(self.s, block))

@@ -12,19 +12,20 @@ from ...tir.node import DELETE
 from ...tir.stmt import BlockRealize, ForKind, IterType
 from ...tir.visit import free_vars, substitute
 from ..conditions import require_complete_or_reduction
-from ..edit import Edit, child_towards, common, statements
+from ..edit import Edit, child_towards, common, statements, wrappers
 from ..errors import require
 from ..footprint import Footprints, bindings, gapless
 from ..primitive import primitive
 from ..rewrite import bind_loops
 from ..solve import Axis, axis, instances, nest_of, regenerated
-from ..sref import BlockSRef, LoopSRef
+from ..sref import BlockSRef, LoopSRef, Mark
 from ..state import State
+from .inline import compute_inline, reverse_compute_inline
 
 
 @primitive
 def compute_at(
-    s: State, block: BlockSRef, loop: LoopSRef, *, preserve_unit_loops: bool = False, index: int = -1
+    s: State, block: BlockSRef, loop: LoopSRef | Mark, *, preserve_unit_loops: bool = False, index: int = -1
 ) -> None:
     """Move a producer under `loop`, to compute in each iteration what its consumers there need.
 
@@ -32,6 +33,7 @@ def compute_at(
 
     Parameters
     ----------
+    loop: a loop around all consumers, or a location given by sample_compute_location: where the block is, or inlined.
     preserve_unit_loops: keep loops of extent 1.
     index: before which statement of the loop's body the block comes; -1 means right before the first consumer, -2
         right after the last block it reads from.
@@ -65,6 +67,10 @@ def compute_at(
                         vi = T.axis.spatial(16, i_0 * 4 + i_1)
                         C[vi] = B[vi] + B[vi + 2]
     """
+    if isinstance(loop, Mark):
+        if loop is Mark.INLINE:
+            compute_inline(s, block)
+        return
     _require_movable(s, block, loop)
     others = [b for b in s.child_blocks(block.scope) if b is not block]
     written = {w.buffer for w in block.stmt.writes}
@@ -116,7 +122,7 @@ def compute_at(
 
 @primitive
 def reverse_compute_at(
-    s: State, block: BlockSRef, loop: LoopSRef, *, preserve_unit_loops: bool = False, index: int = -1
+    s: State, block: BlockSRef, loop: LoopSRef | Mark, *, preserve_unit_loops: bool = False, index: int = -1
 ) -> None:
     """Move a consumer under `loop`, to compute in each iteration what can be made of what its producers wrote there.
 
@@ -124,6 +130,7 @@ def reverse_compute_at(
 
     Parameters
     ----------
+    loop: a loop around all producers, or a location: where the block is, or inlined into its producer.
     preserve_unit_loops: keep loops of extent 1.
     index: before which statement of the loop's body the block comes; -1 means after all of them, -2 right after the
         last producer.
@@ -160,6 +167,10 @@ def reverse_compute_at(
                         vj = T.axis.spatial(8, ax1)
                         C[vi, vj] = B[vi, vj] + T.float32(1)
     """
+    if isinstance(loop, Mark):
+        if loop is Mark.INLINE:
+            reverse_compute_inline(s, block)
+        return
     _require_movable(s, block, loop)
     others = [b for b in s.child_blocks(block.scope) if b is not block]
     read = {r.buffer for r in block.stmt.reads}
@@ -220,6 +231,8 @@ def _require_movable(s: State, block: BlockSRef, loop: LoopSRef) -> None:
     )
     require(loop not in block.ancestors(), "{1} is around {0} already", block, loop)
     require_complete_or_reduction(s, block)
+    for stmt in wrappers(block.scope, block):
+        require(False, "{0} stands inside {1}, which it would leave", block, stmt)
     realize = s.realize(block)
     if realize.predicate is not TRUE:
         an = bind_loops(Analyzer(), block)
