@@ -29,7 +29,7 @@ from ..expr import (
 from ..visit import Rewriter, substitute
 from .analyzer import Analyzer
 from .interval import eval_set
-from .iter_inverse import Inverse
+from .iter_inverse import invert
 from .iter_map import IterMapLevel, IterMapResult, detect_iter_map, extent_of
 
 
@@ -249,10 +249,7 @@ class IndexMap:
             for var, total in zip(outputs, result.indices, strict=True):
                 if all(arg.scale == 1 for arg in total.args):
                     an.bind(var, Range(total.base, as_expr(extent_of(total, an), var.dtype)), allow_override=True)
-            inverse = Inverse(an)
-            for total, output in zip(result.indices, outputs, strict=True):
-                inverse.index(total, output)
-            inverse.propagate()
+            inverse = invert(result.indices, outputs, an)
             padding: Expr = FALSE
             for mark in result.paddings:
                 value = inverse.values[mark]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import lcm
 from typing import Any
 
 from ..buffer import Range
 from ..dtype import DType
-from ..expr import TRUE, CmpOp, Expr, FloorDiv, FloorMod, IntImm, Var, as_expr
-from ..op import maximum, minimum
+from ..expr import TRUE, Add, Call, CmpOp, Expr, FloorDiv, FloorMod, IntImm, Mul, Sub, Var, as_expr
+from ..op import OPS, maximum, minimum
 from ..visit import free_vars, substitute
 from .analyzer import Analyzer
 from .compare import difference
@@ -28,8 +29,24 @@ from .linear import Linear, Monomial, factors
 from .merge import part_of
 from .stmt import conjuncts
 
-Needs = dict[Expr, tuple[int, int]]
-"""What is divided unevenly, without its constant: (values before its start, the multiple its extent must be)."""
+
+@dataclass(eq=False)
+class Attempt:
+    """How to read a map, and what carries over when the reading starts again.
+
+    Attributes
+    ----------
+    allow_padding: whether loops may be padded.
+    literal: read indices as they are written rather than in normal form. The normal form spreads a sum over its
+        digits where it can, and then digits of the sum and of its parts may stand side by side.
+    needs: what is divided unevenly, without its constant: (values before its start, the multiple of its extent).
+    names: the variables of iterators that predicates make, in order.
+    """
+
+    allow_padding: bool
+    literal: bool
+    needs: dict[Expr, tuple[int, int]] = field(default_factory=dict)
+    names: list[Var] = field(default_factory=list)
 
 
 class Refused(Exception):
@@ -51,40 +68,76 @@ class MustPad(Exception):
 class Detector(Numbers):
     """Reads indices; marks are shared between them, so that the same sum is the same iterator."""
 
-    def __init__(self, an: Analyzer, iters: Mapping[Var, Range], needs: Needs | None) -> None:
+    def __init__(self, an: Analyzer, iters: Mapping[Var, Range], attempt: Attempt) -> None:
         super().__init__(an)
-        self.loops = iters
-        self.needs = needs
+        self.attempt = attempt
+        self.swizzled: list[IterMark] = []
+        self.made = 0
         self.marks: dict[Var, IterMark] = {}
-        self.minima: dict[Var, Expr] = {}
-        for v, r in iters.items():
-            extent = self.number(r.extent)
-            if isinstance(extent, int) and extent <= 0:
-                raise Refused("iterator {0} has no values", v)
-            at_zero = isinstance(r.min, IntImm) and r.min.value == 0
-            self.minima[v] = r.min
-            self.marks[v] = IterMark(v if at_zero else v - r.min, extent)
+        self.replaced: dict[Var, Expr] = {}
         self.sums: dict[tuple[Any, ...], IterMark] = {}
         self.padded: dict[IterMark, IterMark] = {}
-        self.replaced: dict[Var, Expr] = {}
+        self.of_loops = {v: self.enter(v, r) for v, r in iters.items()}
+
+    def enter(self, loop: Var, range_: Range) -> IterMark:
+        """The mark of a loop; one that does not start at 0 is read as an iterator that does, plus its minimum."""
+        extent = self.number(range_.extent)
+        if isinstance(extent, int) and extent <= 0:
+            raise Refused("iterator {0} has no values", loop)
+        if isinstance(range_.min, IntImm) and range_.min.value == 0:
+            mark = self.marks[loop] = IterMark(loop, extent)
+            return mark
+        counter = self.define(loop - range_.min, extent, loop.dtype)
+        self.replaced[loop] = counter + range_.min
+        return self.marks[counter]
 
     def run(self, exprs: Sequence[Expr], condition: Expr, level: IterMapLevel) -> IterMapResult:
         """Read everything and check it."""
         self.constrain(conjuncts(condition))
-        sums = tuple(self.fused(self.parse(self.form(e), e.dtype), e) for e in exprs)
+        sums = tuple(self.fused(self.sum_of(self.current(e)), e) for e in exprs)
         if level is not IterMapLevel.NO_CHECK:
             self.check(sums, level is IterMapLevel.BIJECTIVE)
         return IterMapResult(sums, (), tuple(self.padded.values()))
 
-    def form(self, e: Expr) -> Linear:
-        """The normal form of an expression in terms of the iterators as the predicate made them."""
-        return self.an.normal(self.current(e))
-
     def current(self, e: Expr) -> Expr:
         """The expression in terms of the iterators as the predicate made them."""
-        return substitute(e, self.replaced) if self.replaced else e
+        if not any(v in self.replaced for v in free_vars(e)):
+            return e
+        return self.an.simplify_node(substitute(e, self.replaced))
 
     # Reading.
+
+    def sum_of(self, e: Expr) -> IterSumExpr:
+        """An expression as a sum of splits; terms without iterators are its base."""
+        return self.literal(e) if self.attempt.literal else self.parse(self.an.normal(e), e.dtype)
+
+    def literal(self, e: Expr) -> IterSumExpr:
+        """As `sum_of`, term by term as it is written."""
+        if not self.depends(e):
+            return IterSumExpr((), self.an.simplify_node(e))
+        if isinstance(e, (Add, Sub)):
+            a, b = self.literal(e.a), self.literal(e.b)
+            sign = -1 if isinstance(e, Sub) else 1
+            args = {(x.source, x.lower_factor, x.extent): x for x in a.args}
+            for x in b.args:
+                key = (x.source, x.lower_factor, x.extent)
+                scale = self.times(x.scale, sign)
+                known = args.pop(key, None)
+                total = scale if known is None else self.number(as_expr(known.scale) + scale)
+                if total != 0:
+                    args[key] = x.with_scale(total)
+            base = a.base - b.base if sign < 0 else a.base + b.base
+            return IterSumExpr(tuple(args.values()), self.an.simplify_node(base))
+        if isinstance(e, Mul) and not (self.depends(e.a) and self.depends(e.b)):
+            inner, factor = (e.a, e.b) if self.depends(e.a) else (e.b, e.a)
+            total_ = self.literal(inner)
+            scale = self.number(factor)
+            scaled = tuple(x.with_scale(self.times(x.scale, scale)) for x in total_.args)
+            return IterSumExpr(scaled, self.an.simplify_node(total_.base * factor))
+        if isinstance(e, (FloorDiv, FloorMod)) and not self.depends(e.b):
+            split, base = self.read_atom(e)
+            return IterSumExpr((split,), base)
+        return self.parse(self.an.normal(e), e.dtype)
 
     def parse(self, form: Linear, dtype: DType) -> IterSumExpr:
         """The form as a sum of splits; terms without iterators are its base."""
@@ -113,19 +166,43 @@ class Detector(Numbers):
     def read_atom(self, atom: Expr) -> tuple[IterSplitExpr, Expr]:
         """An atom as (split, base)."""
         if type(atom) is Var:
-            return self.whole(self.marks[atom]), self.minima[atom]
+            return self.whole(self.marks[atom]), IntImm(atom.dtype, 0)
+        if isinstance(atom, Call) and atom.op is OPS["bitwise_xor"]:
+            return self.swizzle(atom), IntImm(atom.dtype, 0)
         part = self.digits(atom)
         if part is None:
             raise Refused("{0} is not a digit of an iterator", atom)
         base, lower, upper = part
         outer = lower if upper is None else upper
-        mark, left = self.counter(base)
-        if mark in self.padded or left != 0 or self.quotient(mark.extent, outer) is None:
-            mark = self.pad(base, mark, left, outer)
-        count = self.quotient(mark.extent if upper is None else upper, lower)
-        if count is None or self.quotient(mark.extent, outer) is None:
-            raise Refused("{0} does not divide the extent {1} evenly", atom, mark.extent)
-        return IterSplitExpr(mark, lower, count, 1), IntImm(atom.dtype, 0)
+        split, left = self.counter(base)
+        if self.is_needed(base) or left != 0 or self.quotient(split.extent, outer) is None:
+            split = self.pad(base, split, left, outer)
+        count = self.quotient(split.extent if upper is None else upper, lower)
+        if count is None or self.quotient(split.extent, outer) is None:
+            raise Refused("{0} does not divide the extent {1} evenly", atom, split.extent)
+        return IterSplitExpr(split.source, self.times(split.lower_factor, lower), count, 1), IntImm(atom.dtype, 0)
+
+    def swizzle(self, e: Call) -> IterSplitExpr:
+        """`x ^ mask` as the iterator x, its values permuted: x counts to a power of two and the mask stays below it.
+
+        That the mask hangs on other indices alone, so that it can be taken off again, is checked in the end.
+        """
+        for carrier, mask in (e.args, tuple(reversed(e.args))):
+            try:
+                split, base = self.counter(carrier)
+            except Refused:
+                continue
+            low, high = self.an.bound(mask)
+            extent = split.extent
+            if base == 0 and isinstance(extent, int) and extent & (extent - 1) == 0 and low >= 0 and high < extent:
+                key = (split.source, split.lower_factor, extent, mask)
+                mark = self.sums.get(key)
+                if mark is None:
+                    source = IterSumExpr((split,), IntImm(e.dtype, 0))
+                    mark = self.sums[key] = IterMark(source, extent, mask=mask)
+                    self.swizzled.append(mark)
+                return self.whole(mark)
+        raise Refused("{0} does not permute an iterator that counts to a power of two", e)
 
     def digits(self, atom: Expr) -> tuple[Expr, Number, Number | None] | None:
         """(base, lower, upper) of `base % upper // lower`, the factors perhaps symbolic."""
@@ -137,37 +214,49 @@ class Detector(Numbers):
             return (atom.a, 1, factor) if isinstance(atom, FloorMod) else (atom.a, factor, None)
         return None
 
-    def pad(self, base: Expr, mark: IterMark, left: int, outer: Number) -> IterMark:
-        """The mark with its extent rounded up to the multiple that all digits taken from it need."""
-        if self.needs is None or not (isinstance(outer, int) and isinstance(mark.extent, int)):
-            raise Refused(
-                "{0} runs over {1} values from {2} on, not evenly divided by {3}", base, mark.extent, left, outer
-            )
-        form = self.an.normal(base)
-        key = self.an.build(form.shift(-form.const), base.dtype)
-        known_left, multiple = self.needs.get(key, (left, 1))
+    def pad(self, base: Expr, split: IterSplitExpr, left: int, outer: Number) -> IterSplitExpr:
+        """The iterator with its extent rounded up to the multiple that all digits taken from it need."""
+        extent, needs = split.extent, self.attempt.needs
+        if not (self.attempt.allow_padding and isinstance(outer, int) and isinstance(extent, int)):
+            raise Refused("{0} runs over {1} values from {2} on, not evenly divided by {3}", base, extent, left, outer)
+        key = self.key(base)
+        known_left, multiple = needs.get(key, (left, 1))
         if known_left != left or left < 0:
             raise Refused("{0} is divided from different starts", key)
-        if key not in self.needs or multiple % outer:
+        if key not in needs or multiple % outer:
             raise MustPad(key, left, lcm(multiple, outer))
-        extent = -(-(left + mark.extent) // multiple) * multiple
-        out = self.padded.setdefault(mark, IterMark(mark.source, extent, left, mark.extent))
-        if (out.extent, out.left) != (extent, left):
+        mark = split.source
+        if not self.is_whole(split):
+            mark = self.mark_of((split,), IntImm(base.dtype, 0), extent)
+        rounded = -(-(left + extent) // multiple) * multiple
+        out = self.padded.setdefault(mark, IterMark(mark.source, rounded, left, extent))
+        if (out.extent, out.left) != (rounded, left):
             raise Refused("{0} is padded in different ways", key)
-        return out
+        return self.whole(out)
 
-    def counter(self, e: Expr) -> tuple[IterMark, int]:
-        """The mark that the expression counts, and the constant it starts from."""
-        total = self.fused(self.parse(self.an.normal(e), e.dtype), e)
+    def key(self, base: Expr) -> Expr:
+        """What is divided, without its constant."""
+        form = self.an.normal(base)
+        return self.an.build(form.shift(-form.const), base.dtype)
+
+    def is_needed(self, base: Expr) -> bool:
+        """Whether some division of the same sum needs it padded."""
+        return bool(self.attempt.needs) and self.key(base) in self.attempt.needs
+
+    def is_whole(self, split: IterSplitExpr) -> bool:
+        """Whether a split is all digits of its mark."""
+        return self.equal(split.lower_factor, 1) and self.equal(split.extent, split.source.extent)
+
+    def counter(self, e: Expr) -> tuple[IterSplitExpr, int]:
+        """The digits that the expression counts, in steps of one, and the constant it starts from."""
+        total = self.fused(self.sum_of(e), e)
         base = self.number(total.base)
         if len(total.args) != 1 or not isinstance(base, int):
             raise Refused("{0} does not start at a constant", e)
         (split,) = total.args
         if not self.equal(split.scale, 1):
             raise Refused("{0} counts in steps of {1}", e, split.scale)
-        if self.equal(split.lower_factor, 1) and self.equal(split.extent, split.source.extent):
-            return split.source, base
-        return self.mark_of((split,), IntImm(e.dtype, 0), split.extent), base
+        return split, base
 
     def whole(self, mark: IterMark) -> IterSplitExpr:
         """All digits of a mark."""
@@ -223,7 +312,7 @@ class Detector(Numbers):
     def constrain(self, conditions: Iterable[Expr]) -> None:
         """Take in the bounds of a predicate, those of small sums first; bounds of one sum together."""
         bounds: dict[Any, tuple[Expr, list[Linear], list[Linear]]] = {}
-        for condition in conditions:
+        for condition in map(self.current, conditions):
             if condition is TRUE or not self.depends(condition):
                 continue
             iterators, low, high = self.read_bound(condition)
@@ -249,7 +338,7 @@ class Detector(Numbers):
     def bound(self, e: Expr, lows: list[Linear], highs: list[Linear]) -> None:
         """Take note that a sum lies between bounds: it becomes an iterator, and what it consists of its digits."""
         dtype = e.dtype
-        parsed = self.parse(self.form(e), dtype)
+        parsed = self.sum_of(self.current(e))
         total = self.fused(parsed, e)
         if len(total.args) != 1 or not self.equal(total.args[0].scale, 1):
             raise Refused("the predicate bounds {0}, which does not count without gaps", e)
@@ -281,7 +370,7 @@ class Detector(Numbers):
         if self.equal(split.extent, split.source.extent):
             return var
         places = [1, split.lower_factor, self.times(split.lower_factor, split.extent), split.source.extent]
-        value: Expr = self.minima[var]
+        value: Expr = IntImm(var.dtype, 0)
         found = var
         for lower, upper in pairwise(places):
             extent = self.quotient(upper, lower)
@@ -297,12 +386,15 @@ class Detector(Numbers):
         self.replace(var, value)
         return found
 
-    def define(self, source: IterSumExpr, extent: Number, dtype: DType) -> Var:
+    def define(self, source: Expr | IterSumExpr, extent: Number, dtype: DType) -> Var:
         """A new iterator that counts `source`."""
-        var = Var("s", dtype)
-        self.an.bind(var, Range(IntImm(dtype, 0), as_expr(extent, dtype)))
+        names = self.attempt.names
+        if self.made == len(names):
+            names.append(Var("s", dtype))
+        var = names[self.made]
+        self.made += 1
+        self.an.bind(var, Range(IntImm(dtype, 0), as_expr(extent, dtype)), allow_override=True)
         self.marks[var] = IterMark(source, extent)
-        self.minima[var] = IntImm(dtype, 0)
         return var
 
     def replace(self, var: Var, value: Expr) -> None:
@@ -323,11 +415,34 @@ class Detector(Numbers):
         for mark, padded in self.padded.items():
             if mark in used and padded in used:
                 raise Refused("digits of {0} are used more than once", mark.to_expr())
+        for mark in self.swizzled:
+            if mark in used:
+                self.check_swizzle(mark, sums)
         if bijective:
-            for var in self.loops:
-                mark = self.marks[var]
+            for var, mark in self.of_loops.items():
                 if mark not in used and self.padded.get(mark) not in used and not self.equal(mark.extent, 1):
                     raise Refused("iterator {0} is not used", var)
+
+    def check_swizzle(self, mark: IterMark, sums: Sequence[IterSumExpr]) -> None:
+        """Whether the digits that a mask is made of can be read off indices without swizzles."""
+        plain: dict[IterMark, list[IterSplitExpr]] = {}
+        for total in sums:
+            own: dict[IterMark, list[IterSplitExpr]] = {}
+            for split in total.args:
+                self.collect(split, own)
+            if not any(m in own for m in self.swizzled):
+                for source, splits in own.items():
+                    plain.setdefault(source, []).extend(splits)
+        assert mark.mask is not None
+        for need in self.sum_of(mark.mask).args:
+            covering = plain.get(need.source, [])
+            if not any(self.covers(split, need) for split in covering):
+                raise Refused("the mask {0} hangs on what no other index tells", mark.mask)
+
+    def covers(self, a: IterSplitExpr, b: IterSplitExpr) -> bool:
+        """Whether the digits of `b` are among those of `a`."""
+        ends = self.times(a.lower_factor, a.extent), self.times(b.lower_factor, b.extent)
+        return self.quotient(b.lower_factor, a.lower_factor) is not None and self.quotient(ends[0], ends[1]) is not None
 
     def collect(self, split: IterSplitExpr, used: dict[IterMark, list[IterSplitExpr]]) -> None:
         """Count the digits a split uses, and those of the iterators it is made of."""

@@ -79,7 +79,8 @@ class _Divider(Numbers):
     def sides(self, mark: IterMark) -> set[bool]:
         """Whether inner (True) and outer (False) loops take part in a mark."""
         if isinstance(mark.source, IterSumExpr):
-            return {side for arg in mark.source.args for side in self.sides(arg.source)}
+            masking = {v in self.inner for v in free_vars(mark.mask)} if mark.mask is not None else set()
+            return masking | {side for arg in mark.source.args for side in self.sides(arg.source)}
         return {v in self.inner for v in free_vars(mark.source) if self.is_loop(v, mark)}
 
     def is_loop(self, var: Var, mark: IterMark) -> bool:
@@ -131,7 +132,7 @@ class _Divider(Numbers):
             mark = split.source
             source = mark.source
             whole = self.equal(split.lower_factor, 1) and self.equal(split.extent, mark.extent)
-            if not (isinstance(source, IterSumExpr) and len(self.sides(mark)) > 1):
+            if mark.mask is not None or not (isinstance(source, IterSumExpr) and len(self.sides(mark)) > 1):
                 out.append(split)
             elif whole and isinstance(source.base, IntImm) and source.base.value == 0 and self.counts(mark, source):
                 for arg in self.flat(source):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..errors import UserError
 from ..expr import Expr, Var, as_expr
+from ..visit import free_vars, substitute
 from .analyzer import Analyzer
 from .iter_types import IterMark, IterSplitExpr, IterSumExpr
 
@@ -20,18 +21,36 @@ def inverse_affine_iter_map(
     iter_map: the indices as `detect_iter_map` gives them, bijective (each index a single split).
     outputs: the value of each index.
     """
-    inverse = Inverse(analyzer or Analyzer())
-    for total, output in zip(iter_map, outputs, strict=True):
+    return invert(iter_map, outputs, analyzer or Analyzer()).loops
+
+
+def invert(iter_map: Sequence[IterSumExpr], outputs: Sequence[Expr], an: Analyzer) -> Inverse:
+    """The values of loops and marks; masks of swizzles are read off the indices that have none."""
+    pairs = list(zip(iter_map, outputs, strict=True))
+    plain = Inverse(an)
+    for total, output in pairs:
+        if not _swizzled(total):
+            plain.index(total, output)
+    plain.propagate()
+    if all(not _swizzled(total) for total in iter_map):
+        return plain
+    inverse = Inverse(an, plain.loops)
+    for total, output in pairs:
         inverse.index(total, output)
     inverse.propagate()
-    return inverse.loops
+    return inverse
+
+
+def _swizzled(total: IterSumExpr) -> bool:
+    return any(mark.mask is not None for mark in _ordered([arg.source for arg in total.args]))
 
 
 class Inverse:
     """Hands values back from indices to marks, and from marks to the splits they are made of."""
 
-    def __init__(self, an: Analyzer) -> None:
+    def __init__(self, an: Analyzer, known: Mapping[Var, Expr] | None = None) -> None:
         self.an = an
+        self.known = known or {}
         self.values: dict[IterMark, Expr] = {}
         self.loops: dict[Var, Expr] = {}
 
@@ -68,6 +87,9 @@ class Inverse:
     def spread(self, mark: IterMark, source: IterSumExpr, value: Expr) -> None:
         """Take a mark's value apart into the digits of its sum."""
         value = value - mark.left - source.base
+        if mark.mask is not None:
+            # Loops of which no digit is known are not in the mask.
+            value = value ^ substitute(mark.mask, {v: self.known.get(v, 0) for v in free_vars(mark.mask)})
         for place, arg in enumerate(source.args):
             digit = value if arg.scale == 1 else value // arg.scale
             if place:

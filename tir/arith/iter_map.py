@@ -14,7 +14,7 @@ from ..buffer import Range
 from ..expr import FALSE, TRUE, Expr, Var, as_expr
 from ..stmt import BlockRealize
 from .analyzer import Analyzer
-from .iter_detect import Detector, MustPad, Needs, Refused
+from .iter_detect import Attempt, Detector, MustPad, Refused
 from .iter_types import (
     IterMapLevel,
     IterMapResult,
@@ -77,20 +77,34 @@ def detect_iter_map(
         condition = an.simplify_node(as_expr(predicate))
         if condition is FALSE:
             return IterMapResult(errors=(Reason("the predicate never holds"),))
-        needs: Needs | None = {} if allow_padding else None
-        while True:
+        refused: list[Reason] = []
+        for literal in (False, True):
+            attempt = Attempt(allow_padding, literal)
             try:
-                return Detector(an, input_iters, needs).run(exprs, condition, check_level)
-            except MustPad as need:
-                # Start again with the mark padded; each round adds a factor to a multiple, so this ends.
-                assert needs is not None
-                needs[need.key] = need.left, need.multiple
-    except Refused as refused:
-        return IterMapResult(errors=(refused.reason,))
+                return _read(an, input_iters, attempt, exprs, condition, check_level)
+            except Refused as reason:
+                refused.append(reason.reason)
+        return IterMapResult(errors=(refused[0],))
     except HasEffect:
         return IterMapResult(errors=(Reason("an index calls a function with effects"),))
     finally:
         an.context.leave(token)
+
+
+def _read(
+    an: Analyzer,
+    input_iters: Mapping[Var, Range],
+    attempt: Attempt,
+    exprs: Sequence[Expr],
+    condition: Expr,
+    level: IterMapLevel,
+) -> IterMapResult:
+    while True:
+        try:
+            return Detector(an, input_iters, attempt).run(exprs, condition, level)
+        except MustPad as need:
+            # Start again with the mark padded; each round adds a factor to a multiple, so this ends.
+            attempt.needs[need.key] = need.left, need.multiple
 
 
 def affine_binding(
@@ -161,7 +175,7 @@ def normalize_to_iter_sum(
     for var, range_ in input_iters.items():
         an.bind(var, range_, allow_override=True)
     e = as_expr(index)
-    total = Detector(an, input_iters, None).parse(an.normal(e), e.dtype)
+    total = Detector(an, input_iters, Attempt(False, False)).parse(an.normal(e), e.dtype)
     args = sorted(total.args, key=lambda a: a.scale if isinstance(a.scale, int) else 1 << 62, reverse=True)
     return IterSumExpr(tuple(args), total.base)
 

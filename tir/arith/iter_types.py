@@ -36,17 +36,21 @@ class Reason(NamedTuple):
 class IterMark:
     """An iterator over `0 ... extent - 1`: a variable (less its minimum), or a sum of splits that counts without gaps.
 
-    A padded mark counts `source + left`, and `left ... left + unpadded - 1` is what really occurs of its extent.
+    A padded mark counts `source + left`, and `left ... left + unpadded - 1` is what really occurs of its extent. A
+    swizzled mark counts `source ^ mask`, the mask being an expression of other loops.
     """
 
     source: Expr | IterSumExpr
     extent: Number
     left: int = 0
     unpadded: Number | None = None
+    mask: Expr | None = None
 
     def to_expr(self) -> Expr:
         """The iterator's value in terms of the loops."""
         value = self.source.to_expr() if isinstance(self.source, IterSumExpr) else self.source
+        if self.mask is not None:
+            value = value ^ self.mask
         return value + self.left if self.left else value
 
 

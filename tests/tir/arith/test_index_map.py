@@ -36,6 +36,9 @@ BIJECTIONS = [
     ("unflatten", lambda i: (i // 15, i // 5 % 3, i % 5), (30,), lambda a: a.reshape(2, 3, 5)),
     ("fuse then split", lambda i, j: ((i * 6 + j) // 9, (i * 6 + j) % 9), (6, 6), lambda a: a.reshape(4, 9)),
     ("fragment", lambda i, j: (i % 8 * 4 + j % 8 // 2, i // 8 * 4 + j // 8 * 2 + j % 2), (16, 16), None),
+    ("swizzle", lambda i, j: (i, j ^ (i % 8)), (16, 8), None),
+    ("swizzle of a fused loop", lambda f: (f // 8, (f % 8) ^ (f // 8 % 8)), (128,), None),
+    ("swizzle within a row", lambda i, j, k: (i, (j ^ (i // 2)) * 4 + k), (16, 8, 4), None),
     ("identity", lambda i, j: (i, j), (1, 7), lambda a: a),
     ("scalar axis", lambda i: (0, i), (5,), lambda a: a[None]),
 ]

@@ -25,14 +25,22 @@ from .brute import assignments, value
 LEVELS = (IterMapLevel.SURJECTIVE, IterMapLevel.BIJECTIVE)
 
 
+START = 2
+"""Where the first loop of every nest starts; the others start at 0."""
+
+
+def ranges_of(loops: dict[Var, int]) -> dict[Var, Range]:
+    return {v: Range(const(START if i == 0 else 0), const(n)) for i, (v, n) in enumerate(loops.items())}
+
+
 def domain(loops: dict[Var, int], predicate: Expr) -> list[dict[Var, int]]:
-    box = {v: (0, n - 1) for v, n in loops.items()}
+    box = {v: (r.min.value, r.min.value + r.extent.value - 1) for v, r in ranges_of(loops).items()}
     return [env for env in assignments(box) if value(predicate, env)]
 
 
 def check(indices: Sequence[Expr], loops: dict[Var, int], predicate: Expr) -> list[bool]:
     """Whether each level is claimed; every claim is held against enumeration."""
-    ranges = {v: Range(const(0), const(n)) for v, n in loops.items()}
+    ranges = ranges_of(loops)
     claims = []
     for level in LEVELS:
         result = detect_iter_map(indices, ranges, predicate, level)
@@ -91,10 +99,10 @@ def scheduled(draw) -> tuple[list[Expr], dict[Var, int], Expr]:
     live: list[tuple[Expr, int]] = []
     shape = [draw(st.sampled_from((1, 2, 3, 4, 5, 6, 8, 12))) for _ in range(draw(st.integers(1, 3)))]
 
-    def fresh(extent: int) -> Var:
+    def fresh(extent: int) -> Expr:
         var = Var(f"l{len(loops)}")
         loops[var] = extent
-        return var
+        return var - START if len(loops) == 1 else var
 
     def loop_over(extent: int, depth: int) -> Expr:
         """An expression that counts to `extent`, over new loops."""
@@ -135,7 +143,7 @@ def test_schedules_are_seen(case) -> None:
 def check_inverse(case) -> None:
     """The inverse of a bijection gives back the loops."""
     indices, loops, predicate = case
-    ranges = {v: Range(const(0), const(n)) for v, n in loops.items()}
+    ranges = ranges_of(loops)
     an = Analyzer()
     result = detect_iter_map(indices, ranges, predicate, IterMapLevel.BIJECTIVE, an)
     outputs = [Var(f"o{i}") for i in range(len(indices))]
@@ -150,7 +158,7 @@ def check_inverse(case) -> None:
 def check_division(case, chosen: list[bool]) -> bool:
     """Each index is `outer * inner_extent + inner`, over the loops of its side alone, in full."""
     indices, loops, predicate = case
-    ranges = {v: Range(const(0), const(n)) for v, n in loops.items()}
+    ranges = ranges_of(loops)
     inner = [v for v, c in zip(loops, itertools.cycle(chosen)) if c]
     divided = subspace_divide(indices, ranges, inner, predicate)
     if not divided:
@@ -181,6 +189,15 @@ def test_inverses_invert(case) -> None:
 @settings(max_examples=200, deadline=None)
 def test_divisions_divide(case, chosen) -> None:
     check_division(case, chosen)
+
+
+def test_a_swizzle_is_divided_only_with_its_mask() -> None:
+    i, j, k = (Var(name) for name in "ijk")
+    loops = {v: Range(const(0), const(8)) for v in (i, j, k)}
+    indices = [i, j ^ i, k]
+    assert subspace_divide(indices, loops, [k])
+    assert not subspace_divide(indices, loops, [j, k])
+    assert subspace_divide(indices, loops, [i, j, k])
 
 
 @pytest.mark.fuzz
