@@ -10,11 +10,12 @@ from typing import Any
 
 from ..tir.errors import BuildError, CallError, UserError
 from ..tir.function import IRModule, PrimFunc, as_module
+from .llvm.foreign import check_foreign
 from .llvm.module import Emitted, emit, symbol
 from .lower import lower
 from .runtime import entry, jit, native
 from .signatures import signature_of
-from .target import Target, as_target
+from .target import Target, as_target, host
 
 
 def build(
@@ -55,7 +56,8 @@ class Module:
         self._options = _options(target, opt)
         self._signatures = {name: signature_of(f, emitted.messages) for name, f in lowered.items()}
         self._functions: dict[str, Callable[..., Any]] = {}
-        if target.is_host:
+        check_foreign(emitted, self._options, runs_here=not target.obstacle)
+        if not target.obstacle:
             self._link()
 
     def _link(self) -> None:
@@ -72,8 +74,8 @@ class Module:
             return found
         if name not in self.lowered:
             raise UserError(f"the module has no function {name!r}; it has {', '.join(map(repr, self.lowered))}")
-        if not self.target.is_host:
-            raise CallError(f"{name!r} was built for {self.target!r} and cannot run here")
+        if self.target.obstacle:
+            raise CallError(f"{name!r} was built for {self.target!r} and cannot run here: {self.target.obstacle}")
         raise CallError(f"{name!r} takes a bare pointer, so only other functions of the module can call it")
 
     def __iter__(self) -> Iterator[str]:
@@ -196,8 +198,11 @@ def _returning(function: Callable[..., Any], dtype: Any) -> Callable[..., Any]:
 
 
 def _options(target: Target, opt: int) -> jit.Options:
-    from .target import host
-
-    if target.is_host and target.cpu == host()["cpu"] and not target.features:
+    features = ",".join(target.features)
+    if target.triple or target.cpu != host()["cpu"]:
+        return jit.Options(triple=target.triple, cpu=target.cpu, features=features, opt=opt)
+    if not features:
         return jit.Options(opt=opt)
-    return jit.Options(triple=target.triple, cpu=target.cpu, features=",".join(target.features), opt=opt)
+    from llvmlite import binding
+
+    return jit.Options(cpu=target.cpu, features=f"{binding.get_host_cpu_features().flatten()},{features}", opt=opt)

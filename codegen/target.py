@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ..tir.errors import UserError
+from .presets import GPUS, KIB, lacking
+from .presets import cpu as known_cpu
 
-KIB = 1024
 KINDS: dict[str, str] = {
     "llvm": "machine code through LLVM",
     "c": "C99 text",
@@ -29,36 +30,6 @@ _GPU = {
     "thread_warp_size": 32,
     "max_local_memory_per_block": 255 * 4,
     "num_multiprocessors": 108,
-}
-
-# CPU names as LLVM spells them: (pattern, vector width, L1d, L2, L3 in KiB a core's cluster). The first match counts.
-CPUS: tuple[tuple[str, int, int, int, int], ...] = (
-    (r"znver[45]", 512, 32, 1024, 32768),
-    (r"znver[123]|bdver.*|btver.*", 256, 32, 512, 32768),
-    (r"sapphirerapids|graniterapids.*|emeraldrapids", 512, 48, 2048, 1920),
-    (r"icelake.*|tigerlake|rocketlake", 512, 48, 1280, 1536),
-    (r"skylake-avx512|skx|cascadelake|cooperlake|cannonlake", 512, 32, 1024, 1408),
-    (r"x86-64-v4", 512, 32, 1024, 8192),
-    (r"haswell|broadwell|skylake|core-avx2|alderlake|raptorlake|meteorlake|arrowlake.*|x86-64-v3", 256, 32, 256, 8192),
-    (r"sandybridge|ivybridge|core-avx-i|corei7-avx", 256, 32, 256, 8192),
-    (r"apple-.*", 128, 128, 4096, 8192),
-    (r"neoverse-v1", 256, 64, 1024, 32768),
-    (r"neoverse-.*|cortex-.*|a64fx|thunderx.*", 128, 64, 1024, 32768),
-)
-
-# CUDA architectures: shared memory a block may have (KiB), L2 (KiB), multiprocessors of the largest part.
-GPUS: dict[str, tuple[int, int, int]] = {
-    "sm_70": (96, 6144, 80),
-    "sm_75": (64, 4096, 68),
-    "sm_80": (163, 40960, 108),
-    "sm_86": (99, 6144, 84),
-    "sm_87": (163, 4096, 16),
-    "sm_89": (99, 73728, 128),
-    "sm_90": (227, 51200, 132),
-    "sm_90a": (227, 51200, 132),
-    "sm_100": (227, 129024, 148),
-    "sm_100a": (227, 129024, 148),
-    "sm_120": (99, 98304, 170),
 }
 
 _ALIASES = {"mcpu": "cpu", "mattr": "features", "num-cores": "num_threads", "mtriple": "triple"}
@@ -161,9 +132,20 @@ class Target:
         return self.kind == "cuda"
 
     @property
-    def is_host(self) -> bool:
-        """Whether code for this target can run in this process."""
-        return self.kind == "llvm" and self.triple in ("", host()["triple"])
+    def obstacle(self) -> str:
+        """Why code for this target cannot run in this process; "" if it can."""
+        if self.is_gpu:
+            return "it is for a GPU"
+        if self.triple:
+            return f"it is for {self.triple}"
+        if self.cpu == host()["cpu"] and not any(f.startswith("+") for f in self.features):
+            return ""
+        from llvmlite import binding
+
+        missing = lacking(self.cpu, self.features, binding.get_host_cpu_features())
+        if missing is None:
+            return f"what instructions the CPU {self.cpu!r} needs is not known"
+        return f"this machine lacks {', '.join(missing)}" if missing else ""
 
     @property
     def has_fma(self) -> bool:
@@ -211,10 +193,10 @@ def defaults(kind: str, cpu: str, arch: str) -> dict[str, Any]:
 
 
 def _preset(cpu: str) -> dict[str, int]:
-    for pattern, bits, l1, l2, l3 in CPUS:
-        if re.fullmatch(pattern, cpu):
-            return {"vector_bits": bits, "l1_bytes": l1 * KIB, "l2_bytes": l2 * KIB, "l3_bytes": l3 * KIB}
-    return {}
+    row = known_cpu(cpu)
+    if row is None:
+        return {}
+    return {"vector_bits": row.bits, "l1_bytes": row.l1 * KIB, "l2_bytes": row.l2 * KIB, "l3_bytes": row.l3 * KIB}
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...tir.buffer import BufferLoad
 from ...tir.dtype import DType, dtype
 from ...tir.errors import LowerError
-from ...tir.expr import Call, GlobalVar, IntImm, StringImm, const
+from ...tir.expr import Call, GlobalVar, IntImm, const
 from .function import FunctionBuilder
 from .narrow import Narrow, round_double_to_odd
 from .types import is_narrow_float, memory_type, register_type, splat, suffix, vector
@@ -313,35 +313,15 @@ class CallEmitter:
 
     # -- functions
 
-    def call_extern(self, node: Call) -> str:
-        return self.external(node, _name(node))
+    def call_foreign(self, node: Call) -> str:
+        from .foreign import call_foreign
 
-    def call_llvm_intrin(self, node: Call) -> str:
-        name = _name(node)
-        return self.external(node, name if name.startswith("llvm.") else f"llvm.{name}")
-
-    def external(self, node: Call, name: str) -> str:
-        args = [(register_type(a.dtype), self.exprs(a)) for a in node.args[1:]]
-        result = "void" if node.dtype.kind == "void" else register_type(node.dtype)
-        self.fb.module.declare(name, result, ", ".join(kind for kind, _ in args))
-        self.fb.known.forget()
-        text = f"call {result} @{name}({', '.join(f'{kind} {value}' for kind, value in args)})"
-        if result == "void":
-            self.fb.emit(text)
-            return ""
-        return self.fb.let(text)
+        return call_foreign(self.fb, self.exprs, node)
 
     def call_function(self, node: Call) -> str:
         from .calls import call_in_module
 
         return call_in_module(self.fb, self.exprs, node)
-
-
-def _name(node: Call) -> str:
-    first = node.args[0] if node.args else None
-    if not isinstance(first, StringImm):
-        raise LowerError(f"T.{node.op.name} takes the function's name first", node)
-    return first.value
 
 
 def _define_integer_pow(fb: FunctionBuilder, kind: str) -> str:
@@ -392,7 +372,8 @@ RULES: dict[str, Rule] = {
     "atomic_add": CallEmitter.atomic_add,
     "prefetch": CallEmitter.prefetch,
     "assume": CallEmitter.assume,
-    **dict.fromkeys(("call_extern", "call_pure_extern"), CallEmitter.call_extern),
-    **dict.fromkeys(("call_llvm_intrin", "call_llvm_pure_intrin"), CallEmitter.call_llvm_intrin),
+    **dict.fromkeys(
+        ("call_extern", "call_pure_extern", "call_llvm_intrin", "call_llvm_pure_intrin"), CallEmitter.call_foreign
+    ),
 }
 """The code of each intrinsic that is not a plain function of floats."""

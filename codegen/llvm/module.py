@@ -15,11 +15,19 @@ from ..target import Target
 
 @dataclass
 class Emitted:
-    """LLVM IR text, the exported symbol of each function, and the messages that error codes stand for."""
+    """LLVM IR text and what belongs to it.
+
+    Attributes
+    ----------
+    symbols: the exported symbol of each function. messages: what the error codes stand for.
+    externs: a call of each C function that is called. probes: modules that call an LLVM intrinsic each, with the call.
+    """
 
     text: str
     symbols: Mapping[str, str]
     messages: tuple[str, ...]
+    externs: Mapping[str, Call]
+    probes: Mapping[str, Call]
 
 
 @dataclass
@@ -35,6 +43,8 @@ class ModuleBuilder:
     metadata: dict[str, str] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
     count: int = 0
+    externs: dict[str, Call] = field(default_factory=dict)
+    probes: dict[str, Call] = field(default_factory=dict)
 
     def number(self) -> int:
         """A number not given before."""
@@ -118,4 +128,5 @@ def emit(module: IRModule, target: Target, *, sanitize: bool = False) -> Emitted
     builder = ModuleBuilder(module, target, sanitize)
     for func in module.functions.values():
         emit_function(builder, func)
-    return Emitted(builder.text(), {name: symbol(name) for name in module.functions}, tuple(builder.messages))
+    symbols = {name: symbol(name) for name in module.functions}
+    return Emitted(builder.text(), symbols, tuple(builder.messages), builder.externs, builder.probes)

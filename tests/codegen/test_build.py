@@ -242,3 +242,42 @@ def test_time():
     assert len(timing.results) == 7
     assert 0 < timing.min <= timing.median
     assert "median of 7" in repr(timing)
+
+
+FOREIGN = """
+@T.prim_func
+def main(A: T.Buffer((4,), "int32")):
+    for i in range(4):
+        A[i] = T.{call}
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "value"),
+    (
+        ('call_extern("int32", "abs", A[i] - 5)', 4),
+        ('call_llvm_intrin("int32", "llvm.ctlz.i32", A[i], False)', 31),
+        ('call_llvm_pure_intrin("int32", "ctpop.i32", A[i] + 6)', 3),
+    ),
+)
+def test_foreign_functions(call, value):
+    a = np.ones(4, np.int32)
+    build(parse(FOREIGN.format(call=call)))(a)
+    np.testing.assert_array_equal(a, value)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    (
+        ('call_extern("int32", "no such function", A[i])', "calls 'no such function', which is not in this process"),
+        ('call_extern("int32", "llvm.trap")', "names an intrinsic of LLVM's"),
+        ('call_llvm_intrin("int32", "llvm.nothing.i32", A[i])', "there is no such intrinsic"),
+        ('call_llvm_intrin("int32", "llvm.ctpop.i32", A[i], A[i])', "incorrect"),
+        ('call_llvm_intrin("int32", "llvm.ctlz.i32", A[i], A[i] > 0)', "immarg"),
+        # LLVM aborts the process that meets this one.
+        ('call_llvm_intrin("int32", "llvm.nvvm.read.ptx.sreg.tid.x")', "Cannot select"),
+    ),
+)
+def test_foreign_functions_that_are_not_there(call, message):
+    with pytest.raises(BuildError, match=message):
+        build(parse(FOREIGN.format(call=call)))

@@ -6,7 +6,8 @@ import os
 
 import pytest
 from tensorir import Target, UserError
-from tensorir.codegen.target import CPUS, GPUS, host
+from tensorir.codegen.presets import CPUS, GPUS, lacking
+from tensorir.codegen.target import host
 
 TARGETS = (
     Target(),
@@ -34,10 +35,20 @@ def test_targets_differ_by_any_attribute():
 
 def test_the_host_is_the_default():
     target = Target("llvm")
-    assert target.cpu == host()["cpu"] and target.is_host
+    assert target.cpu == host()["cpu"] and not target.obstacle
     assert target.num_threads == len(os.sched_getaffinity(0))
     assert target.vector_bits >= 128 and target.l1_bytes >= 8192
-    assert not Target("cuda").is_host
+
+
+def test_what_stands_in_the_way_of_running_code():
+    assert Target("cuda").obstacle == "it is for a GPU"
+    assert Target("llvm", triple="aarch64-unknown-linux-gnu").obstacle == "it is for aarch64-unknown-linux-gnu"
+    assert "'cortex-a72' needs is not known" in Target("llvm", cpu="cortex-a72").obstacle
+    features = {"sse2": True, **dict.fromkeys(lacking("haswell", (), {}) or (), True)}
+    assert lacking("haswell", (), features) == []
+    assert lacking("skylake", (), features) == ["adx"]
+    assert lacking("skylake", ("-adx",), features) == []
+    assert lacking("x86-64", ("+amx-tile",), features) == ["amx-tile"]
 
 
 def test_spellings_of_tvm():
