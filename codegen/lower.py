@@ -17,6 +17,7 @@ from .passes.fold_constants import fold_constants
 from .passes.hoist_if_then_else import hoist_if_then_else
 from .passes.inject_software_pipeline import inject_software_pipeline
 from .passes.inject_virtual_thread import inject_virtual_thread
+from .passes.legalize_narrow_floats import legalize_narrow_floats
 from .passes.loop_partition import loop_partition
 from .passes.lower_init_block import lower_init_block
 from .passes.lower_intrin import lower_intrin
@@ -49,6 +50,7 @@ PASSES: tuple[Pass, ...] = (
     narrow_data_type,
     vectorize_loop,
     lower_intrin,
+    legalize_narrow_floats,
     unroll_loop,
     fold_constants,
     common_subexpr_elim,

@@ -140,15 +140,20 @@ class Expressions(Source):
         return self.settle_all([v])[0]
 
     def settle_all(self, values: Sequence[Val]) -> Lanes:
-        """`values` under names that are valid from here on; new ones are defined in one scope of their own."""
+        """`values` under names that are valid from here on; those that are not yet, in one scope of their own."""
         values = [self.hoist(v) for v in values]
-        new = {k: self.fresh() for k, v in enumerate(values) if not v.atomic or v.src.startswith("S[")}
-        if not new:
+        if all(v.stable for v in values):
             return values
-        for k, name in new.items():
-            self.line(f"{name} = {values[k].src}")
+        names = []
+        for v in values:
+            names.append(v.src)
+            if not v.atomic or v.src.startswith("S["):
+                names[-1] = self.fresh()
+                self.line(f"{names[-1]} = {v.src}")
         self.open_scope()
-        return [Val(new[k], self.depth, True, v.lo, v.hi) if k in new else v for k, v in enumerate(values)]
+        return [
+            v if v.stable else Val(name, self.depth, True, v.lo, v.hi, stable=True) for v, name in zip(values, names)
+        ]
 
     def bind(self, var: Var, lanes: Sequence[Val]) -> None:
         """Let `var` stand for `lanes`, which are exact, from here on."""

@@ -112,8 +112,8 @@ class Program:
 def _argument(name: str, var: Var) -> Val:
     t = var.dtype
     if t.is_integral:
-        return Val(name, 0, True, int(t.min), int(t.max))
-    return Val(name, 0, True, 0, 1) if t.is_bool else Val(name, 0, True)
+        return Val(name, 0, True, int(t.min), int(t.max), stable=True)
+    return Val(name, 0, True, 0, 1, stable=True) if t.is_bool else Val(name, 0, True, stable=True)
 
 
 def _symbols(function: PrimFunc) -> list[Var]:

@@ -202,7 +202,7 @@ def reinterpreter(source: str, target: str) -> Callable[[tuple[Any, ...]], list[
     def reinterpret(values: tuple[Any, ...]) -> list[Any]:
         with np.errstate(all="ignore"):
             bits = np.array(values, dtype=np.float64 if old.is_float else old.numpy).astype(old.numpy)
-        out = bits.view(new.numpy)
-        return (out.astype(np.float64) if new.is_float else out).tolist()
+            out = bits.view(new.numpy)
+            return (out.astype(np.float64) if new.is_float else out).tolist()
 
     return reinterpret

@@ -23,9 +23,10 @@ class Val:
     atomic: whether `src` is a name or a constant, so that it may be repeated and needs no parentheses.
     lo, hi: bounds of an integer; both None for other types.
     raw: whether `src` may still be outside its type: a float not yet rounded, an integer not yet wrapped.
+    stable: whether `src` is a name or constant that is valid everywhere in its scope, not only from some line on.
     """
 
-    __slots__ = ("atomic", "hi", "level", "lo", "raw", "src")
+    __slots__ = ("atomic", "hi", "level", "lo", "raw", "src", "stable")
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class Val:
         lo: int | None = None,
         hi: int | None = None,
         raw: bool = False,
+        stable: bool = False,
     ) -> None:
         self.src = src
         self.level = level
@@ -42,6 +44,7 @@ class Val:
         self.lo = lo
         self.hi = hi
         self.raw = raw
+        self.stable = stable
 
     @property
     def text(self) -> str:
@@ -62,7 +65,7 @@ class Val:
 
 def number(value: int) -> Val:
     """The integer constant `value`."""
-    return Val(str(value) if value >= 0 else f"({value})", 0, True, value, value)
+    return Val(str(value) if value >= 0 else f"({value})", 0, True, value, value, stable=True)
 
 
 class Line:
@@ -163,7 +166,7 @@ class Source:
         if name is None:
             name = scope.known[value.src] = self.fresh()
             scope.lines.append(Line(scope.indent, f"{name} = {value.src}", scope.stmt, scope.visible))
-        return Val(name, value.level, True, value.lo, value.hi, value.raw)
+        return Val(name, value.level, True, value.lo, value.hi, value.raw, stable=True)
 
     def atom(self, value: Val) -> Val:
         """`value` as a name or constant, evaluated here or further out, so that it may be repeated."""

@@ -248,7 +248,7 @@ class Statements(Calls):
         """Let the loop's variable stand for `value` in its body, whose scope begins here."""
         self.see(loop.loop_var, value)
         self.open_scope()
-        self.vars[loop.loop_var] = [Val(value.src, self.depth, True, value.lo, value.hi)]
+        self.vars[loop.loop_var] = [Val(value.src, self.depth, True, value.lo, value.hi, stable=True)]
 
     def outlined(self, loop: st.For) -> None:
         name = self.fresh("f")

@@ -183,6 +183,18 @@ def test_let_binds_the_value_and_not_the_expression() -> None:
     assert a.tolist() == [2, 1]
 
 
+def test_lets_inside_lets_of_expressions() -> None:
+    """The value of one is what the other's body gives, and both are used further in."""
+    a, c = decl_buffer((4,), "int32", "A"), decl_buffer((4,), "int32", "C")
+    i, x, y, z = Var("i"), Var("x"), Var("y"), Var("z")
+    inner = ex.Let(x, a[i], ex.Select(x > 2, x * 3, x))
+    value = ex.Let(y, inner, ex.Let(z, y + 1, ex.Select(ex.EQ(y, y), y * y + z, z)))
+    values, out = np.array([1, 2, 3, 4], "int32"), np.zeros(4, "int32")
+    run(function([a, c], loop(i, 4, BufferStore(c, value, (i,)))), values, out)
+    first = np.where(values > 2, values * 3, values)
+    np.testing.assert_array_equal(out, first * first + first + 1)
+
+
 def test_lazy_operands_do_not_touch_memory() -> None:
     @T.prim_func
     def shift(A: T.Buffer((4,), "int32"), B: T.Buffer((4,), "int32"), C: T.Buffer((4,), "bool")):
