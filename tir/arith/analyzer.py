@@ -12,10 +12,11 @@ from ..errors import UserError
 from ..expr import Call, Div, Expr, FloorDiv, FloorMod, IntImm, Mod, Var, as_expr
 from ..node import Node
 from ..visit import walk
-from . import bounds, build, divide, merge, minmax, modular, normal, pattern, prove, rewrite
+from . import bounds, build, divide, explain, merge, minmax, modular, normal, pattern, prove, rewrite
 from .assume import assume
 from .bounds import ConstIntBound
 from .context import Context, Interval
+from .explain import Explanation
 from .linear import Linear
 from .modular import ModularSet
 
@@ -116,6 +117,13 @@ class Analyzer:
         return prove.prove(self, as_expr(condition))
 
     can_prove = prove
+
+    def explain(self, condition: Any) -> Explanation:
+        """Why a condition is not proved: a counterexample, or what is left to show and which facts are missing.
+
+        The result is true where the condition is proved; `str` gives the text.
+        """
+        return explain.explain(self, as_expr(condition))
 
     def equal(self, a: Any, b: Any) -> bool:
         """Whether two expressions are shown to be equal."""
