@@ -17,6 +17,7 @@ class Dialect:
     block, block_attr, alloc_buffer: the functions of `T` for blocks, their annotations and their buffers.
     prim_func: arguments that the decorator always has.
     attributes: names of function attributes that are called otherwise.
+    lone_block_is_root: a block without iterators that is a function's whole body is its root, whatever its name.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Dialect:
     alloc_buffer: str = "T.alloc_buffer"
     prim_func: tuple[str, ...] = ()
     attributes: dict[str, str] = field(default_factory=dict)
+    lone_block_is_root: bool = False
 
 
 DIALECTS: dict[str, Dialect] = {
@@ -40,6 +42,7 @@ DIALECTS: dict[str, Dialect] = {
             alloc_buffer="T.sblock_alloc_buffer",
             prim_func=("s_tir=True",),
             attributes={"tir.noalias": "tirx.noalias"},
+            lone_block_is_root=True,
         ),
     )
 }

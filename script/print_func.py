@@ -26,14 +26,15 @@ from .print_stmt import (
 )
 
 if TYPE_CHECKING:
+    from .dialect import Dialect
     from .printer import Parts, Printer
 
 
-def implicit_root(func: PrimFunc) -> Block | None:
+def implicit_root(func: PrimFunc, dialect: Dialect) -> Block | None:
     """The root block where nothing need be said of it; None where there is none or it prints as a block.
 
-    Exactly the blocks are left out that a reader of the text puts back: a body of which one block "root" without
-    iterators is the whole is itself the root.
+    Exactly the blocks are left out that a reader of the text puts back: a body of which one block without iterators,
+    called "root" or in some dialects anything, is the whole is itself the root.
     """
     realize, block = func.body, func.root
     if block is None or not isinstance(realize, BlockRealize):
@@ -45,7 +46,8 @@ def implicit_root(func: PrimFunc) -> Block | None:
     body = block.body
     if block.alloc_buffers:
         return block
-    alone = isinstance(body, BlockRealize) and not body.iter_values and body.block.name_hint == "root"
+    alone = isinstance(body, BlockRealize) and not body.iter_values
+    alone = alone and (dialect.lone_block_is_root or body.block.name_hint == "root")
     return block if not alone and _has_block(body) else None
 
 
@@ -103,7 +105,7 @@ class _Function:
         own = func.attrs.get("global_symbol")
         flags = [*p.dialect.prim_func, *(["private=True"] if own is None else [])]
         parts: Parts = [f"@T.prim_func({', '.join(flags)})" if flags else "@T.prim_func", p.newline]
-        root = implicit_root(func)
+        root = implicit_root(func, p.dialect)
         signature = self.signature(self.declare())
         name = identifier(self.name)
         places = (func,) if root is None else (func, func.body, root)
