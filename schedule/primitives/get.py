@@ -7,7 +7,7 @@ import difflib
 from ...tir.stmt import Block
 from ..errors import refusal, require
 from ..primitive import primitive
-from ..sref import BlockSRef, LoopSRef, SRef
+from ..sref import BlockSRef, LoopSRef
 from ..state import State
 
 
@@ -57,31 +57,24 @@ def get_child_blocks(s: State, block_or_loop: BlockSRef | LoopSRef) -> list[Bloc
     return s.child_blocks(block_or_loop)
 
 
-def _touching(s: State, block: BlockSRef, mine: str, theirs: str) -> list[BlockSRef]:
-    buffers = {r.buffer for r in getattr(block.stmt, mine)}
-    return [
-        other
-        for other in s.child_blocks(block.scope)
-        if other is not block and any(r.buffer in buffers for r in getattr(other.stmt, theirs))
-    ]
-
-
-def _order(s: State, block: BlockSRef) -> dict[SRef, int]:
-    return {b: i for i, b in enumerate(s.child_blocks(block.scope))}
+def _feeds(producer: BlockSRef, consumer: BlockSRef) -> bool:
+    """Whether one block writes what the other reads, or writes as well: the second adds to what the first began."""
+    touched = {r.buffer for r in (*consumer.stmt.reads, *consumer.stmt.writes)}
+    return any(r.buffer in touched for r in producer.stmt.writes)
 
 
 @primitive(pure=True)
 def get_producers(s: State, block: BlockSRef) -> list[BlockSRef]:
-    """Give the blocks of the same scope, before `block`, that write what it reads."""
-    order = _order(s, block)
-    return [b for b in _touching(s, block, "reads", "writes") if order[b] < order[block]]
+    """Give the blocks of the same scope, before `block`, that write what it reads or writes."""
+    scope = s.child_blocks(block.scope)
+    return [b for b in scope[: scope.index(block)] if _feeds(b, block)]
 
 
 @primitive(pure=True)
 def get_consumers(s: State, block: BlockSRef) -> list[BlockSRef]:
-    """Give the blocks of the same scope, after `block`, that read what it writes."""
-    order = _order(s, block)
-    return [b for b in _touching(s, block, "writes", "reads") if order[b] > order[block]]
+    """Give the blocks of the same scope, after `block`, that read or write what it writes."""
+    scope = s.child_blocks(block.scope)
+    return [b for b in scope[scope.index(block) + 1 :] if _feeds(block, b)]
 
 
 @primitive(pure=True)

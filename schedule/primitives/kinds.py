@@ -1,4 +1,4 @@
-"""Primitives that decide how a loop runs: parallel, vectorize, unroll, bind."""
+"""Primitives that decide how a loop runs, the last word holding: parallel, vectorize, unroll, bind."""
 
 from __future__ import annotations
 
@@ -15,15 +15,6 @@ THREAD_AXES = frozenset(
     f"{level}.{axis}" for level in ("blockIdx", "threadIdx", "vthread") for axis in ("x", "y", "z")
 ) | {"vthread"}
 """The thread axes a loop can be bound to."""
-
-
-def _require_serial(loop: LoopSRef, kind: ForKind) -> None:
-    require(
-        loop.stmt.kind in (ForKind.SERIAL, kind),
-        "{0} is no longer serial; a loop runs in one way",
-        loop,
-        hint="split it to treat its parts differently",
-    )
 
 
 @primitive
@@ -47,9 +38,8 @@ def parallel(s: State, loop: LoopSRef) -> None:
                     vi = T.axis.spatial(16, i)
                     B[vi] = A[vi] * T.float32(2)
     """
-    _require_serial(loop, ForKind.PARALLEL)
     require_independent(s, loop, "run in parallel")
-    swap_loop(s, loop, kind=ForKind.PARALLEL)
+    swap_loop(s, loop, kind=ForKind.PARALLEL, thread_binding=None)
 
 
 @primitive
@@ -73,7 +63,6 @@ def vectorize(s: State, loop: LoopSRef) -> None:
                     vi = T.axis.spatial(16, i)
                     B[vi] = A[vi] * T.float32(2)
     """
-    _require_serial(loop, ForKind.VECTORIZED)
     require(
         isinstance(loop.stmt.extent, IntImm),
         "{0} has the extent {1}, which is not a constant number of lanes",
@@ -82,7 +71,7 @@ def vectorize(s: State, loop: LoopSRef) -> None:
         hint="split it by a constant factor and vectorise the inner loop",
     )
     require_independent(s, loop, "be vector lanes")
-    swap_loop(s, loop, kind=ForKind.VECTORIZED)
+    swap_loop(s, loop, kind=ForKind.VECTORIZED, thread_binding=None)
 
 
 @primitive
@@ -106,8 +95,7 @@ def unroll(s: State, loop: LoopSRef) -> None:
                     vi = T.axis.spatial(16, i)
                     B[vi] = A[vi] * T.float32(2)
     """
-    _require_serial(loop, ForKind.UNROLLED)
-    swap_loop(s, loop, kind=ForKind.UNROLLED)
+    swap_loop(s, loop, kind=ForKind.UNROLLED, thread_binding=None)
 
 
 @primitive
@@ -137,7 +125,6 @@ def bind(s: State, loop: LoopSRef, *, thread_axis: str) -> None:
     """
     axes = ", ".join(sorted(THREAD_AXES))
     require(thread_axis in THREAD_AXES, f"there is no thread axis {thread_axis!r}; the axes are {axes}")
-    _require_serial(loop, ForKind.THREAD_BINDING)
     # The threads of a block can reduce together; blocks of the grid cannot.
     require_independent(s, loop, f"be bound to {thread_axis}", reduction=thread_axis.startswith("threadIdx"))
     swap_loop(s, loop, kind=ForKind.THREAD_BINDING, thread_binding=thread_axis)

@@ -161,3 +161,20 @@ def test_decisions_belong_to_sampling_steps() -> None:
 
 def test_every_primitive_is_a_method() -> None:
     assert all(callable(getattr(Schedule, name)) for name in REGISTRY)
+
+
+def test_writing_on_is_consuming() -> None:
+    @T.prim_func
+    def halves(A: T.Buffer((8,), "float32"), B: T.Buffer((8,), "float32")):
+        for i in range(4):
+            with T.block("low"):
+                vi = T.axis.spatial(4, i)
+                B[vi] = A[vi]
+        for i in range(4):
+            with T.block("high"):
+                vi = T.axis.spatial(4, i)
+                B[vi + 4] = A[vi + 4]
+
+    sch = Schedule(halves)
+    assert [sch.get(b).name_hint for b in sch.get_producers("high")] == ["low"]
+    assert [sch.get(b).name_hint for b in sch.get_consumers("low")] == ["high"]
