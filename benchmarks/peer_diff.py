@@ -14,6 +14,7 @@ import os
 import random
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from tensorir.schedule.primitive import REGISTRY
 from tensorir.schedule.verify import _Case
 from tensorir.script import workloads as w
 from tensorir.tir.arith.analyzer import Analyzer
-from tensorir.tir.errors import TensorIRError
+from tensorir.tir.errors import CallError, TensorIRError
 from tensorir.tir.function import as_module
 from tensorir.tir.node import EMPTY
 from tensorir.tir.same import first_difference
@@ -59,6 +60,8 @@ WORKLOADS: dict[str, PrimFunc] = {
     "separable_blur": w.separable_blur(6, 6),
 }
 
+Reprint = Callable[[PrimFunc], PrimFunc]
+
 EQUAL, CODE, RESULTS, REFUSED = "equal", "same code", "same results", "both refuse"
 AGREE = (EQUAL, CODE, RESULTS, REFUSED)
 """Agreements: structurally equal programs; but for the regions of blocks; equal results only; both refuse."""
@@ -79,7 +82,7 @@ class Record:
 
 
 class Unjudged(Exception):
-    """The program before the step cannot be run, so nothing tells who is right."""
+    """The program before the step cannot be run, or not as the one after it, so nothing tells who is right."""
 
 
 class _Bare(Rewriter):
@@ -122,27 +125,38 @@ def wrong(before: PrimFunc, after: PrimFunc) -> str:
     clean = sanitary(before)
     try:
         run(after, *actual, sanitize=clean)
+    except CallError as error:
+        raise Unjudged(f"the parameters are others: {error}") from None
     except UserError as error:
         return str(error).splitlines()[0]
     return case.difference(expected, actual, 1e-4) or ""
 
 
-def compare(before: PrimFunc, ours: PrimFunc, theirs: PrimFunc) -> tuple[str, str]:
-    """The outcome where both accept, and what is to be said about it."""
+def differ(ours: PrimFunc, theirs: PrimFunc) -> tuple[str, str]:
+    """The outcome as far as the structure tells, and the place of the first difference in it."""
     a, b = plain(ours), plain(theirs)
     difference = first_difference(a, b)
     if difference is None:
         return EQUAL, ""
     bare = first_difference(_Bare()(a), _Bare()(b))
-    if bare is None:
-        return CODE, difference[0]
+    return (CODE, difference[0]) if bare is None else (RESULTS, bare[0])
+
+
+def compare(before: PrimFunc, ours: PrimFunc, theirs: PrimFunc, reprint: Reprint) -> tuple[str, str]:
+    """The outcome where both accept, and what is to be said about it."""
+    outcome, place = differ(ours, theirs)
+    if outcome != EQUAL:
+        # TVM folds and rewrites some things while it reads a program; that is no difference between the steps.
+        outcome, place = differ(reprint(ours), theirs)
+    if outcome != RESULTS:
+        return outcome, place
     we, they = wrong(before, ours), wrong(before, theirs)
-    if not we and not they:
-        return RESULTS, bare[0]
-    return f"{'we are' if we else 'TVM is'} wrong" if not (we and they) else "both wrong", we or they
+    if we and they:
+        return "both wrong", we
+    return ("we are wrong", we) if we else ("TVM is wrong", they) if they else (RESULTS, place)
 
 
-def judge(before: PrimFunc, ours: PrimFunc | Exception, reply: dict[str, Any]) -> tuple[str, str]:
+def judge(before: PrimFunc, ours: PrimFunc | Exception, reply: dict[str, Any], reprint: Reprint) -> tuple[str, str]:
     """The outcome of a step that gave us a program or an error, and TVM `reply`; and what is to be said about it."""
     if "text" not in reply and "refused" not in reply:
         return next(("TVM " + k, v) for k, v in reply.items())
@@ -160,7 +174,7 @@ def judge(before: PrimFunc, ours: PrimFunc | Exception, reply: dict[str, Any]) -
     if isinstance(ours, ScheduleError):
         bad = wrong(before, theirs)
         return ("only TVM accepts, wrong", bad) if bad else ("only TVM accepts", str(ours))
-    return compare(before, ours, theirs)
+    return compare(before, ours, theirs, reprint)
 
 
 class Tvm(harness.Worker):
@@ -177,6 +191,11 @@ class Tvm(harness.Worker):
         if "error" in reply:
             self.__init__(self.python)
         return reply
+
+    def reprint(self, func: PrimFunc) -> PrimFunc:
+        """The function as TVM reads and prints it; itself where TVM cannot."""
+        reply = self.ask(text=as_module(func).script(dialect="tvm"))
+        return only(parse(reply["text"])) if "text" in reply else func
 
 
 def try_step(tvm: Tvm, sch: Schedule, name: str, step: Step) -> Record:
@@ -199,7 +218,7 @@ def try_step(tvm: Tvm, sch: Schedule, name: str, step: Step) -> Record:
         return record
     record.theirs = reply.get("text") or reply.get("refused", "")
     try:
-        record.outcome, record.detail = judge(before, ours, reply)
+        record.outcome, record.detail = judge(before, ours, reply, tvm.reprint)
     except Unjudged as error:
         record.outcome, record.detail = "not judged", str(error)
     if record.outcome == EQUAL and REGISTRY[step.name].pure and given != reply["given"]:
@@ -275,9 +294,8 @@ def main() -> None:
     apart = [record for record in records if record.outcome not in AGREE]
     if args.show:
         for r in apart:
-            print(
-                f"--- {r.outcome}: {r.step} on {r.program}: {r.detail}\n{r.before}\n=== ours\n{r.ours}\n=== TVM\n{r.theirs}\n"
-            )
+            print(f"--- {r.outcome}: {r.step} on {r.program}: {r.detail}")
+            print(f"{r.before}\n=== ours\n{r.ours}\n=== TVM\n{r.theirs}\n")
     print(table(records))
     print(f"{len(records)} steps in {args.sequences} sequences; {len(apart)} disagreements")
     if not args.only:

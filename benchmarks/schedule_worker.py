@@ -3,9 +3,11 @@
 Each line of standard input is a request, answered with one line:
 
     {"text": program, "name": primitive, "inputs": [...], "attributes": {...}}
-        -> {"text": the program after it, "given": names and numbers it returned}
+        -> {"text": the program after it, "given": names of blocks and numbers it returned}
         |  {"refused": message}   (the step does not apply, or TVM failed in it)
+        |  {"lost": message}      (TVM does not find the blocks or loops)
         |  {"unread": message}    (TVM cannot parse the program)
+    {"text": program} -> {"text": the program as TVM prints it}
 
 Arguments are plain data; `steps.py` says how handles are written. It needs Python 3.9, nothing of tensorir.
 """
@@ -46,18 +48,18 @@ def argument(sch, value):
     if tag == "tuple":
         return tuple(argument(sch, v) for v in inner)
     if tag == "map":
-        return eval(inner)  # noqa: S307 - the harness's own table
+        return eval(inner)
     raise ValueError(f"unknown argument {value}")
 
 
 def shown(sch, value):
-    """What a primitive returned, as plain data: names of blocks and loops, numbers."""
+    """What a primitive returned, as plain data: names of blocks, numbers."""
     if isinstance(value, (bool, int)) or value is None:
         return value
     if isinstance(value, s_tir.schedule.SBlockRV):
         return sch.get(value).name_hint
     if isinstance(value, s_tir.schedule.LoopRV):
-        return sch.get(value).loop_var.name
+        return "loop"
     return [shown(sch, v) for v in value]
 
 
@@ -67,10 +69,15 @@ def answer(request):
         module = parsed(request["text"])
     except BaseException as error:  # noqa: BLE001 - diagnostics are raised as SystemExit, too
         return {"unread": f"{type(error).__name__}: {error}"}
+    if "name" not in request:
+        return {"text": module.script()}
     sch = s_tir.Schedule(module, error_render_level="fast")
     sch.work_on(module.get_global_vars()[0].name_hint)
-    inputs = [argument(sch, v) for v in request["inputs"]]
-    attributes = {k: argument(sch, v) for k, v in request["attributes"].items()}
+    try:
+        inputs = [argument(sch, v) for v in request["inputs"]]
+        attributes = {k: argument(sch, v) for k, v in request["attributes"].items()}
+    except Exception as error:  # noqa: BLE001
+        return {"lost": f"{type(error).__name__}: {error}"}
     name = NAMES.get(request["name"], request["name"])
     try:
         given = getattr(sch, name)(*inputs, **attributes)

@@ -28,7 +28,7 @@ class Step:
         return f"{self.name}({', '.join(said)})"
 
     def apply(self, sch: Schedule) -> Any:
-        """Make the step; gives what it returned, as names and numbers."""
+        """Make the step; gives what it returned, as names of blocks and numbers."""
         inputs = [argument(sch, v) for v in self.inputs]
         given = getattr(sch, self.name)(*inputs, **{k: argument(sch, v) for k, v in self.attributes.items()})
         return _shown(sch, given)
@@ -58,7 +58,7 @@ def argument(sch: Schedule, value: Any) -> Any:
     if tag == "loop":
         path, i = inner
         return sch.get_loops(argument(sch, {"block": path}))[i]
-    return tuple(inner) if tag == "tuple" else eval(inner)  # noqa: S307 - from the table below
+    return tuple(inner) if tag == "tuple" else eval(inner)
 
 
 def _shown(sch: Schedule, value: Any) -> Any:
@@ -67,17 +67,18 @@ def _shown(sch: Schedule, value: Any) -> Any:
     if isinstance(value, list):
         return [_shown(sch, v) for v in value]
     node = sch.get(value)
-    return getattr(node, "name_hint", None) or node.loop_var.name
+    return node.name_hint if hasattr(node, "name_hint") else "loop"
 
 
 @dataclass
 class Place:
-    """Where a random step is taken: a block by its way, and how many loops it has; and all blocks there are."""
+    """Where a random step is taken: a block by its way, how many loops and axes it has; and all blocks there are."""
 
     rng: random.Random
     block: list[int]
     loops: int
-    blocks: list[tuple[list[int], int]]
+    axes: int
+    blocks: list[tuple[list[int], int, int]]
 
     def loop(self, index: int | None = None) -> dict[str, Any]:
         """A loop of the block."""
@@ -87,21 +88,21 @@ class Place:
 
     def elsewhere(self) -> dict[str, Any]:
         """A loop of any block, rather not of this one."""
-        block, loops = self.rng.choice([b for b in self.blocks if b[0] != self.block] or self.blocks)
-        return Place(self.rng, block, loops, self.blocks).loop()
+        others = [b for b in self.blocks if b[0] != self.block] or self.blocks
+        return Place(self.rng, *self.rng.choice(others), self.blocks).loop()
 
 
 class NoStep(Exception):
     """The primitive has no arguments here."""
 
 
-def blocks_of(sch: Schedule) -> list[tuple[list[int], int]]:
-    """Every block but the root: its way, and its number of loops."""
+def blocks_of(sch: Schedule) -> list[tuple[list[int], int, int]]:
+    """Every block but the root: its way, and its numbers of loops and of axes."""
     found = []
 
     def below(handle: Any, way: list[int]) -> None:
         for i, child in enumerate(sch.get_child_blocks(handle)):
-            found.append(([*way, i], len(sch.get_loops(child))))
+            found.append(([*way, i], len(sch.get_loops(child)), len(sch.get(child).iter_vars)))
             below(child, [*way, i])
 
     below(sch.get_block("root"), [])
@@ -115,16 +116,26 @@ def _factors(p: Place) -> list[Any]:
 
 
 def _neighbours(p: Place) -> list[Any]:
+    p.loop()
     start = p.rng.randrange(max(1, p.loops - 1))
     return [p.loop(i) for i in range(start, min(p.loops, start + p.rng.choice([2, 2, 3])))]
 
 
 def _some_loops(p: Place) -> list[Any]:
+    p.loop()
     return [p.loop(i) for i in p.rng.sample(range(p.loops), min(p.loops, p.rng.choice([2, 2, 3, 4])))]
 
 
 def _some(*options: Any) -> Callable[[Place], Any]:
     return lambda p: p.rng.choice(options)
+
+
+def _map_of_axes(p: Place) -> dict[str, str]:
+    """An index map with a parameter for each axis of the block, as the maps over axes need it."""
+    names = [f"i{k}" for k in range(p.axes)]
+    last = [f"{names[-1]} // 2", f"{names[-1]} % 2"] if names else []
+    given = p.rng.choice([names, names[::-1], names[1:], [*names[:-1], *last]])
+    return {"map": f"lambda {', '.join(names)}: [{', '.join(given)}]"}
 
 
 _MAPS = (
@@ -169,6 +180,9 @@ ARGUMENTS: dict[str, Callable[[Place], Any]] = {
     "offset": _some(0, 1, 8),
     "index": _some(-1, -1, -2, 0, 1),
     "factor_axis": _some(0, 0, 1, -1, 2),
+    "index_map of reindex_cache_read": _map_of_axes,
+    "index_map of reindex_cache_write": _map_of_axes,
+    "index_map of transform_block_layout": _map_of_axes,
     "index_map": lambda p: {"map": p.rng.choice(_MAPS)},
     "new_order": lambda p: p.rng.sample(range(3), p.rng.choice([2, 3, 3])),
     "padding": lambda p: [p.rng.choice([1, 2, 4, 8]) for _ in range(p.rng.choice([2, 3, 3, 4]))],
