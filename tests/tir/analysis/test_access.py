@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tensorir.tir.analysis.access import block_access_regions
+from tensorir.tir.analysis.scope import root_scope
+from tensorir.tir.arith import Analyzer
 from tensorir.tir.buffer import Buffer, BufferLoad, BufferRegion, MatchBufferRegion, Range, decl_buffer
 from tensorir.tir.expr import Call, Expr, Ramp, Select, Var, as_expr, const
 from tensorir.tir.op import OPS, call
 from tensorir.tir.stmt import Block, BlockRealize, BufferStore, Evaluate, IterType, IterVar, Stmt, loop, seq
+from tensorir.tir.visit import substitute
+
+from .programs import program
 
 
 def block(axes: dict[Var, tuple[int, str]], body: Stmt, **fields: object) -> Block:
@@ -121,3 +132,73 @@ def test_a_view_counts_as_what_it_views() -> None:
     body = loop(x, 4, BufferStore(C, view[x, 1] + Select(I > 0, view[0, x], const(0.0)), (I, x)))
     reads, _ = block_access_regions(block({I: (32, "spatial")}, body, match_buffers=(match,)))
     assert text(reads) == {"A": "(vi * 4)+4, 8+4"}
+
+
+@st.composite
+def bodies(draw: Any) -> tuple[list[str], list[str], tuple[str, str], str]:
+    """(indices loaded, indices stored, extents of two inner loops, guard) of a block's body, as text."""
+    names = ("vi", "vj", "x", "y")
+
+    def index() -> str:
+        terms = [f"{draw(st.sampled_from(names))} * {draw(st.integers(0, 3))}" for _ in range(draw(st.integers(1, 2)))]
+        total = " + ".join([*terms, str(draw(st.integers(0, 3)))])
+        kind = draw(st.integers(0, 5))
+        if kind == 0:
+            return f"({total}) // {draw(st.integers(1, 4))}"
+        return f"({total}) % {draw(st.integers(1, 6))}" if kind == 1 else total
+
+    loads = [index() for _ in range(draw(st.integers(1, 2)))]
+    extents = str(draw(st.integers(1, 4))), draw(st.sampled_from(("3", "x + 1", "vi + 1")))
+    guard = draw(st.sampled_from(("x < 100", "x + y < 3", "vi + x < 4")))
+    return loads, [index()], extents, guard
+
+
+def check_covers(case: Any) -> None:
+    loads, stores, extents, guard = case
+    value = " + ".join(f"A[{load}]" for load in loads)
+    func = program(
+        f"""
+for i, j in T.grid(4, 4):
+    with T.block("x"):
+        vi, vj = T.axis.remap("SS", [i, j])
+        for x in range({extents[0]}):
+            for y in range({extents[1]}):
+                if {guard}:
+                    C[{stores[0]}] = {value}
+""",
+        "A: T.Buffer((64,)), C: T.Buffer((64,))",
+    )
+    scope = root_scope(func)
+    assert scope is not None
+    block_ = scope.children[0].block
+    reads, writes = block_access_regions(block_)
+    variables = [iv.var for iv in block_.iter_vars]
+    for vi, vj in itertools.product(range(4), repeat=2):
+        at = dict(zip(variables, map(const, (vi, vj))))
+        for region, texts in ((reads[0], loads), (writes[0], stores)):
+            touched = set()
+            for x in range(eval(extents[0])):
+                for y in range(eval(extents[1], {}, {"x": x, "vi": vi})):
+                    names = {"vi": vi, "vj": vj, "x": x, "y": y}
+                    if eval(guard, {}, names):
+                        touched |= {eval(text, {}, names) for text in texts}
+            low, extent = (
+                Analyzer().simplify(substitute(e, at)) for e in (region.region[0].min, region.region[0].extent)
+            )
+            assert all(low.value <= t < low.value + extent.value for t in touched), (vi, vj)
+            # No looser than the ends of the sweep where nothing is guarded, wrapped around or in two places.
+            if guard == "x < 100" and len(texts) == 1 and "%" not in texts[0] and "//" not in texts[0]:
+                assert extent.value <= max(touched) - min(touched) + 1 or extents[1] == "x + 1"
+
+
+@given(bodies())
+@settings(max_examples=100, deadline=None)
+def test_regions_cover_what_is_touched(case: Any) -> None:
+    check_covers(case)
+
+
+@pytest.mark.fuzz
+@given(bodies())
+@settings(max_examples=5_000, deadline=None, database=None)
+def test_regions_cover_what_is_touched_long(case: Any) -> None:
+    check_covers(case)
