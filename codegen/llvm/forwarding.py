@@ -6,7 +6,7 @@ address after some hundred instructions, and the time that many accesses in one 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 
 from ...tir.dtype import DType
@@ -93,7 +93,7 @@ class Forwarding:
     def overlapping(self, elements: dict[int, Known], first: int, span: int) -> list[int]:
         """The offsets of those that share an element with `first, ..., first + span - 1`."""
         self.widest = max(self.widest, span)
-        near: Iterable[int] = range(first - self.widest + 1, first + span)
+        near: Collection[int] = range(first - self.widest + 1, first + span)
         if len(elements) < len(near):
             near = elements
         return [o for o in near if o in elements and o < first + span and first < o + elements[o].span]
