@@ -251,6 +251,8 @@ class _Walk:
             self.loops = outer
         yield from self.stores(block.body)
         self.blocks.pop()
+        for iv in block.iter_vars:
+            del self.values[iv.var]
 
     def at(self, e: Expr) -> Expr:
         """An expression in terms of the loops."""

@@ -134,7 +134,7 @@ def carried_dependence(
     reductions: count the updates of a reduction as dependences; they may be done in any order, but not at once.
     ignore: buffers of which each turn has its own copy.
     """
-    children = [child for child in scope if loop in child.loops]
+    children = scope.by_loop.get(loop, ())
     extent = loop.extent
     if isinstance(extent, IntImm) and extent.value <= 1:
         return None
@@ -176,7 +176,7 @@ class _Question:
     def __init__(self, scope: Scope, loop: For, around: Mapping[Var, Range] | None) -> None:
         self.loop = loop
         self.an = scope.analyzer(around)
-        some = next(child for child in scope if loop in child.loops)
+        some = scope.by_loop[loop][0]
         for outer in some.loops[: some.loops.index(loop) + 1]:
             self.an.bind(outer.loop_var, outer.range, allow_override=True)
         dtype = loop.loop_var.dtype
@@ -199,7 +199,14 @@ class _Question:
         used = {v for e in indices for v in free_vars(e)}
         loops = {v: r for v, r in src.below(self.loop).items() if v in used}
         loops[self.loop.loop_var] = self.loop.range
-        return bool(detect_iter_map(indices, loops, True, IterMapLevel.BIJECTIVE, self.an))
+        # A loop further out that shares a digit with this one, as after fusing and splitting, has to be seen with it.
+        further = [outer for outer in src.loops[: src.loops.index(self.loop)] if outer.loop_var in used]
+        for outer in (None, *reversed(further)):
+            if outer is not None:
+                loops[outer.loop_var] = outer.range
+            if detect_iter_map(indices, loops, True, IterMapLevel.BIJECTIVE, self.an):
+                return True
+        return False
 
     def ordered(self, src: Child, dst: Child, a: BufferRegion, b: BufferRegion) -> bool:
         """Whether `a` at turn `v` and `b` at turn `v + d` are apart."""

@@ -76,6 +76,15 @@ class Scope:
         return {child.block: child for child in self.children}
 
     @cached_property
+    def by_loop(self) -> Mapping[For, tuple[Child, ...]]:
+        """The blocks under each loop of the scope, in program order."""
+        found: dict[For, list[Child]] = {}
+        for child in self.children:
+            for loop in child.loops:
+                found.setdefault(loop, []).append(child)
+        return {loop: tuple(under) for loop, under in found.items()}
+
+    @cached_property
     def local(self) -> frozenset[Buffer]:
         """The buffers that live inside the scope."""
         return frozenset(self.block.alloc_buffers)
