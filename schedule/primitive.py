@@ -26,6 +26,7 @@ INPUT_TYPES = frozenset(
         "list[BlockSRef] | None",
         "list[Expr | None]",
         "list[Expr]",
+        "list[int]",
         "list[LoopSRef]",
         "str",
     }

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..tir.buffer import Buffer, BufferLoad
-from ..tir.expr import EQ, GE, GT, LE, LT, Add, And, Expr, Max, Min, Mul, Or, Select, Var, const
-from ..tir.stmt import Block, BufferStore, LetStmt, Stmt, seq
-from ..tir.visit import Rewriter, substitute, walk
+from ..tir.errors import ScheduleError
+from ..tir.expr import EQ, GE, GT, LE, LT, Add, And, Expr, Max, Min, Mul, Or, Select, Sub, Var, const
+from ..tir.stmt import Block, BlockRealize, BufferStore, IterType, LetStmt, Stmt, seq
+from ..tir.visit import Rewriter, free_vars, substitute, walk
 from .errors import refusal, require
 
 UNITS = {Add: 0, Mul: 1, And: True, Or: False}
@@ -83,6 +84,40 @@ def combiner(block: Block) -> Combiner:
     return made
 
 
+def order_matters(block: Block) -> bool:
+    """Whether the instances of a block that update one element are seen to depend on the order in which they run.
+
+    What a block does by nested blocks and by calls is taken to be what its axes say: a reduction, in any order.
+    """
+    if all(iv.iter_type is IterType.SPATIAL for iv in block.iter_vars):
+        return False
+    if any(isinstance(node, BlockRealize) for node in walk(block.body)):
+        return False
+    try:
+        return combiner(block).ordered
+    except ScheduleError:
+        stores = [node for node in walk(block.body) if isinstance(node, BufferStore)]
+        reducing = {iv.var for iv in block.iter_vars if iv.iter_type is not IterType.SPATIAL}
+        return not all(_commutes(store, reducing) for store in stores)
+
+
+def _commutes(store: BufferStore, reducing: set[Var]) -> bool:
+    """Whether a store adds to (or multiplies, ...) what was there, or stores the same for all values of `reducing`."""
+
+    def reads(e: Expr) -> bool:
+        return any(isinstance(node, BufferLoad) and node.buffer is store.buffer for node in walk(e))
+
+    e = store.value
+    if not reads(e):
+        return not reducing & free_vars(e).keys()
+    load = BufferLoad(store.buffer, store.indices)
+    if isinstance(e, Sub):
+        return e.a is load and not reads(e.b)
+    if isinstance(e, (*UNITS, Min, Max)):
+        return (e.a is load and not reads(e.b)) or (e.b is load and not reads(e.a))
+    return False
+
+
 def _stores(block: Block) -> tuple[BufferStore, ...]:
     """The update's stores, with what lets stand for put in."""
     lets: dict[Var, Expr] = {}
@@ -115,7 +150,9 @@ def _stores(block: Block) -> tuple[BufferStore, ...]:
 def _inits(block: Block, stores: Sequence[BufferStore]) -> tuple[Expr, ...]:
     """What each buffer starts from."""
     init = block.init
-    parts = () if init is None else (init,) if isinstance(init, BufferStore) else init.children()
+    if init is None:
+        return tuple(const(0, s.buffer.dtype) for s in stores)
+    parts = (init,) if isinstance(init, BufferStore) else init.children()
     values = {part.buffer: part.value for part in parts if isinstance(part, BufferStore)}
     require(
         len(values) == len(parts) == len(stores),

@@ -410,6 +410,7 @@ _RESOLVERS: dict[str, Resolver] = {
     "BlockSRef | list[BlockSRef]": _block_or_blocks,
     "Expr": Schedule._resolve_expr,
     "list[Expr]": _list(Schedule._resolve_expr),
+    "list[int]": _list(_plain(int)),
     "list[Expr | None]": _list(_optional(Schedule._resolve_expr)),
     "str": _plain(str),
     "int": _plain(int),

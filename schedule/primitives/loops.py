@@ -12,6 +12,7 @@ from ...tir.visit import free_vars
 from ..conditions import require_affine, require_no_order_between
 from ..errors import require
 from ..primitive import primitive
+from ..reducers import order_matters
 from ..rewrite import bind_loops, make_nest, nest_refs, substitute_loop_vars
 from ..sref import BlockSRef, LoopSRef
 from ..state import State
@@ -225,6 +226,8 @@ def reorder(s: State, *ordered_loops: LoopSRef) -> None:
     order = [loop for loop in chain if loop in ordered_loops]
     first = next(i for i, loop in enumerate(ordered_loops) if loop is not order[i])
     require_no_order_between(s, order[first:])
+    for block in blocks:
+        _require_same_order(s, block, order, ordered_loops)
     wanted = iter(ordered_loops)
     target = [next(wanted) if loop in ordered_loops else loop for loop in chain]
     for i, loop in enumerate(target):
@@ -242,6 +245,24 @@ def reorder(s: State, *ordered_loops: LoopSRef) -> None:
         old = loop.stmt
         body = For(old.loop_var, old.min, old.extent, old.kind, body, old.thread_binding, old.annotations)
     s.replace(chain[0], body)
+
+
+def _require_same_order(s: State, block: BlockSRef, before: list[LoopSRef], after: tuple[LoopSRef, ...]) -> None:
+    """Require that loops which drive axes of a reduction keep their order, if its update depends on that."""
+    if not order_matters(block.stmt):
+        return
+    used: set[Var] = set()
+    for iter_var, value in zip(block.stmt.iter_vars, s.realize(block).iter_values, strict=True):
+        if iter_var.iter_type is not IterType.SPATIAL:
+            used.update(free_vars(value))
+    inner = [loop for loop in before if loop.stmt.loop_var in used]
+    require(
+        inner == [loop for loop in after if loop.stmt.loop_var in used],
+        "the update of {0} depends on the order in which its instances run, so the loops of its reduce axes must keep "
+        "theirs",
+        block,
+        hint="move loops over spatial axes only; sums, products and extrema may run in any order",
+    )
 
 
 def _require_unmixed(s: State, block: BlockSRef, loops: tuple[LoopSRef, ...]) -> None:

@@ -1,0 +1,95 @@
+"""loop_partition and merge: numbers, reductions among the parts, and what exchanges values across iterations."""
+
+import pytest
+from tensorir import Schedule, ScheduleError, assert_structural_equal
+from tensorir.schedule.trace import Trace
+
+from ..programs import chain, elementwise, matmul, row_sum, symbolic
+from ..programs_blocks import ahead, shifted_pair, side_by_side
+
+
+def checked(sch: Schedule) -> None:
+    """References, numbers on the interpreter and on LLVM, and the trace."""
+    sch.state.check()
+    sch.verify(backend="interpreter", sanitize=True)
+    sch.verify(backend="llvm")
+    again = Schedule(sch.original, seed=1)
+    Trace.from_json(sch.trace.dumps()).apply_to(again)
+    assert_structural_equal(again.mod, sch.mod)
+
+
+@pytest.mark.parametrize("depth", range(3))
+@pytest.mark.parametrize("factors", [[2, None], [None, 1], [3, 4], [1, 2, None, 3]])
+@pytest.mark.parametrize("units", [True, False])
+def test_each_loop_of_a_matmul(depth: int, factors: list, units: bool) -> None:
+    sch = Schedule(matmul, seed=0)
+    loops = sch.loop_partition(sch.get_loops("C")[depth], factors, units)
+    assert len(loops) == len(factors) + (None not in factors)
+    checked(sch)
+
+
+def test_each_part_is_scheduled_by_itself() -> None:
+    sch = Schedule(elementwise, seed=0)
+    i, j = sch.get_loops("B")
+    first, second = sch.loop_partition(j, [8])
+    sch.vectorize(first)
+    sch.unroll(second)
+    sch.parallel(i)
+    checked(sch)
+
+
+def test_parts_of_several_blocks() -> None:
+    sch = Schedule(side_by_side, seed=0)
+    sch.loop_partition(sch.get_loops("B")[0], [3])
+    checked(sch)
+
+
+def test_parts_of_an_imperfect_split() -> None:
+    sch = Schedule(matmul, seed=0)
+    _, k1 = sch.split(sch.get_loops("C")[2], [None, 4])
+    sch.loop_partition(k1, [1])
+    checked(sch)
+
+
+def test_a_symbolic_loop_is_not_known_to_have_enough_iterations() -> None:
+    sch = Schedule(symbolic, seed=0)
+    with pytest.raises(ScheduleError, match="cover `2` iterations"):
+        sch.loop_partition(sch.get_loops("B")[0], [2])
+
+
+def test_merged_chains() -> None:
+    sch = Schedule(chain, seed=0)
+    first, _ = sch.get_loops("B")
+    second, _ = sch.get_loops("C")
+    third, _ = sch.get_loops("D")
+    sch.merge(first, second, third)
+    checked(sch)
+    sch.merge(*(sch.get_loops(name)[1] for name in "BCD"))
+    checked(sch)
+
+
+def test_inner_loops_take_the_outer_ones_along() -> None:
+    sch = Schedule(chain, seed=0)
+    merged = sch.merge(sch.get_loops("B")[1], sch.get_loops("C")[1])
+    assert len(sch.get_loops("C")) == 2
+    assert sch.get(sch.get_loops("C")[1]) is sch.get(merged)
+    checked(sch)
+
+
+def test_a_reduction_with_what_follows() -> None:
+    sch = Schedule(row_sum, seed=0)
+    sch.merge(sch.get_loops("S")[0], sch.get_loops("B")[0])
+    checked(sch)
+
+
+def test_values_of_earlier_iterations_may_be_used() -> None:
+    sch = Schedule(shifted_pair, seed=0)
+    sch.merge(sch.get_loops("B")[0], sch.get_loops("C")[0])
+    sch.state.check()
+
+
+def test_values_of_later_iterations_may_not() -> None:
+    sch = Schedule(ahead, seed=0)
+    sch.split(sch.get_loops("B")[0], [None, 8])
+    with pytest.raises(ScheduleError):
+        sch.merge(sch.get_loops("B")[0], sch.get_loops("C")[0])
