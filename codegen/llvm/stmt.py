@@ -121,6 +121,7 @@ class StmtEmitter(Visitor):
         self.loops: list[tuple[str, str, int]] = []
         self.stack_bytes = 0
         self.loop_count = 0
+        self.outlined = False
 
     def __call__(self, node: Any) -> None:
         method = self.table.get(type(node))
@@ -168,7 +169,17 @@ class StmtEmitter(Visitor):
         if not isinstance(value, IntImm):
             self.exprs(value)
 
+    def refuse_in_parallel(self, call: Call) -> None:
+        raise LowerError(
+            "{0} cannot leave the parallel loop around it: other threads run its other iterations",
+            call,
+            root=self.func,
+            hint="make the loop serial",
+        )
+
     def control_ret(self, call: Call) -> None:
+        if self.outlined:
+            self.refuse_in_parallel(call)
         if call.args and self.func.ret_type.kind != "void":
             (value,) = call.args
             stored = self.exprs.memory.to_memory(self.exprs(value), value.dtype)
@@ -188,7 +199,9 @@ class StmtEmitter(Visitor):
 
     def jump(self, call: Call, which: int) -> None:
         if not self.loops:
-            raise LowerError(f"T.{call.op.name} is in no serial loop", call, root=self.func)
+            raise LowerError(f"T.{call.op.name} is in no loop", call, root=self.func)
+        if self.outlined and len(self.loops) == 1:
+            self.refuse_in_parallel(call)
         *targets, depth = self.loops[-1]
         for lines in reversed(self.fb.cleanups[depth:]):
             for line in lines:
@@ -277,16 +290,20 @@ class StmtEmitter(Visitor):
         fb.start(latch)
         fb.emit(f"{after} = add nsw i64 {var}, 1")
         extent = node.extent.value if isinstance(node.extent, IntImm) else None
-        unrolls = may_unroll(len(fb.lines) - first, extent, innermost=self.loop_count == inner)
+        hint = "enable" if node.kind is ForKind.UNROLLED else ""
+        if not hint and not may_unroll(len(fb.lines) - first, extent, innermost=self.loop_count == inner):
+            hint = "disable"
         self.loop_count += 1
-        fb.branch_if(fb.let(f"icmp slt i64 {after}, {end}"), body, done, loop="" if unrolls else self.no_unroll())
+        fb.branch_if(fb.let(f"icmp slt i64 {after}, {end}"), body, done, loop=self.unroll_hint(hint))
         fb.start(done)
 
-    def no_unroll(self) -> str:
-        """Metadata that keeps the optimiser from unrolling the loop it is attached to."""
+    def unroll_hint(self, hint: str) -> str:
+        """Metadata that makes the optimiser unroll the loop it is attached to, or keeps it from doing so."""
+        if not hint:
+            return ""
         module = self.fb.module
-        disable = module.node("unroll.disable", '!{!"llvm.loop.unroll.disable"}')
-        return module.distinct(f"loop {module.number()}", disable)
+        content = module.node(f"unroll {hint}", f'!{{!"llvm.loop.unroll.{hint}"}}')
+        return module.distinct(f"loop {module.number()}", content)
 
     # -- memory
 
@@ -368,6 +385,7 @@ class StmtEmitter(Visitor):
         fb = FunctionBuilder(module)
         fb.declared = self.fb.declared
         inner = StmtEmitter(fb, self.func, self.aliasing)
+        inner.outlined = True
         for i, (var, kind, _) in enumerate(captured):
             at = fb.let(f"getelementptr {layout}, ptr %env, i64 0, i32 {i}")
             value = fb.let(

@@ -17,6 +17,7 @@ from ...tir.stmt import For, ForKind, IfThenElse, Stmt, seq
 from ...tir.visit import Rewriter, fresh, substitute
 from ..target import Target
 from .conditions import Conditions, Decide, extents_known, size_of, variables
+from .control import leaves_loop
 
 MAX_PARTS = 4
 """A loop is split into at most so many."""
@@ -57,7 +58,7 @@ class _Partition(Rewriter):
 
     def visit_for(self, node: For) -> Stmt:
         self.analyzer.bind(node.loop_var, node.range, allow_override=True)
-        if node.kind in (ForKind.SERIAL, ForKind.PARALLEL):
+        if node.kind in (ForKind.SERIAL, ForKind.PARALLEL) and not leaves_loop(node.body):
             parts = self.parts(node)
             if parts is not None:
                 return self.chosen(node, parts) if node.kind is ForKind.PARALLEL else self.split(node, parts)

@@ -7,6 +7,7 @@ from ...tir.function import PrimFunc
 from ...tir.stmt import Allocate, AttrStmt, BlockRealize, For, ForKind, IfThenElse, Stmt
 from ...tir.visit import Substitute
 from ..target import Target
+from .control import leaves_loop
 
 
 def lower_opaque_block(func: PrimFunc, target: Target) -> PrimFunc:
@@ -32,7 +33,7 @@ class _Lower(Substitute):
 
     def visit_for(self, node: For) -> Stmt:
         unit = isinstance(node.extent, IntImm) and node.extent.value == 1
-        if unit and node.kind is not ForKind.THREAD_BINDING and not node.annotations:
+        if unit and node.kind is not ForKind.THREAD_BINDING and not node.annotations and not leaves_loop(node.body):
             self.unit[node.loop_var] = self(node.min)
             return self(node.body)
         return node.map_children(self)

@@ -10,6 +10,7 @@ from ...tir.function import PrimFunc
 from ...tir.stmt import AttrStmt, For, ForKind, Stmt, seq
 from ...tir.visit import Rewriter, fresh, substitute, walk
 from ..target import Target
+from .control import leaves_loop
 
 MAX_STATEMENTS = 1 << 16
 """Above this many copies in all, a loop stays a loop."""
@@ -18,9 +19,10 @@ MAX_STATEMENTS = 1 << 16
 def unroll_loop(func: PrimFunc, target: Target) -> PrimFunc:
     """Copy out the bodies of `unroll` loops of constant extent, and of loops under `pragma_auto_unroll_max_step`.
 
-    A loop of unknown extent, or too long to copy, becomes serial. Under `pragma_unroll_explicit` = 0 nothing is copied
-    out: loops that would be stay `unroll` loops, which tells the compiler of the generated code to unroll them. The
-    pragmas are annotations of loops, or of blocks, around those they are for.
+    A loop of unknown extent, or too long to copy, or that is left before its end, becomes serial. Under
+    `pragma_unroll_explicit` = 0 nothing is copied out: loops that would be stay `unroll` loops, which tells the
+    compiler of the generated code to unroll them. The pragmas are annotations of loops, or of blocks, around those
+    they are for.
     """
     return _Unroll()(func)
 
@@ -56,6 +58,8 @@ class _Unroll(Rewriter):
         extent = node.extent.value if isinstance(node.extent, IntImm) else None
         copies = MAX_STATEMENTS + 1 if extent is None else extent * _size(body)
         wanted = node.kind is ForKind.UNROLLED or (node.kind is ForKind.SERIAL and copies <= pragmas[AUTO])
+        if wanted and leaves_loop(body):
+            return node.replace(kind=ForKind.SERIAL, body=body)
         if wanted and not pragmas[EXPLICIT]:
             return node.replace(kind=ForKind.UNROLLED, body=body)
         if wanted and extent is not None and copies <= MAX_STATEMENTS:

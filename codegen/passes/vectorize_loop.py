@@ -51,6 +51,7 @@ from ...tir.stmt import (
 )
 from ...tir.visit import Rewriter, fresh, substitute, walk
 from ..target import Target
+from .control import leaves_loop
 
 MAX_REGISTERS = 4
 """A vectorized loop longer than this many vector registers becomes a loop over vectors."""
@@ -94,6 +95,8 @@ class _VectorizeLoops(Rewriter):
     def vectorize(self, node: For, extent: int) -> Stmt:
         if extent <= 0:
             return Evaluate(const(0))
+        if leaves_loop(node.body):
+            return node.replace(kind=ForKind.SERIAL)
         longest = MAX_REGISTERS * self.target.lanes(_widest(node))
         whole, rest = divmod(extent, longest)
         index = Var(node.loop_var.name, node.loop_var.dtype)

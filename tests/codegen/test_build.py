@@ -227,7 +227,7 @@ def test_code_for_another_machine_can_be_read_but_not_run():
 
 
 def test_other_targets_are_refused():
-    with pytest.raises(BuildError, match="'llvm' is the kind there is"):
+    with pytest.raises(BuildError, match="'llvm' and 'c' are the kinds there are"):
         build(parse(PROGRAMS["matmul"][0]), "cuda")
 
 
@@ -281,3 +281,17 @@ def test_foreign_functions(call, value):
 def test_foreign_functions_that_are_not_there(call, message):
     with pytest.raises(BuildError, match=message):
         build(parse(FOREIGN.format(call=call)))
+
+
+@pytest.mark.parametrize("call", ("T.ret(0)", "T.break_loop()", "T.continue_loop()"))
+def test_a_parallel_loop_cannot_be_left(call):
+    func = parse(f"""
+@T.prim_func
+def main(A: T.Buffer((8,), "int32")):
+    for i in T.parallel(8):
+        if A[i] > 3:
+            {call}
+        A[i] = 1
+""")
+    with pytest.raises(LowerError, match="cannot leave the parallel loop"):
+        build(func)

@@ -197,6 +197,23 @@ def main(A: T.Buffer((64,), "float32"), I: T.Buffer((48,), "int32"), B: T.Buffer
 """
 
 
+LEAVING = """
+@T.prim_func
+def main(A: T.Buffer((24,), "int32"), B: T.Buffer((4,), "int32")):
+    for i in range(4):
+        B[i] = 0
+        for j in T.{kind}({extent}):
+            if A[i * 6 + j] == 5:
+                T.continue_loop()
+            if A[i * 6 + j] > 8 or 6 <= j + i:
+                T.break_loop()
+            B[i] = B[i] + A[i * 6 + j]
+        B[i] = B[i] + 100
+        if B[i] == 113:
+            T.ret(0)
+"""
+
+
 def _f32(*shape: int, seed: int = 0) -> np.ndarray:
     return (np.random.default_rng(seed).integers(-8, 9, shape) / 4).astype(np.float32)
 
@@ -220,6 +237,14 @@ PROGRAMS = {
     "control": (CONTROL, lambda: [_i32(0, 900, 32), np.zeros(32, np.int32), np.zeros(1, np.int32)]),
     "strided": (STRIDED, lambda: [_f32(7, 9)[:, :5], _f32(5, seed=1), _zeros(7)]),
     "masks": (MASKS, lambda: [_i32(-20, 20, 40), _i32(-3, 4, 40), np.zeros(40, np.int32)]),
+    **{
+        f"leaving {kind} {extent}": (
+            LEAVING.format(kind=kind, extent=extent),
+            lambda: [_i32(0, 10, 24), np.zeros(4, np.int32)],
+        )
+        for kind in ("serial", "unroll", "vectorized")
+        for extent in (1, 6)
+    },
     "gathers": (GATHERS, lambda: [_f32(64), _i32(0, 64, 48), _zeros(48)]),
 }
 """Name -> (text, a function that makes the arguments)."""
