@@ -11,9 +11,11 @@ What operations mean:
   are exact. Division by zero and shifts by a negative number of bits or by the width or more stop the program.
 - Fresh memory is filled with ones: NaN, or -1.
 - Loops run in order whatever their kind. Where the threads of a loop wait for each other (barriers, warp shuffles,
-  allreduce), they run as coroutines from one meeting point to the next; "shared" memory is then one for all threads
-  (one for each virtual thread it is allocated below), other memory allocated below the thread loops one for each. Where they do not wait, they run one after the other, and
-  memory is what it says in the program: one buffer, one memory, whatever its scope.
+  allreduce), they run as coroutines from one meeting point to the next; the blocks of a grid do where there is a
+  barrier over "global" memory. Then "shared" memory is one for each block and virtual thread it is allocated below,
+  "warp" memory one for each warp of 32 threads, and other memory allocated below thread loops one for each thread.
+  Where they do not wait, they run one after the other, and memory is what it says in the program: one buffer, one
+  memory, whatever its scope.
 - Vectors are evaluated lane by lane, and stored after all lanes are evaluated.
 """
 

@@ -244,7 +244,7 @@ class Calls(Access):
         (scope,) = e.args
         where = scope.value if isinstance(scope, StringImm) else ""
         if self.thread:
-            self.exchange("warp" if where == "warp" else "block", "None")
+            self.exchange({"warp": "warp", "global": "grid"}.get(where, "block"), "None")
         return [number(0)]
 
     def shuffle(self, e: Call) -> Lanes:

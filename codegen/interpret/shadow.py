@@ -8,10 +8,7 @@ from typing import Any
 from ...tir.dtype import DType
 from .memory import Memory, Pointer
 from .scalars import Fault
-from .threads import Run
-
-Path = tuple[Any, ...]
-"""Which iterations of concurrent loops run, outermost first: run, iteration, run, iteration, ..."""
+from .threads import Path, Run
 
 Touch = tuple[Path, Any, tuple[int, ...]]
 """An access: its path, the statement, the element's indices."""

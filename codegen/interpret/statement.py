@@ -7,7 +7,7 @@ from typing import Any
 
 from ...tir import stmt as st
 from ...tir.buffer import Buffer, MatchBufferRegion
-from ...tir.expr import Call, CommReducer, Expr, IntImm, Var
+from ...tir.expr import Call, CommReducer, Expr, IntImm, StringImm, Var
 from ...tir.node import Node
 from ...tir.op import Effect, Intrinsic
 from ...tir.stmt import ForKind, IterType, Stmt
@@ -48,9 +48,10 @@ def _has_effects(stmt: Node) -> bool:
     )
 
 
-def is_thread(axis: str | None) -> bool:
-    """Whether a thread axis is one whose threads can wait for each other (blocks cannot)."""
-    return axis is not None and not axis.startswith("blockIdx")
+def meets_grid(stmt: Node) -> bool:
+    """Whether a thread that runs `stmt` waits for those of other blocks."""
+    calls = (n for n in walk(stmt) if isinstance(n, Call) and n.op.name == "tvm_storage_sync")
+    return any(isinstance(call.args[0], StringImm) and call.args[0].value == "global" for call in calls)
 
 
 class Statements(Calls):
@@ -62,8 +63,8 @@ class Statements(Calls):
         super().__init__(sanitize=sanitize, check_regions=check_regions)
         self.nested = 0
         self.launched: dict[Buffer, tuple[Val, tuple[str, ...]]] = {}
-        """Buffers that threads share, allocated where they are launched: one for each of the virtual threads of some
-        axes, or one for all."""
+        """Buffers that threads share, allocated where they are launched: one for each warp, or for each block or virtual
+        thread they are allocated below."""
         self.coordinates: dict[str, tuple[str, Val]] = {}
         """Of each thread axis running: the name of the coordinate and the extent."""
         self.concurrent: list[tuple[st.For, str, str]] = []
@@ -151,14 +152,15 @@ class Statements(Calls):
 
     def allocated(self, buffer: Buffer) -> None:
         """Give `buffer` fresh memory, or what its threads share, from here on."""
-        pointer = self.settle(
-            self.shared(*self.launched[buffer]) if buffer in self.launched else self.allocation(buffer)
-        )
+        pointer = self.settle(self.shared(buffer) if buffer in self.launched else self.allocation(buffer))
         self.vars[buffer.data] = [pointer]
         self.declare(buffer, pointer)
 
-    def shared(self, memory: Val, axes: tuple[str, ...]) -> Val:
+    def shared(self, buffer: Buffer) -> Val:
         """What the running thread has of memory that was allocated for all."""
+        memory, axes = self.launched[buffer]
+        if buffer.scope.startswith("warp"):
+            return Val(f"{memory.src}[{self.thread}.warp]", self.depth)
         if not axes:
             return memory
         place = number(0)
@@ -217,10 +219,12 @@ class Statements(Calls):
     # -- loops
 
     def visit_for(self, loop: st.For) -> None:
-        if loop.thread_binding is not None and is_thread(loop.thread_binding):
+        if loop.thread_binding is not None:
             if loop.thread_binding in self.coordinates:
                 return self.thread_loop(loop)
-            if not self.thread and exchanges(loop):
+            # Blocks run one after the other, unless they wait for each other.
+            among = not loop.thread_binding.startswith("blockIdx") or meets_grid(loop)
+            if among and not self.thread and exchanges(loop):
                 return self.launch(loop)
         if self.nested >= NESTED:
             return self.outlined(loop)
@@ -268,16 +272,16 @@ class Statements(Calls):
         depth = self.depth
         axes: dict[str, Val] = {}
         for node in walk(loop):
-            if isinstance(node, st.For) and is_thread(node.thread_binding):
-                assert node.thread_binding is not None
+            if isinstance(node, st.For) and node.thread_binding is not None:
                 axes.setdefault(node.thread_binding, self.settle(self.index(node.extent)))
         path = self.path_text((run, name) for _, run, name in self.concurrent)
         outer = self.launched, self.thread, self.coordinates, self.nested, self.concurrent
         for buffer, under in _shared(loop, ()):
             memory = self.allocation(buffer)
-            if under:
+            counted = (*axes,) if buffer.scope.startswith("warp") else under
+            if counted:
                 count = number(1)
-                for axis in under:
+                for axis in counted:
                     count = self.times(count, axes[axis])
                 memory = Val(f"[{memory.src} for _ in range({count.src})]", self.depth)
             self.launched = {**self.launched, buffer: (self.settle(memory), under)}
@@ -361,15 +365,15 @@ class Statements(Calls):
 
 
 def _shared(stmt: Stmt, under: tuple[str, ...]) -> Iterator[tuple[Buffer, tuple[str, ...]]]:
-    """The buffers allocated below that threads share, each with the axes of virtual threads around its allocation."""
+    """The buffers allocated below that threads share, each with the axes of virtual threads and blocks around it."""
     found: tuple[Buffer, ...] = ()
-    if isinstance(stmt, st.For) and stmt.thread_binding is not None and stmt.thread_binding.startswith("vthread"):
-        under = (*under, stmt.thread_binding)
+    if isinstance(stmt, st.For) and stmt.thread_binding is not None:
+        under = under if stmt.thread_binding.startswith("threadIdx") else (*under, stmt.thread_binding)
     elif isinstance(stmt, st.Allocate):
         found = (stmt.buffer,)
     elif isinstance(stmt, st.Block):
         found = stmt.alloc_buffers
-    yield from ((b, under) for b in found if b.scope.startswith("shared"))
+    yield from ((b, under) for b in found if b.scope.startswith(("shared", "warp")))
     for child in stmt.children():
         if isinstance(child, Stmt):
             yield from _shared(child, under)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -13,7 +14,10 @@ WARP = 32
 """Threads of a warp."""
 
 Meeting = tuple[str, Any, Any]
-"""What a thread yields: the group that is to meet, what it gives the others, the statement."""
+"""What a thread yields: who is to meet ("warp", "block" or "grid"), what it gives the others, the statement."""
+
+Path = tuple[Any, ...]
+"""Which concurrent iterations run, outermost first: run, iteration, run, iteration, ..."""
 
 KINDS = {
     ForKind.PARALLEL: "parallel loop",
@@ -25,15 +29,14 @@ KINDS = {
 class Run:
     """One execution of a concurrent loop, whose iterations are not ordered.
 
-    For threads it is what they do between two meetings: of a team's warps between two barriers, and of a warp's
-    threads between two meetings of the warp.
+    For threads it is what they do between two meetings: of all blocks, of a block's warps, of a warp's threads.
 
     team: the threads. number: how far behind the run's entry in a path the number of the thread stands.
     """
 
     __slots__ = ("loop", "number", "team")
 
-    def __init__(self, loop: For, team: list[Thread] | None = None, number: int = 1) -> None:
+    def __init__(self, loop: For, team: Team | None = None, number: int = 1) -> None:
         self.loop = loop
         self.team = team
         self.number = number
@@ -51,14 +54,14 @@ class Run:
     def kind(self) -> str:
         """The loop in an error message."""
         if self.team is not None:
-            return f"threads of ({', '.join(self.team[0].axes)})"
+            return f"threads of {self.team.axes_text}"
         return f"iterations of the {KINDS.get(self.loop.kind, 'loop')} `{self.loop.loop_var.name}`"
 
-    def describe(self, path: tuple[Any, ...], at: int) -> str:
+    def describe(self, path: Path, at: int) -> str:
         """The iteration of this run, which stands at `at` in `path`, in an error message."""
         number = path[at + self.number]
         if self.team is not None:
-            return f"thread {_place(self.team[number])}"
+            return f"thread {self.team.threads[number].text}"
         return f"{self.loop.loop_var.name} = {number}"
 
 
@@ -67,133 +70,173 @@ class Thread:
 
     Attributes
     ----------
-    place: its coordinates, one an axis.
-    axes: the axes' names.
-    number: its number among all: threadIdx.x varies fastest, then y, z, then virtual threads.
+    place: its coordinates, one an axis of the team.
+    number: its number among all: threadIdx.x varies fastest, then y, z, then virtual threads, then blocks.
     path: which concurrent iterations run; new after every meeting.
     """
 
-    __slots__ = ("axes", "number", "path", "place", "running", "team")
+    __slots__ = ("number", "path", "place", "running", "team")
 
-    def __init__(self, axes: tuple[str, ...], place: tuple[int, ...], order: int) -> None:
-        self.axes, self.place, self.number = axes, place, order
-        self.path: Any = ()
-        self.running: Any = None
-        self.team: list[Thread] = []
+    def __init__(self, team: Team, place: tuple[int, ...], number: int) -> None:
+        self.team, self.place, self.number = team, place, number
+        self.path: Path = ()
+        self.running: Generator[Meeting, Any, None]
+
+    @property
+    def block(self) -> int:
+        """The number of its block."""
+        return self.number // self.team.per_block
+
+    @property
+    def warp(self) -> int:
+        """The number of its warp; virtual threads have warps of their own."""
+        team = self.team
+        return self.number // team.real * team.warps + self.number % team.real // WARP
+
+    @property
+    def lane(self) -> int:
+        """Its number in its warp."""
+        return self.number % self.team.real % WARP
+
+    @property
+    def text(self) -> str:
+        """Its coordinates, as in an error message."""
+        return f"({', '.join(map(str, self.place))})"
 
     def pick(self, given: dict[int, tuple[Any, ...]], kind: str, by: int, width: int) -> tuple[Any, ...]:
         """What a warp shuffle gives: the value of lane `by`, or of the lane `by` below or above within `width` lanes.
 
         A lane that is not there gives the thread's own value.
         """
-        lane = self.number % WARP
+        lane = self.lane
         base = lane // width * width
         other = {"": base + by % width, "-": lane - by, "+": lane + by}[kind]
         if not base <= other < base + width:
             other = lane
-        return given[self.number - lane + other] if self.number - lane + other in given else given[self.number]
+        return given.get(self.number - lane + other, given[self.number])
 
     def peers(self, given: dict[int, tuple[Any, Any]], axes: tuple[str, ...]) -> list[tuple[Any, ...]]:
         """What the threads gave that differ from this one only along `axes`, those whose condition held, in order."""
-        fixed = [k for k, axis in enumerate(self.axes) if axis not in axes]
+        fixed = [k for k, axis in enumerate(self.team.axes) if axis not in axes]
         return [
             given[t.number][0]
-            for t in self.team
+            for t in self.team.threads
             if t.number in given and given[t.number][1] and all(t.place[k] == self.place[k] for k in fixed)
         ]
 
     def active_mask(self) -> int:
         """The bits of the warp's threads that are there."""
-        first = self.number // WARP * WARP
-        return sum(1 << (t.number - first) for t in self.team if first <= t.number < first + WARP)
+        return sum(1 << t.lane for t in self.team.threads if t.warp == self.warp)
 
 
-_FASTEST = ("threadIdx.x", "threadIdx.y", "threadIdx.z")
+_RANKS = {"threadIdx": 0, "vthread": 1, "blockIdx": 2}
+
+
+class Team:
+    """The threads that run together.
+
+    Attributes
+    ----------
+    axes: the names of their axes.
+    real: threads of a block, virtual ones counted once. per_block: all of them. warps: warps of the real ones.
+    """
+
+    def __init__(self, axes: tuple[tuple[str, int], ...], path: Path, loop: For) -> None:
+        self.axes = tuple(name for name, _ in axes)
+        self.path, self.loop = path, loop
+        order = sorted(range(len(axes)), key=lambda k: (_RANKS[self.axes[k].split(".")[0]], self.axes[k]), reverse=True)
+        sizes = {rank: math.prod(n for name, n in axes if name.startswith(rank)) for rank in _RANKS}
+        self.real, self.per_block = max(sizes["threadIdx"], 1), max(sizes["threadIdx"] * sizes["vthread"], 1)
+        self.warps = -(-self.real // WARP)
+        self.threads: list[Thread] = []
+        for coordinates in itertools.product(*(range(axes[k][1]) for k in order)):
+            place = dict(zip(order, coordinates))
+            self.threads.append(Thread(self, tuple(place[k] for k in range(len(axes))), len(self.threads)))
+        self.waiting: dict[int, Meeting] = {}
+        self.live = dict.fromkeys(range(len(self.threads)))
+        self.part("grid", list(self.live))
+
+    @property
+    def axes_text(self) -> str:
+        """The axes, as in an error message."""
+        return f"({', '.join(self.axes)})"
+
+    def run(self, body: Callable[[Thread], Generator[Meeting, Any, None]]) -> None:
+        """Run `body` for every thread."""
+        for thread in self.threads:
+            thread.running = body(thread)
+        ready: list[tuple[int, Any]] = [(n, None) for n in self.live]
+        while ready:
+            for n, answer in ready:
+                try:
+                    self.waiting[n] = self.threads[n].running.send(answer)
+                except StopIteration:
+                    del self.live[n]
+            ready = self.meet()
+
+    def meet(self) -> list[tuple[int, Any]]:
+        """Let go on those who have met, each with what the others gave, by number.
+
+        Threads of a warp meet at one statement. Where none of a block's waits for its warp, the block meets, and where
+        none of any waits for less, all blocks do.
+        """
+        groups: dict[tuple[Any, ...], list[int]] = {}
+        blocks: dict[int, list[int]] = {}
+        for n, (kind, _, stmt) in self.waiting.items():
+            thread = self.threads[n]
+            blocks.setdefault(thread.block, []).append(n)
+            if kind == "warp":
+                groups.setdefault(("warp", thread.warp, stmt), []).append(n)
+        busy = {self.threads[members[0]].block for members in groups.values()}
+        for block, members in blocks.items():
+            if block not in busy and any(self.waiting[n][0] == "block" for n in members):
+                self.check(members, range(block * self.per_block, (block + 1) * self.per_block))
+                groups["block", block] = members
+        if not groups and self.waiting:
+            self.check(list(self.waiting), range(len(self.threads)))
+            groups["grid",] = list(self.waiting)
+        ready: list[tuple[int, Any]] = []
+        for (kind, *_), members in groups.items():
+            given = {n: self.waiting.pop(n)[1] for n in members}
+            ready += [(n, given) for n in members]
+            self.part(kind, members)
+        return ready
+
+    def part(self, kind: str, members: list[int]) -> None:
+        """Give those who have met new paths: what they do from now on comes after all they did."""
+        keep = len(self.path) + {"grid": 0, "block": 2, "warp": 4}[kind]
+        grid = Run(self.loop, self, 5)
+        blocks: dict[int, Run] = {}
+        warps: dict[int, Run] = {}
+        for n in members:
+            thread = self.threads[n]
+            block = blocks.setdefault(thread.block, Run(self.loop, self, 3))
+            warp = warps.setdefault(thread.warp, Run(self.loop, self, 1))
+            path = (*self.path, grid, thread.block, block, thread.warp, warp, n)
+            thread.path = (*thread.path[:keep], *path[keep:])
+
+    def check(self, there: list[int], group: range) -> None:
+        """Raise Fault unless every thread of a group waits, at one statement."""
+        first = min(there)
+        where = f"thread {self.threads[first].text} of {self.axes_text} waits at"
+        hint = "every thread must come to the same barrier; take it out of conditions that differ between threads"
+        stmt = self.waiting[first][2]
+        for n in group:
+            thread = self.threads[n]
+            if n not in self.live:
+                raise Fault(f"{where} a barrier, thread {thread.text} has ended", stmt, hint=hint)
+            if self.waiting[n][2] is not stmt:
+                nodes = (stmt, self.waiting[n][2])
+                raise Fault(f"{where} one barrier, thread {thread.text} at another", *nodes, hint=hint)
 
 
 def launch(
-    body: Callable[[Thread], Generator[Meeting, Any, None]],
-    axes: tuple[tuple[str, int], ...],
-    path: tuple[Any, ...],
-    loop: For,
+    body: Callable[[Thread], Generator[Meeting, Any, None]], axes: tuple[tuple[str, int], ...], path: Path, loop: For
 ) -> None:
     """Run `body` for every thread of the axes `(name, extent)`, meeting where they yield.
-
-    Each is sent what every thread of its group ("block" or "warp") gave, by number.
 
     Raises
     ------
     Fault: some threads wait at a barrier that others do not reach.
     """
-    names = tuple(name for name, _ in axes)
-    order = sorted(range(len(axes)), key=lambda k: (names[k] not in _FASTEST, names[k]), reverse=True)
-    team: list[Thread] = []
-    for count, coordinates in enumerate(itertools.product(*(range(axes[k][1]) for k in order))):
-        place = dict(zip(order, coordinates))
-        team.append(Thread(names, tuple(place[k] for k in range(len(axes))), count))
-    _begin(team, path, loop)
-    for thread in team:
-        thread.team = team
-        thread.running = body(thread)
-    waiting: dict[int, Meeting] = {}
-    ready: list[tuple[Thread, Any]] = [(thread, None) for thread in team]
-    live = dict.fromkeys(range(len(team)))
-    while ready:
-        for thread, answer in ready:
-            try:
-                waiting[thread.number] = thread.running.send(answer)
-            except StopIteration:
-                del live[thread.number]
-        ready = _meet(team, live, waiting, path, loop)
-
-
-def _meet(
-    team: list[Thread], live: dict[int, None], waiting: dict[int, Meeting], path: tuple[Any, ...], loop: For
-) -> list[tuple[Thread, Any]]:
-    """Let go on those who have met: threads of a warp at one statement, or, where none waits for its warp, all."""
-    groups: dict[Any, list[int]] = {}
-    for n, (kind, _, stmt) in waiting.items():
-        if kind == "warp":
-            groups.setdefault((n // WARP, stmt), []).append(n)
-    everyone = not groups and bool(waiting)
-    if everyone:
-        _check_barrier(team, live, waiting)
-        groups[None] = list(waiting)
-    ready: list[tuple[Thread, Any]] = []
-    for group in groups.values():
-        given = {n: waiting.pop(n)[1] for n in group}
-        meeting = Run(loop, team)
-        for n in group:
-            team[n].path = (*team[n].path[:-2], meeting, n)
-            ready.append((team[n], given))
-    if everyone:
-        _begin(team, path, loop)
-    return ready
-
-
-def _begin(team: list[Thread], path: tuple[Any, ...], loop: For) -> None:
-    """Give every thread its path after all have met."""
-    warps = Run(loop, team, 3)
-    threads: dict[int, Run] = {}
-    for thread in team:
-        warp = thread.number // WARP
-        inner = threads.setdefault(warp, Run(loop, team))
-        thread.path = (*path, warps, warp, inner, thread.number)
-
-
-def _check_barrier(team: list[Thread], live: dict[int, None], waiting: dict[int, Meeting]) -> None:
-    """Raise Fault unless every thread waits, at one statement."""
-    first = min(waiting)
-    where = f"thread {_place(team[first])} of ({', '.join(team[0].axes)}) waits at"
-    hint = "every thread must come to the same barrier; take it out of conditions that differ between threads"
-    for thread in team:
-        n = thread.number
-        if n not in live:
-            raise Fault(f"{where} a barrier, thread {_place(thread)} has ended", waiting[first][2], hint=hint)
-        if waiting[n][2] is not waiting[first][2]:
-            nodes = (waiting[first][2], waiting[n][2])
-            raise Fault(f"{where} one barrier, thread {_place(thread)} at another", *nodes, hint=hint)
-
-
-def _place(thread: Thread) -> str:
-    return f"({', '.join(map(str, thread.place))})"
+    Team(axes, path, loop).run(body)

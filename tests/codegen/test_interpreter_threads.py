@@ -201,6 +201,55 @@ def test_shared_memory_below_virtual_threads_is_one_for_each_of_them() -> None:
     np.testing.assert_array_equal(b, a[:, :, ::-1])
 
 
+def test_blocks_meet_at_a_barrier_over_global_memory() -> None:
+    @T.prim_func
+    def rotate(A: T.Buffer((12,), "int32"), B: T.Buffer((12,), "int32"), C: T.Buffer((12,), "int32")):
+        for b in T.thread_binding(3, thread="blockIdx.x"):
+            for t in T.thread_binding(4, thread="threadIdx.x"):
+                S = T.allocate((4,), "int32", scope="shared")
+                S[t] = A[b * 4 + t]
+                T.tvm_storage_sync("shared")
+                B[b * 4 + t] = S[3 - t]
+                T.tvm_storage_sync("global")
+                C[b * 4 + t] = B[((b + 1) % 3) * 4 + t]
+
+    a, b, c = np.arange(12, dtype="int32"), np.zeros(12, "int32"), np.zeros(12, "int32")
+    run(rotate, a, b, c, sanitize=True)
+    np.testing.assert_array_equal(c, np.roll(a.reshape(3, 4)[:, ::-1], -1, axis=0).ravel())
+
+
+def test_a_barrier_of_each_block_does_not_order_blocks() -> None:
+    @T.prim_func
+    def rotate(A: T.Buffer((12,), "int32"), C: T.Buffer((12,), "int32")):
+        for b in T.thread_binding(3, thread="blockIdx.x"):
+            for t in T.thread_binding(4, thread="threadIdx.x"):
+                T.tvm_storage_sync("global")
+                A[b * 4 + t] = t
+                T.tvm_storage_sync("shared")
+                C[b * 4 + t] = A[((b + 1) % 3) * 4 + t]
+
+    with pytest.raises(
+        RunError,
+        match=r"threads of \(blockIdx.x, threadIdx.x\) race for `A\[4\]`: thread \(1, 0\) writes it, thread \(0, 0\)",
+    ):
+        run(rotate, np.zeros(12, "int32"), np.zeros(12, "int32"), sanitize=True)
+
+
+def test_warp_memory_is_one_for_each_warp() -> None:
+    @T.prim_func
+    def reverse(A: T.Buffer((2, 48), "int32"), B: T.Buffer((2, 48), "int32")):
+        for y in T.thread_binding(2, thread="threadIdx.y"):
+            for x in T.thread_binding(48, thread="threadIdx.x"):
+                W = T.allocate((32,), "int32", scope="warp")
+                W[(y * 48 + x) % 32] = A[y, x]
+                T.tvm_storage_sync("warp")
+                B[y, x] = W[31 - (y * 48 + x) % 32]
+
+    a, b = np.arange(96, dtype="int32").reshape(2, 48), np.zeros((2, 48), "int32")
+    run(reverse, a, b, sanitize=True)
+    np.testing.assert_array_equal(b.ravel(), a.reshape(3, 32)[:, ::-1].ravel())
+
+
 def test_without_barriers_threads_run_one_after_the_other() -> None:
     @T.prim_func
     def double(A: T.Buffer((8,), "int32")):
