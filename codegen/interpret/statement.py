@@ -63,8 +63,8 @@ class Statements(Calls):
         super().__init__(sanitize=sanitize, check_regions=check_regions)
         self.nested = 0
         self.launched: dict[Buffer, tuple[Val, tuple[str, ...]]] = {}
-        """Buffers that threads share, allocated where they are launched: one for each warp, or for each block or virtual
-        thread they are allocated below."""
+        """Buffers that threads share, allocated where they are launched: for each warp, or each block or virtual thread
+        around their allocation."""
         self.coordinates: dict[str, tuple[str, Val]] = {}
         """Of each thread axis running: the name of the coordinate and the extent."""
         self.concurrent: list[tuple[st.For, str, str]] = []
