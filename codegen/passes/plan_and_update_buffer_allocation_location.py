@@ -8,6 +8,7 @@ from ...tir.analysis.lca import buffer_lca
 from ...tir.buffer import Buffer, BufferRegion
 from ...tir.expr import TRUE, Var
 from ...tir.function import PrimFunc
+from ...tir.node import Attrs
 from ...tir.stmt import Block, BlockRealize, BufferStore, For, Stmt
 from ...tir.visit import Rewriter, Visitor, free_vars
 from ..target import Target
@@ -55,9 +56,10 @@ class _Allocated(Visitor):
 class _Carried(Visitor):
     """For each buffer how deep it may be placed so that no value it carries between iterations is lost.
 
-    A block with iterators writes each element in one instance, or its reduction iterators say otherwise, which
-    `buffer_lca` knows. For a store under a loop of the same block, or of no block at all, nothing is known; nor for a
-    block that reads what it writes without reducing, under a loop its iterators do not follow.
+    A block with iterators, or one that declares what it writes, writes each element in one instance, or its reduction
+    iterators say otherwise, which `buffer_lca` knows. For a store under a loop of the same block, or of no block at
+    all, nothing is known; nor for a block that reads what it writes without reducing, under a loop its iterators do
+    not follow.
     """
 
     def __init__(self, buffers: dict[Buffer, Block]) -> None:
@@ -98,7 +100,7 @@ class _Carried(Visitor):
                     if isinstance(loop, For) and loop.loop_var not in followed:
                         self.limit(region.buffer, depth)
                         break
-        outer, self.bare = self.bare, [] if block.iter_vars else list(self.bare)
+        outer, self.bare = self.bare, [] if block.iter_vars or block.writes else list(self.bare)
         self.enter(block)
         if block.init is not None:
             self(block.init)
@@ -123,7 +125,8 @@ class _Place(Rewriter):
         reads, writes = (tuple(filter(self.is_declared, regions)) for regions in (node.reads, node.writes))
         self.visible.update(buffers)
         if (len(reads), len(writes)) != (len(node.reads), len(node.writes)) or buffers != node.alloc_buffers:
-            node = node.replace(reads=reads, writes=writes, alloc_buffers=buffers)
+            annotations = _renumbered(node, writes)
+            node = node.replace(reads=reads, writes=writes, alloc_buffers=buffers, annotations=annotations)
         out = node.map_children(self)
         self.visible.difference_update(buffers)
         return out
@@ -142,3 +145,13 @@ class _Place(Rewriter):
 
     def visit_buffer(self, node: Buffer) -> Buffer:
         return node
+
+
+def _renumbered(block: Block, writes: tuple[BufferRegion, ...]) -> Attrs:
+    """The annotations of a block that keeps these of its written regions, which `buffer_dim_align` counts."""
+    key = "buffer_dim_align"
+    if key not in block.annotations or len(writes) == len(block.writes):
+        return block.annotations
+    kept = [i for i, region in enumerate(block.writes) if region in writes]
+    entries = [(kept.index(int(which)), *rest) for which, *rest in block.annotations[key] if int(which) in kept]
+    return block.annotations.with_(key, entries) if entries else block.annotations.without(key)
