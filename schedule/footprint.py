@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..tir.arith.analyzer import Analyzer
 from ..tir.arith.interval import IntervalSet
@@ -88,11 +88,23 @@ class Footprints:
         first, last = const(0, extent.dtype), self.an.simplify(extent - 1)
         if part.min_value is None or part.max_value is None:
             return IntervalSet(first, last)
-        low, high = self.an.simplify(maximum(part.min_value, first)), self.an.simplify(minimum(part.max_value, last))
         return IntervalSet(
-            low if _plain(low, part.min_value) else part.min_value,
-            high if _plain(high, part.max_value) else part.max_value,
+            self._cut(part.min_value, first, part.min_value >= first, part.min_value <= first, maximum),
+            self._cut(part.max_value, last, part.max_value <= last, part.max_value >= last, minimum),
         )
+
+    def _cut(self, value: Expr, limit: Expr, within: Expr, beyond: Expr, choose: Callable[[Expr, Expr], Expr]) -> Expr:
+        """A bound, or the limit where it is beyond that."""
+        if self.an.prove(within):
+            return value
+        if self.an.prove(beyond):
+            return limit
+        chosen = self.an.simplify(choose(value, limit))
+        return chosen if isinstance(chosen, IntImm) else value
+
+    def inside(self, box: Box, buffer: Buffer) -> bool:
+        """Whether a box is shown to lie inside the buffer."""
+        return box_contains(self.an, self.box_of(buffer.full_region()), box)
 
     def contains(self, outer: Box, inner: Box) -> bool:
         """Whether a box is shown to hold another."""
@@ -113,18 +125,15 @@ class Footprints:
         inside = all_of(
             *(low >= 0 for low in lows), *(low + n <= e for low, n, e in zip(lows, extents, region.buffer.shape))
         )
+        # Loops that the indices do not depend on, such as those of a reduction, need to run but once.
+        first = {v: r.min for v, r in domains.items() if not any(v in free_vars(e) for e in (*lows, *extents))}
         with self.an.constraint(inside):
-            return self.an.prove(realize.predicate)
+            return self.an.prove(substitute(realize.predicate, first))
 
 
 def bindings(s: State, block: BlockSRef) -> dict[Var, Expr]:
     """The values of a block's iterators in terms of its loops."""
     return {iv.var: value for iv, value in zip(block.stmt.iter_vars, s.realize(block).iter_values, strict=True)}
-
-
-def _plain(clipped: Expr, whole: Expr) -> bool:
-    """Whether clipping changed nothing or gave a constant."""
-    return clipped is whole or isinstance(clipped, IntImm)
 
 
 def gapless(an: Analyzer, lows: Sequence[Expr], extents: Sequence[Expr], domains: Mapping[Var, Range]) -> bool:

@@ -10,7 +10,7 @@ from ..tir.arith.interval import IntervalSet, eval_set, intersect, union
 from ..tir.arith.iter_inverse import inverse_affine_iter_map
 from ..tir.arith.iter_map import IterMapLevel, detect_iter_map
 from ..tir.arith.linear import Linear, factors
-from ..tir.arith.regions import Box
+from ..tir.arith.regions import Box, box_contains, eval_box
 from ..tir.buffer import BufferRegion, Range
 from ..tir.expr import Expr, FloorDiv, IntImm, Var, all_of, as_expr, const
 from ..tir.op import maximum, minimum
@@ -68,6 +68,13 @@ def _solve(
     for r, part in zip(region.region, box, strict=True):
         index = Index(r.min, r.extent, part)
         if not any(v in doms for v in (*free_vars(r.min), *free_vars(r.extent))):
+            if inside and not box_contains(an, (part,), eval_box(an, (r,), {})):
+                raise refusal(
+                    "{0} reads {1}, which is not known to be all there",
+                    block,
+                    region,
+                    hint="what every instance reads must be complete when the first one runs",
+                )
             continue
         found = _alone(an, index, doms, inside=inside)
         if found is None:

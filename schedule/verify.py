@@ -103,12 +103,20 @@ def _runner(case: _Case, backend: str, sanitize: bool) -> Callable[[IRModule, st
         given = case.arguments()
         args = into_layouts(given, layouts)
         if backend == "interpreter":
-            interpret(mod, *args, name=name, sanitize=sanitize)
+            interpret(_placed(mod, name) if sanitize else mod, *args, name=name, sanitize=sanitize)
         else:
             build(mod, target="llvm")[name](*args)
         return out_of_layouts(args, given, layouts)
 
     return run
+
+
+def _placed(mod: IRModule, name: str) -> IRModule:
+    """The module with the function's allocations moved inwards as lowering does, so that loops have memory of their own."""
+    from ..codegen.passes.plan_and_update_buffer_allocation_location import plan_and_update_buffer_allocation_location
+    from ..codegen.target import Target
+
+    return mod.with_function(name, plan_and_update_buffer_allocation_location(mod[name], Target("llvm")))
 
 
 class _Case:

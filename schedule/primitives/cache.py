@@ -81,7 +81,7 @@ def cache_read(
         foot, box = written_box(s, writer, buffer, at)
         if buffer not in s.function(block).buffers:
             require_filled(foot, writer, buffer)
-    cache = cache_of(buffer, storage_scope, foot.an, box if at is scope else None)
+    cache = cache_of(buffer, storage_scope, foot.an, box if at is scope and foot.inside(box, buffer) else None)
     stage = copy_stage(foot.an, cache, box, f"{buffer.name}_{storage_scope}", into=True)
     edit = Edit(s)
     edit.allocate(scope, cache.buffer)
@@ -151,7 +151,7 @@ def cache_write(
     at, index, _ = write_place(s, block, buffer, chosen)
     foot, box = written_box(s, block, buffer, at)
     require_filled(foot, block, buffer)
-    cache = cache_of(buffer, storage_scope, foot.an, box if at is scope else None)
+    cache = cache_of(buffer, storage_scope, foot.an, box if at is scope and foot.inside(box, buffer) else None)
     stage = copy_stage(foot.an, cache, box, f"{buffer.name}_{storage_scope}", into=False)
     edit = Edit(s)
     edit.allocate(scope, cache.buffer)

@@ -80,6 +80,15 @@ def read_at(
     foot = Footprints(s, loop)
     box = _box(foot, [(b, b.stmt.reads) for b in readers], buffer)
     at = min(child_towards(loop, b) for b in readers)
+    for writer in writers:
+        require(
+            child_towards(loop, writer) < at,
+            "{0} writes {1} in a loop under {2} around a block that reads it, so no copy fits between",
+            writer,
+            buffer,
+            loop,
+            hint="choose a loop inside of that around both",
+        )
     cache = cache_of(buffer, storage_scope, foot.an, None)
     stage = _tile(s, loop, foot.an, cache, box, f"{buffer.name}_{storage_scope}", into=True)
     return _put(s, loop, at, foot, cache, stage, readers)

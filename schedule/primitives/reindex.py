@@ -9,7 +9,8 @@ from ...tir.arith.analyzer import Analyzer
 from ...tir.arith.index_map import IndexMap
 from ...tir.arith.interval import eval_set
 from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range, decl_buffer
-from ...tir.expr import Expr, IntImm, Var, all_of
+from ...tir.expr import Expr, IntImm, Var, all_of, const
+from ...tir.op import call
 from ...tir.stmt import Block, BlockRealize, BufferStore, For, ForKind, IterType, IterVar, Stmt
 from ...tir.visit import free_vars, substitute, walk
 from ..arguments import BufferArgument, BufferIndex, paired, region_at, region_number, region_pair
@@ -62,6 +63,14 @@ def _access(block: BlockSRef, buffer: Buffer) -> Access:
         hint="only a buffer that is accessed at one place for each instance can be put into the block's order",
     )
     (indices,) = found
+    require(
+        not any(isinstance(node, BufferLoad) for index in indices for node in walk(index)),
+        "{0} accesses {1} at indices that it loads, ({2})",
+        block,
+        buffer,
+        ", ".join(map(str, indices)),
+        hint="only indices computed from the block's iterators can be followed",
+    )
     used = {v for index in indices for v in free_vars(index)}
     own = {iv.var for iv in stmt.iter_vars}
     inner = [v for node in walk(stmt.body) for v in _defined(node) if v in used]
@@ -109,19 +118,36 @@ def _guards(an: Analyzer, access: Access, indices: Sequence[Expr]) -> list[Expr]
     return [an.simplify(c) for c in out]
 
 
-def _copied(access: Access, new: Buffer, at: Indices, iter_vars: dict[Var, IterVar], name: str, *, into: bool) -> Block:
-    """The block that copies between an access's element and the new buffer's element `at`."""
+def _copied(
+    an: Analyzer, access: Access, new: Buffer, at: Indices, iter_vars: dict[Var, IterVar], name: str, *, into: bool
+) -> Block:
+    """The block that copies between an access's element and the new buffer's element `at`.
+
+    Where the indices lie outside of the buffer, in instances that do not use the element, the new one gets a zero.
+    """
+    for iv in iter_vars.values():
+        an.bind(iv.var, iv.dom)
     fresh = {old: iv.var for old, iv in iter_vars.items()}
     old_at = tuple(substitute(i, fresh) for i in access.indices)
     new_at = tuple(substitute(i, fresh) for i in at)
     pairs = ((access.buffer, old_at), (new, new_at))
     (source, source_at), (target, target_at) = pairs if into else pairs[::-1]
+    value: Expr = BufferLoad(source, source_at)
+    guards = _guards(an, access, old_at)
+    if guards and into:
+        value = call("if_then_else", all_of(*guards), value, const(0, value.dtype))
+    require(
+        into or not guards,
+        "{0} is not known to be written inside its shape, at ({1})",
+        access.buffer,
+        ", ".join(map(str, access.indices)),
+    )
     return Block(
         tuple(iter_vars.values()),
         (BufferRegion(source, tuple(map(Range.point, source_at))),),
         (BufferRegion(target, tuple(map(Range.point, target_at))),),
         name,
-        BufferStore(target, BufferLoad(source, source_at), target_at),
+        BufferStore(target, value, target_at),
     )
 
 
@@ -210,10 +236,8 @@ def _reindexed(an: Analyzer, access: Access, axes: Sequence[Axis], *, into: bool
         iter_vars[iv.var] = IterVar(iv.dom, Var(f"v{k}", dtype), IterType.SPATIAL)
         values.append(low + loop)
         guards += [an.simplify(values[-1] >= iv.dom.min)] * below + [an.simplify(values[-1] < iv.dom.end)] * above
-    bound = dict(zip(iter_vars, values, strict=True))
-    guards += _guards(an, access, [substitute(i, bound) for i in access.indices])
     at = tuple(iv.var - iv.dom.min for iv in access.iter_vars)
-    block = _copied(access, new, at, iter_vars, name, into=into)
+    block = _copied(an, access, new, at, iter_vars, name, into=into)
     return Stage(block, make_nest(loops, BlockRealize(tuple(values), all_of(*guards), block))), new
 
 
@@ -371,9 +395,8 @@ def _like_block(
     for iv in access.iter_vars:
         value = values[iv.var]
         guards += [c for c in (value >= iv.dom.min, value < iv.dom.end) if not foot.an.prove(c)]
-    guards += _guards(foot.an, access, [substitute(i, values) for i in access.indices])
     guards = list(dict.fromkeys(map(foot.an.simplify, guards)))
-    copied = _copied(access, new, at, iter_vars, name, into=into)
+    copied = _copied(foot.an, access, new, at, iter_vars, name, into=into)
     bound = tuple(substitute(values[v], fresh) for v in iter_vars)
     nest: Stmt = BlockRealize(bound, substitute(all_of(*guards), fresh), copied)
     for loop in reversed(kept):
