@@ -106,11 +106,18 @@ class Analyzer:
 
     def const_int_bound(self, e: Any) -> ConstIntBound:
         """The least and greatest value of an integer or bool expression."""
-        return ConstIntBound(*self._pure(self.bound, as_expr(e)))
+        e = as_expr(e)
+        try:
+            return ConstIntBound(*self.bound(e))
+        except rewrite.HasEffect:
+            return ConstIntBound(int(e.dtype.min), int(e.dtype.max))
 
     def modular_set(self, e: Any) -> ModularSet:
         """The `(coeff, base)` such that the integer expression is `coeff * k + base` for some integer k."""
-        return ModularSet(*self._pure(lambda x: self.modulus_of(self.normal(x)), as_expr(e)))
+        try:
+            return ModularSet(*self.modulus_of(self.normal(as_expr(e))))
+        except rewrite.HasEffect:
+            return ModularSet(*modular.ANY)
 
     def prove(self, condition: Any) -> bool:
         """Whether the bool expression is shown to hold. False means it is not known."""
@@ -229,9 +236,3 @@ class Analyzer:
                 if not isinstance(node.b, IntImm) or node.b.value == 0:
                     return False
         return True
-
-    def _pure(self, f: Any, e: Expr) -> tuple[int, int]:
-        try:
-            return f(e)
-        except rewrite.HasEffect:
-            return (0, 1) if f != self.bound else (int(e.dtype.min), int(e.dtype.max))

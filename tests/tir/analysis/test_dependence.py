@@ -207,3 +207,17 @@ def test_independence_is_sound(case) -> None:
 @settings(max_examples=10_000, deadline=None, database=None)
 def test_independence_is_sound_long(case) -> None:
     check_independent(case)
+
+
+def test_a_digit_shared_with_a_loop_further_out() -> None:
+    """As after fusing and splitting again: where the inner loop's turns fall hangs on the outer ones."""
+    text = """
+for a, b, c in T.grid(2, 2, 6):
+    with T.block("B"):
+        vi = T.axis.spatial(6, (a * 12 + b * 6 + c) // 4)
+        vj = T.axis.spatial(4, (a * 12 + b * 6 + c) % 4)
+        B[vi, vj] = A[vi, vj]
+"""
+    found = scope(text)
+    for name in "abc":
+        assert carried_dependence(found, loop(found, "B", name)) is None
