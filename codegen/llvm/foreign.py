@@ -31,7 +31,10 @@ def call_foreign(fb: FunctionBuilder, exprs: ExprEmitter, node: Call) -> str:
     args = [(register_type(a.dtype), exprs(a)) for a in node.args[1:]]
     result = "void" if node.dtype.kind == "void" else register_type(node.dtype)
     fb.module.declare(symbol, result, ", ".join(kind for kind, _ in args))
-    fb.known.forget()
+    if "pure" not in node.op.name:
+        fb.known.forget()
+    elif not is_intrinsic:
+        fb.known.settle()
     text = f"call {result} @{symbol}({', '.join(f'{kind} {value}' for kind, value in args)})"
     if is_intrinsic:
         fb.module.probes.setdefault(_probe(symbol, result, args, node), node)
