@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ...tir.expr import Call, GlobalVar
+from ...tir.expr import Call, GlobalVar, Var
 from ...tir.function import IRModule
 from ...tir.visit import walk_unique
 from ..runtime import codes
@@ -37,6 +37,7 @@ class ModuleBuilder:
     module: IRModule
     target: Target
     sanitize: bool = False
+    data_variables: frozenset[Var] = frozenset()
     declarations: dict[str, str] = field(default_factory=dict)
     globals: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
@@ -123,10 +124,12 @@ def emit(module: IRModule, target: Target, *, sanitize: bool = False) -> Emitted
     ------
     LowerError: a function holds something the backend has no code for.
     """
+    from ..data_indices import data_variables
     from .stmt import emit_function
 
     builder = ModuleBuilder(module, target, sanitize)
     for func in module.functions.values():
+        builder.data_variables = data_variables(func)
         emit_function(builder, func)
     symbols = {name: symbol(name) for name in module.functions}
     return Emitted(builder.text(), symbols, tuple(builder.messages), builder.externs, builder.probes)
