@@ -15,7 +15,7 @@ from . import scalars
 from .runtime import ENVIRONMENT
 from .sanitize import Sanitized
 from .source import Line, Val
-from .statement import Statements
+from .statement import Statements, has_effects
 
 _numbers = itertools.count(1)
 
@@ -47,6 +47,7 @@ class Program:
         maker = Sanitized if sanitize or check_regions else Statements
         emitter = maker(sanitize=sanitize, check_regions=check_regions)
         emitter.stmt = function.body
+        emitter.effects = has_effects(function.body)
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, DEEP))
         try:

@@ -56,13 +56,14 @@ class ShadowView:
     def __init__(self, shadow: Shadow, start: int, size: int) -> None:
         self.shadow, self.start, self.size = shadow, start, size
 
-    def units(self, at: int, width: int) -> range:
+    def units(self, at: int, width: int) -> Sequence[int]:
         """The units of the `width` elements from `at` on."""
         begin = self.start + at * self.size
         end = begin + width * self.size
         if begin < 0 or end > len(self.shadow.written):
-            raise Fault(f"the buffer's element {at} lies outside the memory of {len(self.shadow.written)} bytes")
-        return range(begin, end)
+            held = len(self.shadow.written) * self.shadow.unit
+            raise Fault(f"the buffer's element {at} lies outside its memory, which holds {held} bytes")
+        return (begin,) if end - begin == 1 else range(begin, end)
 
     def load(self, name: str, at: int, width: int, path: Path, stmt: Any, index: tuple[int, ...]) -> None:
         """Note a read. Raises Fault: never written, or a race."""

@@ -41,7 +41,8 @@ def exchanges(stmt: Node) -> bool:
     return any(isinstance(n, Call) and isinstance(n.op, Intrinsic) and n.op.name in EXCHANGES for n in walk(stmt))
 
 
-def _has_effects(stmt: Node) -> bool:
+def has_effects(stmt: Node) -> bool:
+    """Whether running `stmt` changes more than its stores do."""
     return any(
         isinstance(n, Call) and not (isinstance(n.op, Intrinsic) and n.op.effect in (Effect.PURE, Effect.READ))
         for n in walk(stmt)
@@ -62,6 +63,8 @@ class Statements(Calls):
     def __init__(self, *, sanitize: bool, check_regions: bool) -> None:
         super().__init__(sanitize=sanitize, check_regions=check_regions)
         self.nested = 0
+        self.effects = True
+        """Whether there are calls with effects at all."""
         self.launched: dict[Buffer, tuple[Val, tuple[str, ...]]] = {}
         """Buffers that threads share, allocated where they are launched: for each warp, or each block or virtual thread
         around their allocation."""
@@ -91,14 +94,14 @@ class Statements(Calls):
     def visit_evaluate(self, stmt: st.Evaluate) -> None:
         if isinstance(stmt.value, IntImm):
             return
-        self.ordered = _has_effects(stmt)
+        self.ordered = self.effects and has_effects(stmt)
         for v in self.lanes(stmt.value):
             if not v.atomic:
                 self.line(v.src)
         self.ordered = False
 
     def visit_store(self, stmt: st.BufferStore) -> None:
-        self.ordered = _has_effects(stmt)
+        self.ordered = self.effects and has_effects(stmt)
         view = self.view_of(stmt.buffer)
         lanes = self.lanes(stmt.value)
         mask = [self.atom(v) for v in self.values(stmt.predicate)] if stmt.predicate is not None else None
@@ -123,7 +126,7 @@ class Statements(Calls):
 
     def visit_let_stmt(self, stmt: st.LetStmt) -> None:
         depth = self.depth
-        self.ordered = any(isinstance(n, Call) and _has_effects(n) for n in walk(stmt.value))
+        self.ordered = self.effects and has_effects(stmt.value)
         lanes = self.values(stmt.value)
         self.ordered = False
         self.bind(stmt.var, lanes)

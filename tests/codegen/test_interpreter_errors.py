@@ -116,6 +116,30 @@ def test_a_lane_outside_the_shape() -> None:
     )
 
 
+def test_a_view_larger_than_its_memory() -> None:
+    @T.prim_func
+    def program(A: T.Buffer((8,), "float32")):
+        X = T.allocate((4,), "float32", scope="local")
+        V = T.decl_buffer((8,), "float32", data=X.data)
+        for i in range(8):
+            V[i] = A[i]
+
+    assert error_of(program, zeros(8), sanitize=True) == text(
+        """
+        run-time error: the buffer's element 4 lies outside its memory, which holds 16 bytes
+          where i = 4
+
+        1  @T.prim_func
+        2  def program(A: T.Buffer((8,), "float32")):
+        3      X = T.allocate((4,), "float32", scope="local")
+        4      V = T.decl_buffer((8,), "float32", data=X.data, scope="local")
+        5      for i in range(8):
+        6          V[i] = A[i]
+                   ^^^^^^^^^^^
+        """
+    )
+
+
 def test_memory_read_before_it_is_written() -> None:
     @T.prim_func
     def program(B: T.Buffer((4,), "float32")):
