@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 from ..tir.arith.analyzer import Analyzer
@@ -57,10 +56,8 @@ class _LoopVars(Rewriter):
         return For(node.loop_var, lower, extent, node.kind, body, node.thread_binding, node.annotations)
 
     def visit_block_realize(self, node: BlockRealize) -> BlockRealize:
+        values = tuple(self.expr(v) for v in node.iter_values)
         predicate = all_of(self.expr(node.predicate), self.predicate)
-        # Where the predicate fails, nobody looks at the bindings.
-        with self.analyzer.constraint(self.predicate) if self.predicate is not TRUE else nullcontext():
-            values = tuple(self.expr(v) for v in node.iter_values)
         return BlockRealize(values, predicate, self.block(node.block))
 
     def block(self, block: Block) -> Block:

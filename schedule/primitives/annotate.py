@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...tir.node import Attrs
+from ...tir.same import structural_equal
 from ..errors import require
 from ..primitive import primitive
 from ..sref import BlockSRef, LoopSRef
@@ -21,7 +22,7 @@ def annotate(s: State, block_or_loop: BlockSRef | LoopSRef, *, ann_key: str, ann
 
     Parameters
     ----------
-    ann_val: a number, a string, an expression, or lists and dicts of these.
+    ann_val: a number, a string, an expression, or lists and dicts of these; the same again changes nothing.
 
     before:
         @T.prim_func
@@ -42,13 +43,16 @@ def annotate(s: State, block_or_loop: BlockSRef | LoopSRef, *, ann_key: str, ann
     """
     require(isinstance(ann_key, str), f"the name of an annotation is a string, got {ann_key!r}")
     old = block_or_loop.stmt.annotations
+    new = old.with_(ann_key, ann_val)
+    if ann_key in old and structural_equal(new, old):
+        return
     require(
         ann_key not in old,
         f"{{0}} already has the annotation {ann_key!r}: {old.get(ann_key)!r}",
         block_or_loop,
         hint="remove it first by unannotate",
     )
-    _set(s, block_or_loop, old.with_(ann_key, ann_val))
+    _set(s, block_or_loop, new)
 
 
 @primitive

@@ -93,10 +93,10 @@ def compute_inline(s: State, block: BlockSRef) -> None:
 
 
 class _Inliner(Rewriter):
-    """Drops a block, rewrites the expressions of the others, and derives the regions of those that changed."""
+    """Drops a block and a buffer, rewrites the expressions of other blocks, and derives the regions that changed."""
 
-    def __init__(self, removed: Block) -> None:
-        self.removed = removed
+    def __init__(self, removed: Block, buffer: Buffer) -> None:
+        self.removed, self.buffer = removed, buffer
         self.blocks: dict[Block, Block] = {}
 
     def visit_block_realize(self, node: BlockRealize) -> Any:
@@ -104,12 +104,20 @@ class _Inliner(Rewriter):
 
     def visit_block(self, node: Block) -> Block:
         body, init = self(node.body), None if node.init is None else self(node.init)
+        require(
+            body is not DELETE,
+            "{0} is all there is in {1}, which would be left empty",
+            self.removed,
+            node,
+            hint="inline before blockize, or compute the block elsewhere",
+        )
         if body is node.body and init is node.init:
             return node
         new = node.replace(body=body, init=init)
         if node.iter_vars or node.reads or node.writes:
-            reads, _ = block_access_regions(new)
-            new = new.replace(reads=reads)
+            reads, writes = block_access_regions(new)
+            stale = any(w.buffer is self.buffer for w in node.writes)
+            new = new.replace(reads=reads, writes=writes if stale else node.writes)
         self.blocks[node] = new
         return new
 
@@ -118,8 +126,8 @@ class _PutValue(_Inliner):
     """Puts `value` for each load of `buffer`."""
 
     def __init__(self, buffer: Buffer, indices: tuple[Any, ...], value: Expr, removed: Block) -> None:
-        super().__init__(removed)
-        self.buffer, self.indices, self.value = buffer, indices, value
+        super().__init__(removed, buffer)
+        self.indices, self.value = indices, value
 
     def visit_buffer_load(self, node: BufferLoad) -> Expr:
         node = node.map_children(self)
@@ -210,7 +218,13 @@ def _the_producer(s: State, block: BlockSRef) -> tuple[BlockSRef, BufferLoad]:
         hint="only a consumer that reads one element for each that it writes can be computed where it is made",
     )
     (load,) = loads
-    others = [b for b in order if b is not block and any(r.buffer is load.buffer for r in b.stmt.reads)]
+    around = {above.stmt for above in block.ancestors()}
+    others = [
+        n
+        for n in walk(_scope_buffer(s, producer, load.buffer).stmt)
+        if isinstance(n, Block) and n is not block.stmt and n not in around
+        if any(r.buffer is load.buffer for r in n.reads)
+    ]
     require(not others, "{1} also reads {2}, the value made by the producer of {0}", block, *others[:1], load.buffer)
     return producer, load
 
@@ -260,8 +274,8 @@ class _PutConsumer(_Inliner):
         guard: Expr,
         store: BufferStore,
     ) -> None:
-        super().__init__(removed)
-        self.producer, self.buffer, self.value = producer, buffer, value
+        super().__init__(removed, buffer)
+        self.producer, self.value = producer, value
         self.values, self.guard, self.store = values, guard, store
 
     def visit_block_realize(self, node: BlockRealize) -> Any:

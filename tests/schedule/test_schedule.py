@@ -178,3 +178,11 @@ def test_writing_on_is_consuming() -> None:
     sch = Schedule(halves)
     assert [sch.get(b).name_hint for b in sch.get_producers("high")] == ["low"]
     assert [sch.get(b).name_hint for b in sch.get_consumers("low")] == ["high"]
+
+
+def test_the_same_annotation_again() -> None:
+    sch = Schedule(elementwise)
+    sch.annotate("B", "note", [1, "a"])
+    before = sch.mod
+    sch.annotate("B", "note", [1, "a"])
+    assert sch.mod is before

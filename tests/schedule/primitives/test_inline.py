@@ -1,0 +1,45 @@
+"""Inlining across blocks within blocks: regions follow, and no reader is forgotten."""
+
+import pytest
+from tensorir import Schedule, ScheduleError, T, parse
+from tensorir.tir.verify import verify
+
+
+@T.prim_func
+def tiles(A: T.Buffer((8,), "float32"), C: T.Buffer((8,), "float32"), D: T.Buffer((8,), "float32")):
+    B = T.alloc_buffer((8,), "float32")
+    for i in range(4):
+        with T.block("tile"):
+            vi = T.axis.spatial(4, i)
+            T.reads(A[vi * 2 : vi * 2 + 2], B[vi * 2 : vi * 2 + 2])
+            T.writes(B[vi * 2 : vi * 2 + 2], C[vi * 2 : vi * 2 + 2])
+            for j in range(2):
+                with T.block("B"):
+                    vj = T.axis.spatial(8, vi * 2 + j)
+                    B[vj] = A[vj] + T.float32(1)
+            for j in range(2):
+                with T.block("C"):
+                    vj = T.axis.spatial(8, vi * 2 + j)
+                    C[vj] = B[vj] * T.float32(2)
+    for i in range(8):
+        with T.block("D"):
+            vi = T.axis.spatial(8, i)
+            D[vi] = A[vi]
+
+
+@pytest.mark.parametrize("primitive, block", [("compute_inline", "B"), ("reverse_compute_inline", "C")])
+def test_the_block_around_forgets_the_buffer(primitive: str, block: str) -> None:
+    sch = Schedule(tiles)
+    getattr(sch, primitive)(block)
+    tile = sch.get(sch.get_block("tile"))
+    assert [r.buffer.name for r in tile.reads] == ["A"]
+    assert [r.buffer.name for r in tile.writes] == ["C"]
+    verify(sch.mod)
+    sch.verify(trials=1, backend="interpreter", sanitize=True)
+
+
+def test_a_reader_in_another_scope_counts() -> None:
+    text = tiles.script().replace("D[vi] = A[vi]", "D[vi] = B[vi]").replace("T.reads(A[vi])", "T.reads(B[vi])")
+    sch = Schedule(parse(text))
+    with pytest.raises(ScheduleError, match="also reads"):
+        sch.reverse_compute_inline("C")
