@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
+import tutorials
 from steps import NoStep, Step, random_step, undrawable
 from tensorir import PrimFunc, Schedule, ScheduleError, UserError, parse
 from tensorir.codegen.interpreter import run
@@ -44,7 +45,7 @@ WORKLOADS: dict[str, PrimFunc] = {
     "dense": w.dense(4, 6, 8),
     "conv1d_nlc": w.conv1d_nlc(1, 9, 3, 4, 3, 1, 1),
     "conv2d_nhwc": w.conv2d_nhwc(1, 5, 6, 3, 4, 3, 1, 1),
-    "conv2d_nchw": w.conv2d_nchw(1, 6, 5, 2, 4, 3, 2, 1),
+    "conv2d_nchw": w.conv2d_nchw(1, 3, 7, 6, 8, 3, 2, 1),
     "depthwise_conv2d_nhwc": w.depthwise_conv2d_nhwc(1, 5, 5, 3, 3, 1, 1),
     "conv2d_winograd_nhwc": w.conv2d_winograd_nhwc(1, 4, 4, 2, 2),
     "max_pool2d_nchw": w.max_pool2d_nchw(1, 2, 6, 6, 2, 2),
@@ -60,11 +61,16 @@ WORKLOADS: dict[str, PrimFunc] = {
     "separable_blur": w.separable_blur(6, 6),
 }
 
+TUTORIALS = [name for name, value in vars(tutorials).items() if callable(value)]
+
 Reprint = Callable[[PrimFunc], PrimFunc]
 
 EQUAL, CODE, RESULTS, REFUSED = "equal", "same code", "same results", "both refuse"
 AGREE = (EQUAL, CODE, RESULTS, REFUSED)
 """Agreements: structurally equal programs; but for the regions of blocks; equal results only; both refuse."""
+
+WRONG = ("we are wrong", "both wrong", "only we accept, wrong")
+"""Outcomes after which our program is not what it was, so that it is no use to go on."""
 
 
 @dataclass
@@ -74,7 +80,7 @@ class Record:
     program: str
     step: str
     primitive: str
-    outcome: str
+    outcome: str = ""
     detail: str = ""
     before: str = ""
     ours: str = ""
@@ -185,9 +191,9 @@ class Tvm(harness.Worker):
         super().__init__(peer, {**os.environ, "TVM_NUM_THREADS": "1"}, "schedule_worker.py")
         self.python = python
 
-    def make(self, step: Step, program: str) -> dict[str, Any]:
-        """TVM's reply to a step on a program's text."""
-        reply = self.ask(text=program, **asdict(step))
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """TVM's reply."""
+        reply = super().ask(**request)
         if "error" in reply:
             self.__init__(self.python)
         return reply
@@ -198,32 +204,59 @@ class Tvm(harness.Worker):
         return only(parse(reply["text"])) if "text" in reply else func
 
 
-def try_step(tvm: Tvm, sch: Schedule, name: str, step: Step) -> Record:
-    """Make `step` on both sides; ours stays in `sch`."""
+def _sorted(answer: Any) -> Any:
+    return sorted(answer) if isinstance(answer, list) else answer
+
+
+def compared(tvm: Tvm, sch: Schedule, record: Record, make: Callable[[], Any], **request: Any) -> Any:
+    """Fill in the record of what `make` does to our schedule and `request` to the same program of TVM's.
+
+    Gives what both returned.
+    """
     before = only(sch.mod)
-    record = Record(name, str(step), step.name, "", before=sch.mod.script())
+    record.before = before.script()
     given: Any = None
     ours: PrimFunc | Exception
     try:
-        given = step.apply(sch)
+        given = make()
         ours = only(sch.mod)
         record.ours = ours.script()
     except Exception as error:  # noqa: BLE001 - a crash of ours is a result, too
         ours = error
         record.ours = str(error)
     try:
-        reply = tvm.make(step, as_module(before).script(dialect="tvm"))
+        reply = tvm.ask(text=as_module(before).script(dialect="tvm"), **request)
     except UserError as error:
         record.outcome, record.detail = "no text for TVM", str(error)
-        return record
+        return None
     record.theirs = reply.get("text") or reply.get("refused", "")
     try:
         record.outcome, record.detail = judge(before, ours, reply, tvm.reprint)
     except Unjudged as error:
         record.outcome, record.detail = "not judged", str(error)
-    if record.outcome == EQUAL and REGISTRY[step.name].pure and given != reply["given"]:
-        record.outcome, record.detail = "other answers", f"{given} and {reply['given']}"
+    return given, reply.get("given")
+
+
+def try_step(tvm: Tvm, sch: Schedule, name: str, step: Step) -> Record:
+    """Make `step` on both sides; ours stays in `sch`."""
+    record = Record(name, str(step), step.name)
+    answers = compared(tvm, sch, record, lambda: step.apply(sch), **asdict(step))
+    if record.outcome == EQUAL and REGISTRY[step.name].pure and _sorted(answers[0]) != _sorted(answers[1]):
+        record.outcome, record.detail = "other answers", f"{answers[0]} and {answers[1]}"
     return record
+
+
+def try_tutorial(tvm: Tvm, name: str) -> Record:
+    """Run a whole schedule of `tutorials.py` on both sides."""
+    sch = Schedule(tutorial_program(name), seed=0)
+    record = Record(name, name, "a tutorial")
+    compared(tvm, sch, record, lambda: getattr(tutorials, name)(sch), tutorial=name)
+    return record
+
+
+def tutorial_program(name: str) -> PrimFunc:
+    """The workload that a tutorial schedules: that of its name, or of its name up to the last underscore."""
+    return WORKLOADS.get(name) or WORKLOADS[name.rpartition("_")[0]]
 
 
 def programs(rng: random.Random) -> tuple[str, PrimFunc]:
@@ -253,6 +286,8 @@ def sequence(tvm: Tvm, seed: int, names: list[str], tries: int) -> list[Record]:
         except NoStep:
             continue
         records.append(try_step(tvm, sch, f"{name}, sequence {seed}", step))
+        if records[-1].outcome in WRONG:
+            break
     return records
 
 
@@ -287,7 +322,7 @@ def main() -> None:
     left_out = undrawable()
     names = args.only or [name for name in REGISTRY if name not in left_out]
     tvm = Tvm(args.tvm_python)
-    records: list[Record] = []
+    records = [] if args.only else [try_tutorial(tvm, name) for name in TUTORIALS]
     for seed in range(args.seed, args.seed + args.sequences):
         records += sequence(tvm, seed, names, args.tries)
     tvm.stop()

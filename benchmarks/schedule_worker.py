@@ -7,9 +7,11 @@ Each line of standard input is a request, answered with one line:
         |  {"refused": message}   (the step does not apply, or TVM failed in it)
         |  {"lost": message}      (TVM does not find the blocks or loops)
         |  {"unread": message}    (TVM cannot parse the program)
+    {"text": program, "tutorial": name} -> as above, of a whole schedule of `tutorials.py`
     {"text": program} -> {"text": the program as TVM prints it}
 
-Arguments are plain data; `steps.py` says how handles are written. It needs Python 3.9, nothing of tensorir.
+Arguments are plain data; `steps.py` says how handles are written. It needs Python 3.9 and `tutorials.py`, nothing of
+tensorir.
 """
 
 import functools
@@ -17,6 +19,7 @@ import json
 import os
 import sys
 
+import tutorials
 from tvm import s_tir
 from tvm.script import from_source
 
@@ -69,15 +72,18 @@ def answer(request):
         module = parsed(request["text"])
     except BaseException as error:  # noqa: BLE001 - diagnostics are raised as SystemExit, too
         return {"unread": f"{type(error).__name__}: {error}"}
-    if "name" not in request:
+    if not request.keys() & {"name", "tutorial"}:
         return {"text": module.script()}
-    sch = s_tir.Schedule(module, error_render_level="fast")
-    sch.work_on(module.get_global_vars()[0].name_hint)
     try:
+        sch = s_tir.Schedule(module, error_render_level="fast")
+        sch.work_on(module.get_global_vars()[0].name_hint)
+        if "tutorial" in request:
+            getattr(tutorials, request["tutorial"])(sch)
+            return {"text": sch.mod.script()}
         inputs = [argument(sch, v) for v in request["inputs"]]
         attributes = {k: argument(sch, v) for k, v in request["attributes"].items()}
     except Exception as error:  # noqa: BLE001
-        return {"lost": f"{type(error).__name__}: {error}"}
+        return {"refused" if "tutorial" in request else "lost": f"{type(error).__name__}: {error}"}
     name = NAMES.get(request["name"], request["name"])
     try:
         given = getattr(sch, name)(*inputs, **attributes)
