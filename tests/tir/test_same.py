@@ -128,3 +128,13 @@ def test_pointers_of_a_blocks_own_buffers_are_bound_before_its_body_is_compared(
         return PrimFunc((), {}, BlockRealize((), TRUE, block))
 
     assert_structural_equal(program(), program())
+
+
+def test_a_size_may_be_computed_with_before_the_parameter_that_gives_it() -> None:
+    def function() -> PrimFunc:
+        n = Var("n")
+        buffers = decl_buffer((n + 1,), name="A"), decl_buffer((n,), name="B")
+        params = tuple(Var(b.name, "handle") for b in buffers)
+        return PrimFunc(params, dict(zip(params, buffers, strict=True)), Evaluate(n))
+
+    assert structural_equal(function(), function())

@@ -1,4 +1,4 @@
-"""Reads indices as sums of digits of iterators and checks that the digits are independent."""
+"""Reads indices as sums of digits of iterators."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..op import OPS, maximum, minimum
 from ..visit import free_vars, substitute
 from .analyzer import Analyzer
 from .compare import difference
+from .iter_check import Checker, Refused
 from .iter_types import (
     IterMapLevel,
     IterMapResult,
@@ -23,7 +24,6 @@ from .iter_types import (
     IterSumExpr,
     Number,
     Numbers,
-    Reason,
 )
 from .linear import Linear, Monomial, factors
 from .merge import part_of
@@ -47,14 +47,6 @@ class Attempt:
     literal: bool
     needs: dict[Expr, tuple[int, int]] = field(default_factory=dict)
     names: list[Var] = field(default_factory=list)
-
-
-class Refused(Exception):
-    """Raised within the detection with the reason."""
-
-    def __init__(self, template: str, *parts: Any) -> None:
-        super().__init__(template)
-        self.reason = Reason(template, parts)
 
 
 class MustPad(Exception):
@@ -96,7 +88,8 @@ class Detector(Numbers):
         self.constrain(conjuncts(condition))
         sums = tuple(self.fused(self.sum_of(self.current(e)), e) for e in exprs)
         if level is not IterMapLevel.NO_CHECK:
-            self.check(sums, level is IterMapLevel.BIJECTIVE)
+            masks = {mark: self.sum_of(mark.mask) for mark in self.swizzled if mark.mask is not None}
+            Checker(self.an, self.of_loops, self.padded, masks).check(sums, level is IterMapLevel.BIJECTIVE)
         return IterMapResult(sums, (), tuple(self.padded.values()))
 
     def current(self, e: Expr) -> Expr:
@@ -401,82 +394,6 @@ class Detector(Numbers):
         """Read `var` as `value` from now on."""
         self.replaced = {v: substitute(e, {var: value}) for v, e in self.replaced.items()}
         self.replaced[var] = value
-
-    # Checking.
-
-    def check(self, sums: Sequence[IterSumExpr], bijective: bool) -> None:
-        """Whether every digit is used at most once, and, for a bijection, all digits of all iterators."""
-        used: dict[IterMark, list[IterSplitExpr]] = {}
-        for total in sums:
-            for split in total.args:
-                self.collect(split, used)
-        for mark, splits in used.items():
-            self.check_mark(mark, splits, bijective)
-        for mark, padded in self.padded.items():
-            if mark in used and padded in used:
-                raise Refused("digits of {0} are used more than once", mark.to_expr())
-        for mark in self.swizzled:
-            if mark in used:
-                self.check_swizzle(mark, sums)
-        if bijective:
-            for var, mark in self.of_loops.items():
-                if mark not in used and self.padded.get(mark) not in used and not self.equal(mark.extent, 1):
-                    raise Refused("iterator {0} is not used", var)
-
-    def check_swizzle(self, mark: IterMark, sums: Sequence[IterSumExpr]) -> None:
-        """Whether the digits that a mask is made of can be read off indices without swizzles."""
-        plain: dict[IterMark, list[IterSplitExpr]] = {}
-        for total in sums:
-            own: dict[IterMark, list[IterSplitExpr]] = {}
-            for split in total.args:
-                self.collect(split, own)
-            if not any(m in own for m in self.swizzled):
-                for source, splits in own.items():
-                    plain.setdefault(source, []).extend(splits)
-        assert mark.mask is not None
-        for need in self.sum_of(mark.mask).args:
-            covering = plain.get(need.source, [])
-            if not any(self.covers(split, need) for split in covering):
-                raise Refused("the mask {0} hangs on what no other index tells", mark.mask)
-
-    def covers(self, a: IterSplitExpr, b: IterSplitExpr) -> bool:
-        """Whether the digits of `b` are among those of `a`."""
-        ends = self.times(a.lower_factor, a.extent), self.times(b.lower_factor, b.extent)
-        return self.quotient(b.lower_factor, a.lower_factor) is not None and self.quotient(ends[0], ends[1]) is not None
-
-    def collect(self, split: IterSplitExpr, used: dict[IterMark, list[IterSplitExpr]]) -> None:
-        """Count the digits a split uses, and those of the iterators it is made of."""
-        mark = split.source
-        first = mark not in used
-        used.setdefault(mark, []).append(split)
-        if first and isinstance(mark.source, IterSumExpr):
-            for arg in mark.source.args:
-                self.collect(arg, used)
-
-    def check_mark(self, mark: IterMark, splits: list[IterSplitExpr], bijective: bool) -> None:
-        """Whether digits of one mark are apart and, for a bijection, complete."""
-        rest = [s for s in splits if not self.equal(s.extent, 1)]
-        place: Number = 1
-        while rest:
-            split = next((s for s in rest if self.equal(s.lower_factor, place)), None)
-            if split is None and not bijective:
-                split = self.above(rest, place)
-            if split is None:
-                raise Refused("digits of {0} are used more than once, or some are left out", mark.to_expr())
-            rest.remove(split)
-            place = self.times(split.lower_factor, split.extent)
-        if bijective:
-            if not self.equal(place, mark.extent):
-                raise Refused("not all digits of {0} are used", mark.to_expr())
-        elif not self.at_most(place, mark.extent):
-            raise Refused("the digits of {0} do not take all combinations", mark.to_expr())
-
-    def above(self, splits: list[IterSplitExpr], place: Number) -> IterSplitExpr | None:
-        """The lowest split if it starts at a multiple of `place`; the digits between are left out."""
-        for split in splits:
-            if all(self.quotient(other.lower_factor, split.lower_factor) is not None for other in splits):
-                return split if self.quotient(split.lower_factor, place) is not None else None
-        return None
 
 
 def _dtype_of(form: Linear) -> DType:

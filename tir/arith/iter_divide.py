@@ -9,7 +9,7 @@ from ..buffer import Range
 from ..expr import TRUE, Expr, IntImm, Var, all_of, as_expr
 from ..visit import free_vars
 from .analyzer import Analyzer
-from .iter_detect import Refused
+from .iter_check import Refused
 from .iter_map import detect_iter_map
 from .iter_types import IterMapLevel, IterMark, IterSplitExpr, IterSumExpr, Number, Numbers, Reason
 from .stmt import conjuncts

@@ -14,7 +14,8 @@ from ..buffer import Range
 from ..expr import FALSE, TRUE, Expr, Var, as_expr
 from ..stmt import BlockRealize
 from .analyzer import Analyzer
-from .iter_detect import Attempt, Detector, MustPad, Refused
+from .iter_check import Refused
+from .iter_detect import Attempt, Detector, MustPad
 from .iter_types import (
     IterMapLevel,
     IterMapResult,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from math import gcd
 from typing import TYPE_CHECKING
 
-from ..expr import EQ, FALSE, LT, TRUE, And, CmpOp, Expr, FloorDiv, FloorMod, Max, Min, Not, Or, Select
+from ..expr import EQ, FALSE, LT, TRUE, And, Broadcast, CmpOp, Expr, FloorDiv, FloorMod, Max, Min, Not, Or, Select
 from .compare import difference
 from .linear import ZERO, Linear, Monomial, factors, monomial
 from .rewrite import HasEffect
@@ -162,6 +162,8 @@ def prove(an: Analyzer, condition: Expr) -> bool:
 def _holds(an: Analyzer, e: Expr, splits: int) -> bool:
     if e is TRUE or e is FALSE:
         return e is TRUE
+    if isinstance(e, Broadcast):
+        return _holds(an, e.value, splits)
     if isinstance(e, And):
         return _holds(an, e.a, splits) and _holds(an, e.b, splits)
     if isinstance(e, Or):

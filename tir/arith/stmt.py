@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..buffer import Buffer, BufferLoad, Range
-from ..expr import FALSE, TRUE, And, Call, Expr, IntImm, Not
+from ..expr import FALSE, TRUE, And, Call, Expr, IntImm, Not, const
 from ..node import DELETE
-from ..stmt import Block, BlockRealize, For, IfThenElse, IterVar, LetStmt, Stmt
+from ..stmt import Block, BlockRealize, Evaluate, For, IfThenElse, IterVar, LetStmt, Stmt
 from ..visit import Rewriter, walk
 
 if TYPE_CHECKING:
@@ -19,9 +19,10 @@ def simplify_stmt(an: Analyzer, stmt: Any) -> Any:
     """`stmt` simplified: branches that are never taken and loops that never run are dropped.
 
     Loop variables and block iterators stay bound in the analyzer. Facts that hang on memory hold only inside an
-    expression, since a store may change them.
+    expression, since a store may change them. A statement of which nothing is left becomes one that does nothing.
     """
-    return _Simplify(an)(stmt)
+    out = _Simplify(an)(stmt)
+    return Evaluate(const(0)) if out is DELETE else out
 
 
 class _Simplify(Rewriter):

@@ -7,8 +7,10 @@ import pytest
 from tensorir.codegen.interpreter import run
 from tensorir.script import parse
 from tensorir.tir.arith import Analyzer
+from tensorir.tir.expr import Var
 from tensorir.tir.function import PrimFunc
 from tensorir.tir.same import assert_structural_equal
+from tensorir.tir.stmt import Evaluate, loop
 
 HEADER = '@T.prim_func\ndef main(A: T.Buffer((64,), "int32"), B: T.Buffer((64,), "int32")):\n'
 
@@ -156,3 +158,9 @@ def test_what_is_simple_stays_itself() -> None:
 def test_an_unchanged_function_is_returned_as_it_is() -> None:
     func = program(CASES[0][2])
     assert Analyzer().simplify_stmt(func) is func
+
+
+def test_nothing_left_is_a_statement_that_does_nothing() -> None:
+    i = Var("i")
+    empty = loop(i, 0, Evaluate(i))
+    assert isinstance(Analyzer().simplify_stmt(empty), Evaluate)
