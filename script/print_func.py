@@ -46,9 +46,10 @@ def implicit_root(func: PrimFunc, dialect: Dialect) -> Block | None:
     body = block.body
     if block.alloc_buffers:
         return block
-    alone = isinstance(body, BlockRealize) and not body.iter_values
-    alone = alone and (dialect.lone_block_is_root or body.block.name_hint == "root")
-    return block if not alone and _has_block(body) else None
+    if isinstance(body, BlockRealize) and not body.iter_values:
+        if dialect.lone_block_is_root or body.block.name_hint == "root":
+            return None
+    return block if _has_block(body) else None
 
 
 def _has_block(body: Stmt) -> bool:
