@@ -146,6 +146,7 @@ class Builder:
     symbols: variables by name, for shapes that name them in strings.
     buffers: those declared so far.
     fresh: variables that a construct made and no assignment has named yet.
+    unbound: variables declared as in `x = T.int32()`, which a let may bind.
     undeclared: symbolic variables that only shapes have named yet.
     domains: the ranges of the open loops' variables.
     """
@@ -162,6 +163,7 @@ class Builder:
         self.domains: dict[Var, Range] = {}
         self.names: list[str] = []
         self.fresh: set[Var] = set()
+        self.unbound: set[Var] = set()
         self.undeclared: set[Var] = set()
         self.buffers: list[Buffer] = []
         self.has_blocks = False
@@ -187,6 +189,17 @@ class Builder:
     def end(self) -> Stmt:
         """End the suite: its statements as one."""
         return _fold(self._suites.pop())
+
+    def bind(self, var: Var) -> None:
+        """Mark a declared variable as bound.
+
+        Raises
+        ------
+        UserError: it has a value already.
+        """
+        if var not in self.unbound:
+            raise UserError(f"`{var.name}` has a value already; declare a new variable, as in `x = T.{var.dtype}()`")
+        self.unbound.discard(var)
 
     def take_name(self, default: str) -> str:
         """The name that the running assignment gives to what a construct defines."""

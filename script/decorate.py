@@ -11,6 +11,7 @@ from ..tir.errors import ScriptError
 from ..tir.function import IRModule, PrimFunc
 from .diagnostics import Source
 from .host import HostEnvironment, source_of
+from .lang.construct import describe
 from .macros import Macro
 from .parser import Definitions
 from .syntax import Tree, read
@@ -71,7 +72,7 @@ def _plain(function: Any) -> types.FunctionType:
         function = function.__wrapped__
     function = getattr(function, "__func__", function)
     if not isinstance(function, types.FunctionType):
-        raise ScriptError(f"a program is made of a function, not of {function!r}")
+        raise ScriptError(f"a program is made of a function, not of {describe(function)}")
     return function
 
 

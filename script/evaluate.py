@@ -13,13 +13,15 @@ from .arithmetic import BINARY, CALLS, Arithmetic
 from .diagnostics import Source
 from .expectations import FOREIGN
 from .lang.construct import CONSTRUCTS, Rejected, convert, describe
+from .lang.functions import DECORATORS
 from .lang.methods import Method
 from .lang.values import Let
+from .limits import MAX_SIZE
 from .literals import number, string
 from .macros import Macro
 from .names import Function
 from .reader import POISON, Poisoned
-from .syntax import Tree, read
+from .syntax import Tree, read, text_of
 
 MAX_DEPTH = 200
 """How deep expressions and suites may nest, together."""
@@ -51,6 +53,15 @@ class Evaluator(Arithmetic, Access):
             value = self.env.lookup(name, self, tree)
         if value is POISON:
             raise Poisoned
+        return value
+
+    def substituted(self, tree: Tree, value: Any) -> Any:
+        """`value`, which a name is to stand for as it is.
+
+        Values that contain one another double with each line; what would grow out of all measure is refused here.
+        """
+        if not self.env.hosted and self.sizes.of(value) > MAX_SIZE:
+            self.fail(tree, f"this stands for more than {MAX_SIZE} nodes", "bind it to a variable, as in `x = ...`")
         return value
 
     def unknown(self, tree: Tree, name: str) -> Any:
@@ -137,6 +148,9 @@ class Evaluator(Arithmetic, Access):
         """The value of a call; `names` are those that an assignment gives to what it defines."""
         function = self.evaluate(tree.parts[0])
         arguments = tree.parts[1]
+        if any(function is decorator for decorator in DECORATORS):
+            name = text_of(self.source, tree.parts[0])
+            self.fail(tree, f"`{name}` is no function of a program", f"write @{name} above a definition")
         if function is Let and arguments is not None:
             return self.let(tree, arguments.parts)
         what = None
@@ -269,6 +283,8 @@ class Lambda:
         self.scope = dict(evaluator.names)
 
     def __call__(self, *args: Any) -> Any:
+        for value in args:
+            self.evaluator.substituted(self.body, value)
         if len(args) != len(self.parameter_names):
             raise UserError(f"the function takes {len(self.parameter_names)} arguments, got {len(args)}")
         evaluator = self.evaluator

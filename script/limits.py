@@ -9,7 +9,7 @@ from ..tir.expr import Expr
 MAX_SIZE = 20_000
 """Nodes that a name may stand for without being a variable."""
 
-MAX_EXPANSION = 100_000
+MAX_EXPANSION = 50_000
 """Statements that macros may put into one function."""
 
 

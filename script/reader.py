@@ -9,6 +9,7 @@ from ..tir.errors import ScriptError, UserError
 from ..tir.expr import Expr
 from .diagnostics import Source, error
 from .lang.construct import Rejected, expression
+from .limits import Sizes
 from .names import Environment
 from .syntax import Tree
 
@@ -31,6 +32,7 @@ class Reader:
     gone: where the names were bound that are no longer visible.
     depth: how deep the trees being read are nested.
     poison: what a name stands for whose definition was in error.
+    sizes: how much the values met so far stand for.
     define_unknown: makes what an unknown name stands for, where one may be new.
     """
 
@@ -41,6 +43,7 @@ class Reader:
         self.names: dict[str, Any] = {}
         self.gone: dict[str, Tree] = {}
         self.depth = 0
+        self.sizes = Sizes()
         self.define_unknown: Callable[[str], Any] | None = None
 
     def fail(self, tree: Tree, message: str, hint: str = "") -> NoReturn:

@@ -12,7 +12,6 @@ from ..tir.expr import Var
 from .builder import Builder, Scope
 from .diagnostics import Diagnostic, Source
 from .evaluate import Evaluator
-from .limits import MAX_SIZE, Sizes
 from .names import Environment
 from .reader import POISON, Poisoned
 from .syntax import Tree, text_of
@@ -52,7 +51,6 @@ class Scopes(Evaluator):
         self.macros = 0
         self.expanded = 0
         self.returned: Any = None
-        self.sizes = Sizes()
 
     def define(self, name: str, value: Any, tree: Tree | None = None) -> None:
         """Bind a name until the suite ends."""
@@ -75,7 +73,7 @@ class Scopes(Evaluator):
         """Forget the names bound since the scope was opened."""
         symbols = self.builder.symbols
         for name, (before, level) in self.scopes.pop().items():
-            if symbols.get(name) is self.names[name]:
+            if isinstance(self.names[name], Var) and symbols.get(name) is self.names[name]:
                 del symbols[name]
             if before is _ABSENT:
                 del self.names[name]
@@ -100,15 +98,6 @@ class Scopes(Evaluator):
     def unknown(self, tree: Tree, name: str) -> Any:
         found = self.builder.symbols.get(name)
         return found if found is not None and name not in self.gone else super().unknown(tree, name)
-
-    def substituted(self, tree: Tree, value: Any) -> Any:
-        """`value`, which a name is to stand for as it is.
-
-        Values that contain one another double with each line; what would grow out of all measure is refused here.
-        """
-        if not self.env.hosted and self.sizes.of(value) > MAX_SIZE:
-            self.fail(tree, f"this stands for more than {MAX_SIZE} nodes", "bind it to a variable, as in `x = ...`")
-        return value
 
     def report(self, tree: Tree, message: str, hint: str = "") -> None:
         """Note an error and go on."""

@@ -18,7 +18,7 @@ from .assignments import Assignments
 from .builder import Scope, building
 from .diagnostics import suggest
 from .lang.construct import CONSTRUCTS, Rejected, convert, describe, expression, typed
-from .lang.functions import ir_module, macro, prim_func
+from .lang.functions import DECORATORS, macro, prim_func
 from .lang.loops import LoopScope, domain
 from .lang.statements import MetaVar
 from .limits import MAX_EXPANSION
@@ -26,7 +26,7 @@ from .macros import Macro
 from .names import Function
 from .reader import POISON, Poisoned
 from .scopes import names_of
-from .syntax import Tree
+from .syntax import MAX_ERRORS, Tree
 
 
 class FunctionParser(Assignments):
@@ -54,6 +54,8 @@ class FunctionParser(Assignments):
     def statements(self, suite: Tree) -> None:
         """Read a suite into the builder's open one."""
         for part in suite.parts:
+            if len(self.errors) >= MAX_ERRORS:
+                return
             self.statement(part)
 
     def statement(self, tree: Tree) -> None:
@@ -267,7 +269,7 @@ class FunctionParser(Assignments):
         if callee.kind == "name" and callee.parts[0] not in self.names and not self.env.hosted:
             self.fail(tree, f"`{callee.parts[0]}` decorates no program", "use @T.prim_func, @T.macro or @I.ir_module")
         value = self.evaluate(callee)
-        if not any(value is known for known in (prim_func, ir_module, macro)):
+        if not any(value is known for known in DECORATORS):
             self.fail(tree, f"{describe(value)} decorates no program", "use @T.prim_func, @T.macro or @I.ir_module")
         if tree.kind != "call":
             return value, {}

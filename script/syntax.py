@@ -46,7 +46,7 @@ def text_of(source: Source, tree: Tree) -> str:
 
 
 MAX_ERRORS = 50
-"""Syntax errors after which reading stops."""
+"""Errors after which reading stops."""
 
 
 def read(source: Source, start: str = "program", *, one_definition: bool = False) -> tuple[Tree, list[Diagnostic]]:

@@ -21,14 +21,14 @@ from .construct import Constant, Region, Rejected, Shape, Type, _shape, construc
 class BufferType:
     """What `T.Buffer(...)` says in a signature: the shape, type and layout of a buffer still without a name."""
 
-    __slots__ = ("dtype", "options", "shape")
+    __slots__ = ("element", "extents", "options")
 
-    def __init__(self, shape: tuple[Any, ...], dtype: DType, options: dict[str, Any]) -> None:
-        self.shape, self.dtype, self.options = shape, dtype, options
+    def __init__(self, extents: tuple[Any, ...], element: DType, options: dict[str, Any]) -> None:
+        self.extents, self.element, self.options = extents, element, options
 
     def declare(self, builder: Builder, name: str, data: Var | None = None) -> nodes.Buffer:
         """The buffer called `name`."""
-        return _declare(builder, name, self.shape, self.dtype, data=data, **self.options)
+        return _declare(builder, name, self.extents, self.element, data=data, **self.options)
 
 
 class _BufferConstruct:

@@ -62,7 +62,8 @@ def expression(value: Any) -> Expr:
         raise Rejected(None, f"expected a value of the program, got {describe(value)}")
     shape = getattr(value, "shape", ())
     if shape and not isinstance(value, BufferRegion):
-        raise Rejected(None, f"an array of shape {shape} is not a value", "pass it to the program as a parameter")
+        extents = f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
+        raise Rejected(None, f"an array of shape {extents} is not a value", "pass it to the program as a parameter")
     if isinstance(value, (bool, int, float, BufferRegion)) or hasattr(value, "dtype") or hasattr(value, "to_expr"):
         return as_expr(value)
     raise UserError(f"expected a value of the program, got {describe(value)}")
@@ -203,6 +204,12 @@ def _values(value: Any) -> tuple[Expr, ...]:
     return tuple(map(_value, items))
 
 
+def _function(value: Any) -> Any:
+    if not callable(value):
+        raise UserError(f"expected a function, got {describe(value)}")
+    return value
+
+
 KINDS: dict[str, Callable[[Any], Any]] = {
     "Value": _value,
     "Argument": _argument,
@@ -220,8 +227,8 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "Mapping[Any, Any]": _mapping,
     "Sequence[Any]": _sequence,
     "Sequence[Value]": _values,
-    "Callable[..., Any]": lambda f: f,
-    "type": lambda c: c,
+    "Callable[..., Any]": _function,
+    "type": _function,
     "Any": lambda value: value,
 }
 """What each annotation of a construct's parameter lets through, and into what it turns it."""

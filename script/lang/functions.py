@@ -75,3 +75,7 @@ def module_attrs(attributes: dict[str, Any]) -> None:
 
     Python runs this line, too, when it makes the class; it means something only to the reader of the module.
     """
+
+
+DECORATORS: tuple[Any, ...] = (prim_func, macro, ir_module)
+"""The words that stand above definitions."""

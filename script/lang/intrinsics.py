@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from ...tir import op
 from ...tir.errors import UserError
@@ -52,9 +51,9 @@ def call_function(dtype: Type, name: str, *args: Argument) -> Expr:
 
 
 @construct
-def call_intrin(dtype: Type, name: Any, *args: Argument) -> Expr:
+def call_intrin(dtype: Type, name: str, *args: Argument) -> Expr:
     """The intrinsic `name` on exactly these operands, its result of the type `dtype`, whatever is usual for it."""
-    row = op.intrinsic(getattr(name, "value", name))
+    row = op.intrinsic(name)
     if row.arity is not None and len(args) != row.arity:
         raise UserError(f"{row.name} takes {row.arity} argument{'s' * (row.arity != 1)}, got {len(args)}")
     return Call(_type(dtype), row, tuple(map(_argument, args)))

@@ -28,15 +28,20 @@ _RENAMED = {"tirx.noalias": "tir.noalias"}
 class LetScope(Scope):
     """`x = value` and its spellings: the variable stands for the value in the rest of the suite."""
 
-    __slots__ = ("like", "value", "var")
+    __slots__ = ("declared", "like", "value", "var")
 
     spelling = "T.let"
     forms = frozenset({"with", "rest"})
 
-    def __init__(self, value: Expr, var: Var | None = None, like: Var | None = None) -> None:
-        self.value, self.var, self.like = value, var, like
+    def __init__(
+        self, value: Expr, var: Var | None = None, like: Var | None = None, declared: Var | None = None
+    ) -> None:
+        self.value, self.var, self.like, self.declared = value, var, like, declared
 
     def open(self, builder: Builder, names: Sequence[str]) -> Var:
+        if self.declared is not None:
+            builder.bind(self.declared)
+            self.var = self.declared
         if self.var is None:
             like = self.like
             pointee = (None, "") if like is None else (like.pointee, like.scope)
@@ -58,11 +63,11 @@ def let(value: Value, bound: Value | None = None) -> Any:
     bound = _value(bound)
     if bound.dtype != value.dtype:
         raise UserError(f"T.let binds {typed(bound.dtype)} to the {value.dtype} variable `{value.name}`")
-    return LetScope(bound, value)
+    return LetScope(bound, declared=value)
 
 
 @construct
-def LetStmt(value: Value, type_annotation: Any = None, var: Any = None) -> Any:
+def LetStmt(value: Value, type_annotation: Any = None, var: Var | None = None) -> Any:
     """`with T.LetStmt(value) as x:` binds `x` for its suite; `type_annotation` says what a pointer points to."""
     value = _value(value)
     if var is None and type_annotation is not None:
@@ -70,7 +75,7 @@ def LetStmt(value: Value, type_annotation: Any = None, var: Any = None) -> Any:
         if wanted.dtype != value.dtype:
             raise UserError(f"T.LetStmt binds {typed(value.dtype)} to {typed(wanted.dtype)} variable")
         return LetScope(value, None, wanted)
-    return LetScope(value, var)
+    return LetScope(value, declared=var)
 
 
 class AttrScope(Scope):

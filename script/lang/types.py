@@ -68,7 +68,9 @@ def _variable(default: str, dtype: DType, pointee: DType | None = None, scope: s
     builder: Builder | None = _running.builder
     if builder is None:
         return Var(default, dtype, pointee, scope)
-    return builder.new(Var(builder.take_name(default), dtype, pointee, scope))
+    made = builder.new(Var(builder.take_name(default), dtype, pointee, scope))
+    builder.unbound.add(made)
+    return made
 
 
 def _call(value: Any = None) -> None: ...

@@ -10,7 +10,7 @@ from ...tir import expr as nodes
 from ...tir import op
 from ...tir.errors import UserError
 from ...tir.expr import CommReducer, Expr, Var, binary, const
-from .construct import Constant, Index, Rejected, Type, Value, _type, _value, construct, typed
+from .construct import CONSTRUCTS, Constant, Index, Rejected, Type, Value, _type, _value, construct, convert, typed
 
 
 @construct
@@ -164,7 +164,10 @@ def comm_reducer(combine: Callable[..., Any], identity: Any) -> CommReducer:
             f"a reducer of {n} value{'s' * (n != 1)} combines {2 * n} arguments, got a function of {len(names)}"
         )
     variables = [Var(name, items[i % n].dtype) for i, name in enumerate(names)]
-    result = combine(*variables)
+    operands: list[Any] = list(variables)
+    if combine in CONSTRUCTS:
+        operands, _ = convert(CONSTRUCTS[combine], operands, {})
+    result = combine(*operands)
     results = tuple(map(_value, result if isinstance(result, (tuple, list)) else (result,)))
     if len(results) != n:
         raise UserError(f"the reducer's function returns {len(results)} values for {n} identity elements")
