@@ -12,7 +12,7 @@ from ...tir.dtype import INT64, DType
 from ...tir.expr import BinaryOp, Expr, Var
 from . import scalars
 from .memory import codec, is_coded
-from .source import Source, Val, number
+from .source import LONG, Source, Val, number
 
 Lanes = list[Val]
 
@@ -83,7 +83,7 @@ class Expressions(Source):
         method = self.table.get(type(e))
         if method is None:
             raise scalars.Fault(f"an expression of class {type(e).__name__} has no value")
-        return method(self, e)
+        return [v if len(v.src) <= LONG else self.atom(v) for v in method(self, e)]
 
     def values(self, e: Expr) -> Lanes:
         """The lanes of `e`, rounded or wrapped to its type."""

@@ -56,10 +56,10 @@ class Program:
             for buffer in function.buffers:
                 emitter.declare(buffer, emitter.vars[buffer.data][0])
             emitter.run(function.body)
-        except scalars.Fault as fault:
+        except (scalars.Fault, RecursionError) as error:
             from .report import refused
 
-            raise refused(function, str(fault), emitter.stmt) from None
+            raise refused(function, error, emitter.stmt) from None
         finally:
             sys.setrecursionlimit(limit)
         body, self.lines = emitter.text()

@@ -13,9 +13,12 @@ TRANSLATED = (scalars.Fault, ZeroDivisionError, IndexError, UserError)
 """What a wrong program raises inside generated code."""
 
 
-def refused(function: PrimFunc, message: str, culprit: Any) -> RunError:
+def refused(function: PrimFunc, error: Exception, culprit: Any) -> RunError:
     """The error for a program the interpreter cannot run at all."""
-    return _error(function, message, () if culprit is None else (culprit,))
+    if isinstance(error, RecursionError):
+        # Too deep to be compiled is too deep to be printed.
+        return RunError(f"`{function.name}` nests expressions or statements too deeply to be run")
+    return _error(function, str(error), () if culprit is None else (culprit,))
 
 
 def translate(error: BaseException) -> RunError | None:

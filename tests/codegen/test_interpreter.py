@@ -8,7 +8,9 @@ from tensorir.codegen.interpreter import register_extern, run
 from tensorir.script import ir as I
 from tensorir.script import tir as T
 from tensorir.tir import expr as ex
+from tensorir.tir import op
 from tensorir.tir.buffer import BufferLoad, decl_buffer
+from tensorir.tir.errors import RunError
 from tensorir.tir.expr import Var, const
 from tensorir.tir.function import PrimFunc
 from tensorir.tir.stmt import BufferStore, loop
@@ -248,6 +250,31 @@ def test_long_expressions() -> None:
         x, out = np.array([1, 2, 3], t), np.zeros(3, t)
         run(function([a, c], loop(i, 3, BufferStore(c, value, (i,)))), x, out)
         np.testing.assert_array_equal(out, x * (1 + 299 * 150))
+
+
+@pytest.mark.parametrize("depth", (300, 2000))
+def test_deeply_nested_expressions(depth: int) -> None:
+    a = decl_buffer((4,), "float64", "A")
+    chains = {
+        "calls": lambda e: op.call("sin", e),
+        "casts": lambda e: ex.Cast(ex.dtype("float64"), ex.Cast(ex.dtype("int64"), e)),
+        "lets": lambda e: ex.Let(v := Var("v", ex.dtype("float64")), e, v * 0.5),
+        "loads": lambda e: a[ex.Cast(ex.dtype("int32"), e)],
+    }
+    for name, wrap in chains.items():
+        e = a[0]
+        for _ in range(depth if name != "loads" else 300):
+            e = wrap(e)
+        run(function([a], BufferStore(a, e, (const(1),))), np.zeros(4))
+
+
+def test_what_nests_too_deeply_is_refused() -> None:
+    a = decl_buffer((4,), "float64", "A")
+    e = a[0]
+    for _ in range(20_000):
+        e = op.call("sin", e)
+    with pytest.raises(RunError, match="`main` nests expressions or statements too deeply to be run"):
+        run(function([a], BufferStore(a, e, (const(1),))), np.zeros(4))
 
 
 # -- vectors
