@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..tir.errors import InternalError
+
+V = TypeVar("V")
 
 REGISTRY: dict[str, Primitive] = {}
 """Every primitive by name."""
@@ -34,15 +36,26 @@ INPUT_TYPES = frozenset(
 """Annotations an input may have; they decide how an argument is checked and resolved."""
 
 OUTPUT_TYPES = frozenset(
-    {"None", "LoopSRef", "BlockSRef", "list[LoopSRef]", "list[BlockSRef]", "Sampled", "bool", "int"}
+    {
+        "None",
+        "LoopSRef",
+        "BlockSRef",
+        "list[LoopSRef]",
+        "list[BlockSRef]",
+        "Sampled[int]",
+        "Sampled[list[int]]",
+        "Sampled[LoopSRef | Mark]",
+        "bool",
+        "int",
+    }
 )
 """Annotations a result may have."""
 
 
-class Sampled(NamedTuple):
+class Sampled(NamedTuple, Generic[V]):
     """What a sampling primitive returns: the values drawn and the decision that would draw them again."""
 
-    values: Any
+    values: V
     decision: Any
 
 

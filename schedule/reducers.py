@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from ..tir.buffer import Buffer, BufferLoad
 from ..tir.errors import ScheduleError
-from ..tir.expr import EQ, GE, GT, LE, LT, Add, And, Expr, Max, Min, Mul, Or, Select, Sub, Var, const
+from ..tir.expr import EQ, GE, GT, LE, LT, Add, And, BinaryOp, Expr, Max, Min, Mul, Or, Select, Sub, Var, const
 from ..tir.stmt import Block, BlockRealize, BufferStore, IterType, LetStmt, Stmt, seq
 from ..tir.visit import Rewriter, free_vars, substitute, walk
 from .errors import refusal, require
 
-UNITS = {Add: 0, Mul: 1, And: True, Or: False}
+UNITS: dict[type[BinaryOp], int] = {Add: 0, Mul: 1, And: 1, Or: 0}
 """Operations with a unit of their own. `Min` and `Max` give what they started from when they meet it again."""
 
 
@@ -113,7 +113,7 @@ def _commutes(store: BufferStore, reducing: set[Var]) -> bool:
     load = BufferLoad(store.buffer, store.indices)
     if isinstance(e, Sub):
         return e.a is load and not reads(e.b)
-    if isinstance(e, (*UNITS, Min, Max)):
+    if isinstance(e, BinaryOp) and (type(e) in UNITS or isinstance(e, (Min, Max))):
         return (e.a is load and not reads(e.b)) or (e.b is load and not reads(e.a))
     return False
 
@@ -173,7 +173,9 @@ def _operation(
     values, combined, units = [], [], []
     for store, load, x, y, init in zip(stores, loads, left, right, inits, strict=True):
         e = store.value
-        if not isinstance(e, (*UNITS, Min, Max)) or (e.a is not load and e.b is not load):
+        if not isinstance(e, BinaryOp) or not (type(e) in UNITS or isinstance(e, (Min, Max))):
+            return None
+        if e.a is not load and e.b is not load:
             return None
         values.append(e.b if e.a is load else e.a)
         combined.append(type(e)(x, y))
@@ -202,7 +204,8 @@ def _choice(
         condition, swapped = e.condition, flipped
         values.append(e.true_value if swapped else e.false_value)
     assert condition is not None
-    names = {**dict(zip(loads, left, strict=True)), **dict(zip(values, right, strict=True))}
+    names: dict[Expr, Var] = dict(zip(loads, left, strict=True))
+    names.update(zip(values, right, strict=True))
     condition = _Name(names)(condition)
     ordered = _compares(condition, left, right)
     if ordered is None:

@@ -14,6 +14,7 @@ from ..tir.stmt import Block, For, Stmt
 from ..tir.visit import free_vars, substitute
 from . import primitives
 from .errors import refusal, require
+from .methods import PrimitiveMethods
 from .primitive import REGISTRY, Primitive, Sampled
 from .sref import BlockSRef, LoopSRef, Mark, SRef
 from .state import Journal, State
@@ -21,9 +22,10 @@ from .trace import RV, BlockRV, ExprRV, Instruction, LoopRV, Namer, Trace
 
 if TYPE_CHECKING:
     from ..script.diff import Diff
+    from .suggest import Suggestions
 
 
-class Schedule:
+class Schedule(PrimitiveMethods):
     """A program being transformed step by step.
 
     Every primitive is a method; it checks that the step keeps the program's meaning, raises `ScheduleError` and leaves
@@ -203,6 +205,15 @@ class Schedule:
         from .verify import verify_schedule
 
         verify_schedule(self, **options)
+
+    def suggest(self, block_or_loop: Any) -> Suggestions:
+        """Which primitives apply to a block or loop as it is now, with arguments, and why the others do not.
+
+        Each is tried on a copy; see `suggest.suggest`.
+        """
+        from .suggest import suggest
+
+        return suggest(self, block_or_loop)
 
     def _apply(
         self, primitive: Primitive, inputs: tuple[Any, ...], attributes: dict[str, Any], decision: Any = None
@@ -415,7 +426,3 @@ _RESOLVERS: dict[str, Resolver] = {
     "str": _plain(str),
     "int": _plain(int),
 }
-
-for _name, _primitive in REGISTRY.items():
-    if not hasattr(Schedule, _name):
-        setattr(Schedule, _name, _primitive.method())

@@ -311,7 +311,9 @@ def _require_forward(s: State, first: Sequence[LoopSRef], second: Sequence[LoopS
                 an.bind(ref.stmt.loop_var, ref.stmt.range, allow_override=True)
     for depth in range(len(first)):
         # The first loop in which the two differ is this one.
-        same = {b.stmt.loop_var: a.stmt.loop_var for a, b in zip(first[:depth], second[:depth], strict=True)}
+        same: dict[Var, Expr] = {
+            b.stmt.loop_var: a.stmt.loop_var for a, b in zip(first[:depth], second[:depth], strict=True)
+        }
         x, y = first[depth].stmt.loop_var, second[depth].stmt.loop_var
         with an.constraint(y < x):
             for src in s.child_blocks(first[-1]):

@@ -17,7 +17,9 @@ from ..tiling import draw_tile
 
 
 @primitive(pure=True)
-def sample_categorical(s: State, *, candidates: list[int], probs: list[float], decision: int | None = None) -> Sampled:
+def sample_categorical(
+    s: State, *, candidates: list[int], probs: list[float], decision: int | None = None
+) -> Sampled[int]:
     """Draw one of `candidates`, each with its probability.
 
     Parameters
@@ -80,7 +82,7 @@ def _fitted(loop: LoopSRef, n: int, extent: int, decision: list[int]) -> list[in
 @primitive(pure=True)
 def sample_perfect_tile(
     s: State, loop: LoopSRef, *, n: int, max_innermost_factor: int = 16, decision: list[int] | None = None
-) -> Sampled:
+) -> Sampled[list[int]]:
     """Draw `n` factors whose product is the extent of `loop`, for `split`. All such tiles are equally likely.
 
     Parameters
@@ -113,7 +115,7 @@ def sample_partitioned_tile(
     partition_pos: int = 0,
     innerpart_factor: int = 1,
     decision: list[int] | None = None,
-) -> Sampled:
+) -> Sampled[list[int]]:
     """Draw `n` factors whose product is the extent of `loop`, the inner ones together a multiple of a given number.
 
     Parameters
@@ -145,7 +147,7 @@ def sample_partitioned_tile(
 
 
 @primitive(pure=True)
-def sample_compute_location(s: State, block: BlockSRef, *, decision: int | None = None) -> Sampled:
+def sample_compute_location(s: State, block: BlockSRef, *, decision: int | None = None) -> Sampled[LoopSRef | Mark]:
     """Draw where `block` is computed: a loop around all its consumers, inside of them, or where it is.
 
     The result is for `compute_at`. Candidates are the loops around the consumers up to the innermost one that drives
