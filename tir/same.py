@@ -124,9 +124,11 @@ class _Compare:
                 if x is not y:
                     return self.differ(f"{path}.buffer_map[{p.name}]", x, y)
                 continue
-            # A symbolic extent is defined where a parameter's shape first names it.
+            # A symbolic extent is defined where a parameter's shape names it, be it after one that computes with it.
             self.bind_layout(f"{path}.buffer_map[{p.name}]", x, y)
-            if not self.buffer(f"{path}.buffer_map[{p.name}]", x, y):
+        for p, q in zip(a.params, b.params, strict=True):
+            x, y = a.buffer_map.get(p), b.buffer_map.get(q)
+            if x is not None and y is not None and not self.buffer(f"{path}.buffer_map[{p.name}]", x, y):
                 return False
         return (
             self(f"{path}.body", a.body, b.body)
