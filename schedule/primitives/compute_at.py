@@ -18,7 +18,7 @@ from ..footprint import Footprints, bindings, gapless
 from ..primitive import primitive
 from ..rewrite import bind_loops
 from ..solve import Axis, axis, instances, nest_of, regenerated
-from ..sref import BlockSRef, LoopSRef, Mark
+from ..sref import BlockSRef, LoopSRef, Mark, SRef
 from ..state import State
 from .inline import compute_inline, reverse_compute_inline
 
@@ -101,7 +101,7 @@ def compute_at(
             block,
             consumer,
         )
-    producers = _producers(s, block, others)
+    producers = _producers(s, block, others, loop)
     at = _place(loop, [p for p in producers if loop in p.ancestors()], consumers, index)
     foot = Footprints(s, loop)
     wanted = []
@@ -194,8 +194,7 @@ def reverse_compute_at(
     consumers = [b for b in others if any(r.buffer in written for r in b.stmt.reads)]
     for consumer in consumers:
         require(
-            _precedes(s, block, consumer)
-            or (loop not in consumer.ancestors() and common([consumer, loop]) is block.scope),
+            _precedes(s, block, consumer) or _runs_before(block.scope, consumer, loop),
             "{1}, before {0}, reads the former content of what it writes",
             block,
             consumer,
@@ -218,6 +217,11 @@ def reverse_compute_at(
 def _precedes(s: State, first: BlockSRef, second: BlockSRef) -> bool:
     order = s.child_blocks(first.scope)
     return order.index(first) < order.index(second)
+
+
+def _runs_before(scope: BlockSRef, first: SRef, second: SRef) -> bool:
+    """Whether all of one thing in a scope runs before any of another: their statements in the scope follow so."""
+    return child_towards(scope, first) < child_towards(scope, second)
 
 
 def _require_movable(s: State, block: BlockSRef, loop: LoopSRef) -> None:
@@ -254,19 +258,21 @@ def _require_movable(s: State, block: BlockSRef, loop: LoopSRef) -> None:
         )
 
 
-def _producers(s: State, block: BlockSRef, others: Sequence[BlockSRef]) -> list[BlockSRef]:
-    """The blocks before `block` that write what it reads; none after may do so that shares a loop with it."""
+def _producers(s: State, block: BlockSRef, others: Sequence[BlockSRef], loop: LoopSRef) -> list[BlockSRef]:
+    """The blocks before `block` that write what it reads; any other that does must run after `loop`."""
     read = {r.buffer for r in block.stmt.reads}
     out = []
     for other in others:
         if any(w.buffer in read for w in other.stmt.writes):
+            before = _precedes(s, other, block)
             require(
-                _precedes(s, other, block),
-                "{1}, after {0}, overwrites what it reads, so it cannot move down",
+                before or _runs_before(block.scope, loop, other),
+                "{1}, after {0}, overwrites what it reads, so it cannot move down past it",
                 block,
                 other,
             )
-            out.append(other)
+            if before:
+                out.append(other)
     return out
 
 
@@ -274,11 +280,7 @@ def _place(loop: LoopSRef, before: Sequence[BlockSRef], after: Sequence[BlockSRe
     """The number of the statement in the body of `loop` before which a block comes that must lie between others."""
     first = max((child_towards(loop, b) + 1 for b in before), default=0)
     last = min((child_towards(loop, b) for b in after), default=len(statements(loop.stmt.body)))
-    require(
-        first <= last,
-        "under {0} the blocks that must come before stand behind those that must come after",
-        loop,
-    )
+    assert first <= last, "a block lies between its producers and consumers in program order"
     if index == -1:
         return last
     if index == -2:

@@ -8,7 +8,8 @@ from ...tir.arith.analyzer import Analyzer
 from ...tir.arith.index_map import IndexMap
 from ...tir.buffer import Buffer, BufferLoad, MatchBufferRegion, Range
 from ...tir.errors import UserError
-from ...tir.expr import FALSE, Expr, as_expr, cast, const
+from ...tir.expr import FALSE, Expr, Var, as_expr, cast, const
+from ...tir.function import PrimFunc
 from ...tir.stmt import Block, BufferStore, Stmt, seq
 from ...tir.visit import walk
 from ..arguments import BufferArgument, region_at, region_pair
@@ -143,6 +144,7 @@ def transform_layout(
     reuse |= {before: after for before, after in rewriter.inner.items() if before is not owner.stmt}
     s.replace(owner, new.replace(body=body, alloc_buffers=allocated), reuse)
     if old in function.buffers:
+        _require_defined(function, layout)
         buffers = {p: layout.new if b is old else b for p, b in function.buffer_map.items()}
         s.set_function(name, s.mod[name].replace(buffer_map=buffers))
         s.relaid(name, next(i for i, p in enumerate(function.params) if function.buffer_map.get(p) is old), layout)
@@ -214,6 +216,21 @@ def _layout(old: Buffer, index_map: IndexMap, pad_value: IndexMap | None, *, ass
     data = old.data.replace()
     new = old.replace(data=data, shape=shape, axis_separators=())
     return Layout(old, new, index_map, inverse, padding, pad_value)
+
+
+def _require_defined(function: PrimFunc, layout: Layout) -> None:
+    """Require that every symbolic size of the old layout is still an extent of some parameter."""
+    others = [b for b in function.buffers if b is not layout.old] + [layout.new]
+    known = {e for b in others for e in b.layout()} | set(function.params)
+    for e in layout.old.shape:
+        require(
+            not isinstance(e, Var) or e in known,
+            "{1} is known from the shape of {0} alone, which the new layout, ({2}), does not give",
+            layout.old,
+            e,
+            ", ".join(map(str, layout.new.shape)),
+            hint="keep the axis whole, or pass the size as a parameter",
+        )
 
 
 def _inside(s: State, owner: BlockSRef) -> list[BlockSRef]:
