@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
+from ..tir.dtype import DType
 from ..tir.errors import BuildError, CallError, UserError
 from ..tir.function import IRModule, PrimFunc, as_module
 from .llvm.foreign import check_foreign
 from .llvm.module import Emitted, emit, symbol
 from .lower import lower
 from .runtime import entry, jit, native
+from .runtime.shared import SharedLibrary
+from .runtime.signature import Signature
 from .signatures import signature_of
 from .target import Target, as_target, host
 
 
 def build(
-    x: PrimFunc | IRModule | Any, target: str | Target = "llvm", *, sanitize: bool = False, opt: int = 3
+    x: PrimFunc | IRModule | Any,
+    target: str | Target = "llvm",
+    *,
+    sanitize: bool = False,
+    opt: int = 3,
+    flags: Sequence[str] = (),
 ) -> Module:
     """Compile a function, or every function of a module, for `target`.
 
@@ -27,7 +35,9 @@ def build(
     ----------
     x: a function, a module, or anything with a `mod` attribute that holds one (a schedule).
     sanitize: check every access against the bounds of its buffer at run time; a `RunError` names the buffer.
-    opt: LLVM's optimisation level, 0 to 3.
+        Without it, accesses at indices that data decide (loaded, passed as scalars) are checked alone.
+    opt: the optimisation level, 0 to 3.
+    flags: of the C compiler, for the "c" target, as in ("-ffp-contract=fast",); others take none.
 
     Raises
     ------
@@ -36,8 +46,14 @@ def build(
     program = as_module(x if isinstance(x, (PrimFunc, IRModule)) else getattr(x, "mod", x))
     program = IRModule({name: f.with_name(name) for name, f in program.items()}, program.attrs)
     where = as_target(target)
+    if where.kind == "c":
+        from .c.built import CModule
+
+        return CModule(program, lower(program, where), where, opt, flags, sanitize=sanitize)
     if where.kind != "llvm":
-        raise BuildError(f"no code can be built for a {where.kind!r} target; 'llvm' is the kind there is")
+        raise BuildError(f"no code can be built for a {where.kind!r} target; 'llvm' and 'c' are the kinds there are")
+    if flags:
+        raise BuildError("flags are the C compiler's; the 'llvm' target takes none")
     lowered = lower(program, where)
     return Module(program, lowered, emit(lowered, where, sanitize=sanitize), where, opt)
 
@@ -64,9 +80,7 @@ class Module:
         library = jit.load(jit.compile(self._llvm, self._options), native.symbols())
         for name, signature in self._signatures.items():
             if signature is not None:
-                function = entry.bind(signature, library, symbol(name))
-                returns = self.lowered[name].ret_type
-                self._functions[name] = function if returns.kind == "void" else _returning(function, returns.numpy)
+                self._functions[name] = bound(signature, library, symbol(name), self.lowered[name].ret_type)
 
     def __getitem__(self, name: str) -> Callable[..., Any]:
         found = self._functions.get(name)
@@ -106,22 +120,30 @@ class Module:
         """
         return self[self.entry_name](*args, **kwargs)
 
-    def source(self, form: str = "llvm") -> str:
-        """The code as text: "tir" (lowered), "llvm", "llvm-opt" (after optimisation) or "asm".
+    def source(self, form: str = "") -> str:
+        """The code as text: what the target is named after ("llvm", "c") where left out.
+
+        Parameters
+        ----------
+        form: "tir" (lowered) or "asm"; "llvm" or "llvm-opt" (after optimisation); "c" or "h" (its header).
 
         Raises
         ------
         UserError: there is no such form.
         """
-        forms: dict[str, Callable[[], str]] = {
+        forms = self._forms()
+        form = form or next(name for name in forms if name != "tir")
+        if form not in forms:
+            raise UserError(f"there is no source in the form {form!r}; the forms are {', '.join(map(repr, forms))}")
+        return forms[form]()
+
+    def _forms(self) -> dict[str, Callable[[], str]]:
+        return {
             "tir": lambda: self.lowered.script(),
             "llvm": lambda: self._llvm,
             "llvm-opt": lambda: jit.optimized(self._llvm, self._options),
             "asm": lambda: jit.assembly(self._llvm, self._options),
         }
-        if form not in forms:
-            raise UserError(f"there is no source in the form {form!r}; the forms are {', '.join(map(repr, forms))}")
-        return forms[form]()
 
     def time(self, *args: Any, name: str | None = None, repeats: int = 0, seconds: float = 0.3) -> Timing:
         """Measure calls with `args`; they run many times, so outputs hold what the last call left.
@@ -182,6 +204,14 @@ def _seconds(function: Callable[..., Any], args: tuple[Any, ...], times: int) ->
     for _ in range(times):
         function(*args)
     return time.perf_counter() - begin
+
+
+def bound(
+    signature: Signature, library: jit.Library | SharedLibrary, symbol: str, returns: DType
+) -> Callable[..., Any]:
+    """The Python callable of a kernel in a loaded library, which gives the result where the function has one."""
+    function = entry.bind(signature, library, symbol)
+    return function if returns.kind == "void" else _returning(function, returns.numpy)
 
 
 def _returning(function: Callable[..., Any], dtype: Any) -> Callable[..., Any]:

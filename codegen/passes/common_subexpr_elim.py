@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ...tir import expr as ex
-from ...tir.expr import BinaryOp, Call, Cast, CmpOp, Expr, FloatImm, IntImm, Select, Var
+from ...tir.expr import BinaryOp, Call, Cast, CmpOp, Expr, FloatImm, IntImm, Let, Select, Var
 from ...tir.function import PrimFunc
 from ...tir.node import Node
 from ...tir.op import Domain, Effect, Intrinsic
 from ...tir.stmt import LetStmt, SeqStmt, Stmt, seq
-from ...tir.visit import Rewriter
+from ...tir.visit import Rewriter, walk_unique
 from ..target import Target
 
 Place = tuple[int, ...]
@@ -40,6 +40,7 @@ def common_subexpr_elim(func: PrimFunc, target: Target) -> PrimFunc:
 def eliminate(func: PrimFunc) -> PrimFunc:
     """The pass itself, whatever the target."""
     uses = _Uses()
+    uses.bound = {n.var for n in walk_unique(func.body) if isinstance(n, Let)}
     uses.statement(func.body, ())
     lets = _lets(uses)
     return func.with_body(_Bind(lets).statement(func.body, ())) if lets else func
@@ -50,6 +51,7 @@ class _Uses:
 
     places: of each movable expression, the statements that use it other than through a movable one.
     parents: of each movable expression, the movable expressions it is an operand of.
+    bound: variables that an expression defines, outside of which nothing that mentions them may go.
     """
 
     def __init__(self) -> None:
@@ -97,7 +99,7 @@ class _Uses:
 
     def _cost(self, e: Expr) -> int | None:
         if isinstance(e, _LEAVES):
-            return None if e.dtype.is_handle else 0
+            return None if e.dtype.is_handle or e in self.bound else 0
         if e.dtype.lanes > 1 or not _is_movable(e):
             return None
         total = CALL_COST if isinstance(e, Call) else 1

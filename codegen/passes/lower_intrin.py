@@ -17,8 +17,11 @@ def lower_intrin(func: PrimFunc, target: Target) -> PrimFunc:
 class _Lower(Rewriter):
     def __init__(self, target: Target) -> None:
         self.fma = target.has_fma
+        self.keeps_scalars = target.kind == "c"  # readable, and libm's
 
     def visit_call(self, node: Call) -> Expr:
         node = node.map_children(self)
+        if self.keeps_scalars and node.dtype.lanes == 1:
+            return node
         value = expand(node, self.fma)
         return node if value is None else value

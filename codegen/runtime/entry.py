@@ -17,6 +17,7 @@ from . import codes, jit, native
 from .arguments import adapted, bound
 from .emit import ENTRY, KERNEL, emit
 from .explain import check
+from .shared import SharedLibrary
 from .signature import Signature
 
 _FLAGS = 0x0080 | 0x0002  # METH_FASTCALL | METH_KEYWORDS
@@ -38,7 +39,7 @@ _new_function.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
 _new_function.restype = ctypes.py_object
 
 
-def bind(signature: Signature, library: jit.Library, kernel: str | None = None) -> Callable[..., None]:
+def bind(signature: Signature, library: jit.Library | SharedLibrary, kernel: str | None = None) -> Callable[..., None]:
     """The Python callable that checks its arguments by `signature` and calls a kernel in `library`.
 
     It is a built-in function, so a call goes straight to native code; its `__self__` is the `Entry`. It keeps the
@@ -62,7 +63,7 @@ class Entry:
 
     __slots__ = ("_code", "_definition", "library", "signature")
 
-    def __init__(self, signature: Signature, library: jit.Library, kernel: int) -> None:
+    def __init__(self, signature: Signature, library: jit.Library | SharedLibrary, kernel: int) -> None:
         self.signature = signature
         self.library = library
         # Straight-line code that calls functions: optimised, a call gains 5 ns and building loses 10 ms.
@@ -85,7 +86,10 @@ class Entry:
 
     def fail(self, code: int) -> None:
         """Raise what the kernel's return code stands for."""
-        refused = native.function("tir_refused_bytes", ctypes.c_int64)()
+        if isinstance(self.library, SharedLibrary):
+            refused = self.library.refused_bytes()
+        else:
+            refused = native.function("tir_refused_bytes", ctypes.c_int64)()
         raise codes.exception(code, self.signature.name, self.signature.messages, refused)
 
     def __repr__(self) -> str:

@@ -128,3 +128,13 @@ def main(A: T.Buffer((64,), "float32")):
 @settings(max_examples=40, deadline=None)
 def test_random_programs_compute_the_same(program: PrimFunc) -> None:
     apply(step, lower(program, until="flatten_buffer"), arrays_for(program))
+
+
+def test_what_mentions_a_variable_of_an_expression_stays_inside_it() -> None:
+    text = """
+@T.prim_func
+def main(A: T.Buffer((8,), "float32"), B: T.Buffer((8,), "float32")):
+    for i in range(8):
+        B[i] = T.Let((t * t + t) * (t * t + t), where={t: A[i]})
+"""
+    becomes(step, text, text, [floats(8), floats(8)])
