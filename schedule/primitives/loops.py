@@ -266,13 +266,22 @@ def _require_same_order(s: State, block: BlockSRef, before: list[LoopSRef], afte
 
 
 def _require_unmixed(s: State, block: BlockSRef, loops: tuple[LoopSRef, ...]) -> None:
-    """Require that no loop drives both spatial and reduce axes: the init must stay with an element's first instance."""
+    """Require that the init stays with the first instance of each element.
+
+    The instances of an element are all combinations of what its loops may still choose, and the first of them is the
+    same in any order of the loops: each loop at its least. Where several loops drive spatial and reduce axes at once,
+    the choice of one hangs on that of another.
+    """
+    realize = s.realize(block)
     axes: dict[IterType, set[Var]] = {IterType.SPATIAL: set(), IterType.REDUCE: set()}
-    for iter_var, value in zip(block.stmt.iter_vars, s.realize(block).iter_values, strict=True):
+    for iter_var, value in zip(block.stmt.iter_vars, realize.iter_values, strict=True):
         axes[iter_var.iter_type].update(free_vars(value))
+    mixed = axes[IterType.SPATIAL] & axes[IterType.REDUCE]
+    if len(mixed) == 1 and not mixed & set(free_vars(realize.predicate)):
+        return
     for loop in loops:
         require(
-            loop.stmt.loop_var not in axes[IterType.SPATIAL] & axes[IterType.REDUCE],
+            loop.stmt.loop_var not in mixed,
             "{0} drives both spatial and reduce axes of {1}, whose init would no longer come before all updates",
             loop,
             block,
