@@ -1,6 +1,6 @@
 """Makes the same random schedule steps by us and by Apache TVM, program by program as text, and compares the results.
 
-    python benchmarks/peer_diff.py --tvm-python PATH [--sequences N] [--only PRIMITIVE] [--json FILE]
+    python benchmarks/peer_diff.py --tvm-python PATH [--sequences N] [--seconds S] [--only PRIMITIVE] [--json FILE]
 
 Every step starts from our program, so that one difference does not hide what comes after it. Where the two disagree
 the interpreter, with its sanitizer, says whose program still computes what it did.
@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import sys
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -314,6 +316,7 @@ def main() -> None:
     parser.add_argument("--tvm-python", metavar="PATH", required=True, help="the interpreter that has TVM")
     parser.add_argument("--sequences", type=int, default=200, help="how many programs (default 200)")
     parser.add_argument("--tries", type=int, default=12, help="steps tried on each (default 12)")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="begin no sequence after so long")
     parser.add_argument("--seed", type=int, default=0, help="number of the first sequence")
     parser.add_argument("--only", nargs="+", metavar="PRIMITIVE", help="only these primitives")
     parser.add_argument("--show", action="store_true", help="print every disagreement")
@@ -323,8 +326,11 @@ def main() -> None:
     names = args.only or [name for name in REGISTRY if name not in left_out]
     tvm = Tvm(args.tvm_python)
     records = [] if args.only else [try_tutorial(tvm, name) for name in TUTORIALS]
-    for seed in range(args.seed, args.seed + args.sequences):
-        records += sequence(tvm, seed, names, args.tries)
+    end = time.monotonic() + args.seconds
+    done = 0
+    while done < args.sequences and time.monotonic() < end:
+        records += sequence(tvm, args.seed + done, names, args.tries)
+        done += 1
     tvm.stop()
     apart = [record for record in records if record.outcome not in AGREE]
     if args.show:
@@ -332,7 +338,7 @@ def main() -> None:
             print(f"--- {r.outcome}: {r.step} on {r.program}: {r.detail}")
             print(f"{r.before}\n=== ours\n{r.ours}\n=== TVM\n{r.theirs}\n")
     print(table(records))
-    print(f"{len(records)} steps in {args.sequences} sequences; {len(apart)} disagreements")
+    print(f"{len(records)} steps in {done} sequences; {len(apart)} disagreements")
     if not args.only:
         print(f"left out: {', '.join(left_out)}")
     if args.json:
