@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .codegen.runtime.arrays import empty as empty
     from .codegen.runtime.pool import num_threads as num_threads
     from .codegen.runtime.pool import set_num_threads as set_num_threads
+    from .codegen.saved import load as load
     from .codegen.target import Target as Target
     from .schedule.schedule import Schedule as Schedule
     from .schedule.trace import Trace as Trace
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .script import tir as T
     from .script.diff import diff as diff
     from .script.parser import parse as parse
+    from .tir.arith.index_map import IndexMap as IndexMap
     from .tir.errors import BuildError as BuildError
     from .tir.errors import CallError as CallError
     from .tir.errors import InternalError as InternalError
@@ -42,6 +44,7 @@ _EXPORTS = {
     "CallError": "tir.errors",
     "I": "script.ir:",
     "IRModule": "tir.function",
+    "IndexMap": "tir.arith.index_map",
     "InternalError": "tir.errors",
     "PrimFunc": "tir.function",
     "RunError": "tir.errors",
@@ -57,6 +60,7 @@ _EXPORTS = {
     "build": "codegen.build",
     "diff": "script.diff",
     "empty": "codegen.runtime.arrays",
+    "load": "codegen.saved",
     "lower": "codegen.lower",
     "num_threads": "codegen.runtime.pool",
     "parse": "script.parser",

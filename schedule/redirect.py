@@ -101,10 +101,10 @@ def _uses_pointer(node: Any, data: Var) -> bool:
 
 
 def require_no_pointer(block: Any, buffer: Buffer, purpose: str) -> None:
-    """Require that `block` (a reference) reaches `buffer` by indices alone, not by its pointer."""
+    """Require that `block` (a reference) reaches `buffer` by indices alone, so that it can be moved."""
     require(
         not _uses_pointer(block.stmt.body, buffer.data),
-        f"{{0}} takes the pointer of {{1}}, so it cannot {purpose}",
+        f"{{0}} takes the pointer of {{1}}, which therefore cannot {purpose}",
         block,
         buffer,
         hint="an access by pointer counts elements from the start of the buffer as it is",

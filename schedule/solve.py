@@ -70,10 +70,10 @@ def _solve(
         if not any(v in doms for v in (*free_vars(r.min), *free_vars(r.extent))):
             if inside and not box_contains(an, (part,), eval_box(an, (r,), {})):
                 raise refusal(
-                    "{0} reads {1}, which is not known to be all there",
+                    "{0} reads {1}, of which an iteration of the loop may leave something unwritten",
                     block,
                     region,
-                    hint="what every instance reads must be complete when the first one runs",
+                    hint="what all instances read must be complete when the first one runs",
                 )
             continue
         found = _alone(an, index, doms, inside=inside)

@@ -203,7 +203,7 @@ def redirect(foot: Footprints, block: BlockSRef, cache: Cache, edit: Edit) -> No
     """Let a block access the cache in place of the original."""
     indices = region = None
     if cache.moved:
-        require_no_pointer(block, cache.original, "use a cache of another shape")
+        require_no_pointer(block, cache.original, "be replaced by a cache of another shape")
         indices = shifted(cache.lows, foot.an.simplify)
         region = shifted_region(cache.lows, foot.an.simplify)
     rewriter = Redirect(cache.original, cache.buffer, indices=indices, region=region)

@@ -44,7 +44,8 @@ def _pad_map(given: Any, buffer: Buffer, ndim: int, dtype: Any) -> IndexMap:
         result = given(*variables) if callable(given) else given
         values = list(result) if isinstance(result, (tuple, list)) else [result]
     if len(variables) != ndim or len(values) != 1 or not isinstance(values[0], (int, float, Expr)):
-        raise refusal(f"the padding is one value, or a function from {ndim} indices to one, got {given!r}")
+        shown = ", ".join(map(str, values))
+        raise refusal(f"the padding is one value, or a function from {ndim} indices to one; it gives ({shown})")
     pad = as_expr(values[0], buffer.dtype)
     if not isinstance(values[0], Expr):
         pad = cast(pad, buffer.dtype)
@@ -116,7 +117,7 @@ def transform_layout(
     kind, number = region_pair(block, buffer)
     old = region_at(block, kind, number).buffer
     owner = _owner(s, block, old)
-    _require_plain(owner, old)
+    _require_plain(s, owner, old)
     layout = _layout(old, index_map, pad_value, assume=assume_injective_transform)
     writers = [ref for ref in _inside(s, owner) if _stores(ref.stmt.body, old) and not s.child_blocks(ref)]
     padded = layout.padding is not FALSE
@@ -165,10 +166,11 @@ def _owner(s: State, block: BlockSRef, buffer: Buffer) -> BlockSRef:
     return above[-1]
 
 
-def _require_plain(owner: BlockSRef, buffer: Buffer) -> None:
+def _require_plain(s: State, owner: BlockSRef, buffer: Buffer) -> None:
     """Require that a buffer has no layout of its own yet and is accessed by scalar indices alone."""
     require(not buffer.strides, "{0} has strides of its own, which a new layout would not keep", buffer)
-    require_no_pointer(owner, buffer, "be given another layout")
+    for ref in [*_inside(s, owner), owner]:
+        require_no_pointer(ref, buffer, "be given another layout")
     for node in walk(owner.stmt):
         require(
             not isinstance(node, MatchBufferRegion) or node.source.buffer is not buffer,

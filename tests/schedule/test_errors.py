@@ -10,11 +10,24 @@ from tensorir.schedule import primitives
 from tensorir.tir.errors import ScheduleError, UserError
 
 from ..errors.golden import UPDATE, Case, cases, update
-from . import programs, programs_blocks
+from . import programs, programs_blocks, programs_buffers
 
-ALL = programs.ALL | programs_blocks.ALL
+ALL = programs.ALL | programs_blocks.ALL | programs_padding.ALL | programs_buffers.ALL
 FOLDER = Path(__file__).parents[1] / "errors" / "schedule"
 CASES = cases(FOLDER)
+SHARED = (
+    "arguments",
+    "conditions",
+    "footprint",
+    "index_maps",
+    "redirect",
+    "region_maps",
+    "relaid",
+    "scopes",
+    "solve",
+    "stages",
+)
+"""Modules in which primitives state conditions together."""
 
 
 def refusal(case: Case) -> UserError:
@@ -45,7 +58,8 @@ def preconditions() -> dict[str, str]:
     """The constant parts of every template given to `require` or `refusal` in a primitive's source, as patterns."""
     out = {}
     folder = Path(primitives.__file__).parent
-    for file in [*sorted(folder.glob("*.py")), folder.parent / "conditions.py"]:
+    shared = [folder.parent / f"{name}.py" for name in SHARED]
+    for file in [*sorted(folder.glob("*.py")), *shared]:
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
