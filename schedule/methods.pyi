@@ -64,6 +64,9 @@ class PrimitiveMethods:
     ) -> BlockRV:
         """Let `block` write into a new buffer in `storage_scope`, which is copied to the old one later; gives the copy."""
 
+    def can_decompose_padding(self, block: BlockRV | str, loop: LoopRV) -> bool:
+        """Whether `decompose_padding` applies to the block and the loop."""
+
     def compute_at(
         self,
         block: BlockRV | str,
@@ -75,6 +78,9 @@ class PrimitiveMethods:
 
     def compute_inline(self, block: BlockRV | str) -> None:
         """Compute the value of `block` in each of its consumers, at every use, and drop the block and its buffer."""
+
+    def decompose_padding(self, block: BlockRV | str, loop: LoopRV) -> BlockRV:
+        """Fill a padded buffer with its padding in a block of its own, before `loop`, and then store what is inside only."""
 
     def decompose_reduction(self, block: BlockRV | str, loop: LoopRV) -> BlockRV:
         """Move the init of a reduction block into a block of its own, run before `loop`; gives the new block."""
@@ -116,6 +122,9 @@ class PrimitiveMethods:
 
     def merge(self, *loops: LoopRV) -> LoopRV:
         """Merge loops that stand side by side, each with as many iterations, into one that runs their bodies in turn."""
+
+    def pad_einsum(self, block: BlockRV | str, padding: Sequence[int]) -> None:
+        """Round the extent of each iterator of `block` up to a multiple, computing on copies that are filled with zeros."""
 
     def parallel(self, loop: LoopRV) -> None:
         """Run the iterations of `loop` on the threads of the pool; none may touch what another writes."""

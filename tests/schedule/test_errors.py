@@ -10,7 +10,7 @@ from tensorir.schedule import primitives
 from tensorir.tir.errors import ScheduleError, UserError
 
 from ..errors.golden import UPDATE, Case, cases, update
-from . import programs, programs_blocks, programs_buffers
+from . import programs, programs_blocks, programs_buffers, programs_padding
 
 ALL = programs.ALL | programs_blocks.ALL | programs_padding.ALL | programs_buffers.ALL
 FOLDER = Path(__file__).parents[1] / "errors" / "schedule"
@@ -21,6 +21,7 @@ SHARED = (
     "footprint",
     "index_maps",
     "redirect",
+    "reducers",
     "region_maps",
     "relaid",
     "scopes",
