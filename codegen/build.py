@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ..tir.dtype import DType
@@ -144,6 +146,20 @@ class Module:
             "llvm-opt": lambda: jit.optimized(self._llvm, self._options),
             "asm": lambda: jit.assembly(self._llvm, self._options),
         }
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the module to a file of the kind its suffix names, and give its path.
+
+        A module for "c" is saved as ".c", ".so" or ".o", each with a header beside it, as ".h" or as ".s"; one for
+        "llvm" as ".ll" or ".s". `tensorir.load` loads a ".so"; a C program links with any of the first three.
+
+        Raises
+        ------
+        UserError: the module cannot be saved as such a file.
+        """
+        from .saved import save
+
+        return save(self, path)
 
     def time(self, *args: Any, name: str | None = None, repeats: int = 0, seconds: float = 0.3) -> Timing:
         """Measure calls with `args`; they run many times, so outputs hold what the last call left.

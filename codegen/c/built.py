@@ -35,9 +35,9 @@ class CModule(Module):
         self.emitted = emit(lowered, target, program, sanitize=sanitize)
         self.flags = compiler.flags(target, opt, flags)
         self._signatures = dict(self.emitted.signatures)
-        library = SharedLibrary(compiler.compiled(self.emitted.text, self.flags))
+        self.library = SharedLibrary(compiler.compiled(self.emitted.text, self.flags))
         self._functions = {
-            name: bound(signature, library, self.emitted.symbols[name], lowered[name].ret_type)
+            name: bound(signature, self.library, self.emitted.symbols[name], lowered[name].ret_type)
             for name, signature in self._signatures.items()
             if signature is not None
         }

@@ -115,13 +115,14 @@ def _number(signature: Signature, param: ScalarParam, value: Any) -> Any:
         raise refusal(signature, param, problem) from None
     except OverflowError:
         raise _too_large(signature, param, value) from None
+    same = value if type(value) is float else number  # the very object where it is right already
     if known.name == "float64":
-        return number
+        return same
     with np.errstate(over="ignore"):
         narrow = np.asarray(number, known.numpy)
     if math.isfinite(number) and not np.isfinite(narrow):
         raise _too_large(signature, param, value)
-    return number if known.name == "float32" else narrow
+    return same if known.name == "float32" else narrow
 
 
 def _integer(signature: Signature, param: ScalarParam, known: Kind, value: Any) -> int:

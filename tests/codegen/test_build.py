@@ -295,3 +295,9 @@ def main(A: T.Buffer((8,), "int32")):
 """)
     with pytest.raises(LowerError, match="cannot leave the parallel loop"):
         build(func)
+
+
+def test_a_wrong_array_beside_a_python_float_is_refused():
+    mod = build(parse(MODULE))
+    with pytest.raises(CallError, match="A"):
+        mod["scale"](np.zeros(5), 1.0)
