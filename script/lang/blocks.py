@@ -21,6 +21,11 @@ def block(name: Any = "", name_hint: str = "", no_realize: bool = False) -> Any:
     Inside come its axes (T.axis...), then T.where, T.reads, T.writes, T.block_attr, allocations and views, T.init,
     and its statements. Reads and writes that are not written are found from the statements. The form of the first
     TensorIR tutorials, `with T.block([128, T.reduce_axis(0, 128)], "C") as [vi, vk]:`, is accepted, too.
+
+    >>> for i in range(16):
+    ...     with T.block("B"):
+    ...         vi = T.axis.spatial(16, i)
+    ...         B[vi] = B[vi] + 1
     """
     current("T.block")
     if isinstance(name, (list, tuple)):
@@ -40,19 +45,35 @@ class Axis:
 
 @construct
 def reduce_axis(begin: Any, end: Any = None) -> Any:
-    """A reducing axis in a block's list of axes: `T.block([128, T.reduce_axis(0, 128)], "C")`."""
+    """A reducing axis in a block's list of axes: `T.block([128, T.reduce_axis(0, 128)], "C")`.
+
+    >>> with T.block([16, T.reduce_axis(0, 16)], "B") as [vi, vk]:
+    ...     T.bind(vi, n)
+    ...     T.bind(vk, 0)
+    ...     B[vi] = B[vi] + vk
+    """
     return Axis(_domain(begin if end is None else (begin, end)), IterType.REDUCE)
 
 
 @construct
 def scan_axis(begin: Any, end: Any = None) -> Any:
-    """An ordered axis in a block's list of axes."""
+    """An ordered axis in a block's list of axes.
+
+    >>> with T.block([T.scan_axis(0, 16)], "B") as [vi]:
+    ...     T.bind(vi, n)
+    ...     B[vi] = B[vi] + 1
+    """
     return Axis(_domain(begin if end is None else (begin, end)), IterType.SCAN)
 
 
 @construct
 def bind(axis: Value, value: Value | None = None) -> Any:
-    """Bind an axis named after `as` to its value: `T.bind(vi, i)`. Of one argument `x = T.bind(value)` is `T.let`."""
+    """Bind an axis named after `as` to its value: `T.bind(vi, i)`. Of one argument `x = T.bind(value)` is `T.let`.
+
+    >>> with T.block([16], "B") as [vi]:
+    ...     T.bind(vi, n)
+    ...     B[vi] = 1
+    """
     if value is None:
         return LetScope(_value(axis))
     scope = current("T.bind").block
@@ -70,22 +91,48 @@ class _Axes:
 
     @staticmethod
     def spatial(dom: Domain, value: Value, dtype: str = "int32") -> Var:
-        """An axis whose instances are independent: each writes other elements."""
+        """An axis whose instances are independent: each writes other elements.
+
+        >>> for i, j in T.grid(4, 4):
+        ...     with T.block("B"):
+        ...         vi = T.axis.spatial(16, i * 4 + j)
+        ...         B[vi] = 1
+        """
         return _axis(dom, value, IterType.SPATIAL)
 
     @staticmethod
     def reduce(dom: Domain, value: Value, dtype: str = "int32") -> Var:
-        """An axis along which instances update the same elements in any order."""
+        """An axis along which instances update the same elements in any order.
+
+        >>> for k in range(16):
+        ...     with T.block("B"):
+        ...         vk = T.axis.reduce(16, k)
+        ...         with T.init():
+        ...             B[0] = 0
+        ...         B[0] = B[0] + vk
+        """
         return _axis(dom, value, IterType.REDUCE)
 
     @staticmethod
     def scan(dom: Domain, value: Value, dtype: str = "int32") -> Var:
-        """An axis along which instances depend on earlier ones."""
+        """An axis along which instances depend on earlier ones.
+
+        >>> for i in range(15):
+        ...     with T.block("B"):
+        ...         vi = T.axis.scan((1, 16), i + 1)
+        ...         B[vi] = B[vi - 1] + B[vi]
+        """
         return _axis(dom, value, IterType.SCAN)
 
     @staticmethod
     def opaque(dom: Domain, value: Value, dtype: str = "int32") -> Var:
-        """An axis of which the compiler may assume nothing."""
+        """An axis of which the compiler may assume nothing.
+
+        >>> for i in range(16):
+        ...     with T.block("B"):
+        ...         vi = T.axis.opaque(16, i)
+        ...         T.evaluate(T.call_extern("int32", "f", B.data, vi))
+        """
         return _axis(dom, value, IterType.OPAQUE)
 
     S = spatial
@@ -93,7 +140,15 @@ class _Axes:
 
     @staticmethod
     def remap(kinds: str, values: Sequence[Any], dtype: str = "int32") -> Any:
-        """An axis for each loop, over the loop's range: "S" spatial, "R" reduce, "O" opaque, "C" scan."""
+        """An axis for each loop, over the loop's range: "S" spatial, "R" reduce, "O" opaque, "C" scan.
+
+        >>> for i, k in T.grid(16, 16):
+        ...     with T.block("row"):
+        ...         vi, vk = T.axis.remap("SR", [i, k])
+        ...         with T.init():
+        ...             A[vi, 0] = T.float32(0)
+        ...         A[vi, 0] = A[vi, 0] + A[vi, vk]
+        """
         builder = current("T.axis.remap")
         if len(kinds) != len(values):
             n = len(kinds)
@@ -133,13 +188,23 @@ AXES: dict[str, Any] = {n: getattr(_Axes, n) for n in ("spatial", "reduce", "sca
 
 @construct
 def reads(*regions: Any) -> None:
-    """The regions an instance of the block reads: `T.reads(A[vi, vk], B[vk, 0:4])`; `T.reads()` reads nothing."""
+    """The regions an instance of the block reads: `T.reads(A[vi, vk], B[vk, 0:4])`; `T.reads()` reads nothing.
+
+    >>> with T.block("B"):
+    ...     T.reads(A[0, 0:4], B[n])
+    ...     T.evaluate(T.call_extern("int32", "f", A.data, B.data))
+    """
     _tell("reads", regions)
 
 
 @construct
 def writes(*regions: Any) -> None:
-    """The regions an instance of the block writes: `T.writes(C[vi, vj])`; `T.writes()` writes nothing."""
+    """The regions an instance of the block writes: `T.writes(C[vi, vj])`; `T.writes()` writes nothing.
+
+    >>> with T.block("B"):
+    ...     T.writes(A[0, 0:4])
+    ...     T.evaluate(T.call_extern("int32", "f", A.data))
+    """
     _tell("writes", regions)
 
 
@@ -154,7 +219,14 @@ def _tell(which: str, regions: tuple[Any, ...]) -> None:
 
 @construct
 def where(condition: Value) -> None:
-    """Run the block's instances only where `condition`, an expression of the loops, holds."""
+    """Run the block's instances only where `condition`, an expression of the loops, holds.
+
+    >>> for i, j in T.grid(4, 5):
+    ...     with T.block("B"):
+    ...         vi = T.axis.spatial(16, i * 5 + j)
+    ...         T.where(i * 5 + j < 16)
+    ...         B[vi] = 1
+    """
     condition = _value(condition)
     if not condition.dtype.is_bool:
         message = f"the condition of T.where is {typed(condition.dtype)}, not a bool"
@@ -164,7 +236,12 @@ def where(condition: Value) -> None:
 
 @construct
 def block_attr(attributes: dict[str, Any]) -> None:
-    """Annotations of the block: `T.block_attr({"pragma": 1})`."""
+    """Annotations of the block: `T.block_attr({"pragma": 1})`.
+
+    >>> with T.block("B"):
+    ...     T.block_attr({"note": "text", "numbers": [1, 2]})
+    ...     B[0] = 1
+    """
     annotations = current("T.block_attr").block.annotations
     for key, value in attributes.items():
         if key in annotations:
@@ -191,6 +268,14 @@ class InitScope(Scope):
 
 @construct
 def init() -> Any:
-    """What a reducing block does before the first update of an element: `with T.init(): C[vi] = T.float32(0)`."""
+    """What a reducing block does before the first update of an element: `with T.init(): C[vi] = T.float32(0)`.
+
+    >>> for k in range(16):
+    ...     with T.block("B"):
+    ...         vk = T.axis.reduce(16, k)
+    ...         with T.init():
+    ...             B[0] = 0
+    ...         B[0] = B[0] + vk
+    """
     current("T.init")
     return InitScope()

@@ -43,6 +43,10 @@ class _BufferConstruct:
     scope: the memory, "global" where nothing is said.
     align: bytes the pointer is a multiple of.
     offset_factor: elements the offset is a multiple of.
+
+    >>> @T.prim_func
+    ... def f(A: T.Buffer((16, "n"), "float32"), B: T.Buffer((4,), "int8", scope="shared", align=64)):
+    ...     A[0, 0] = T.Cast("float32", B[0])
     """
 
     def __call__(
@@ -121,6 +125,15 @@ def match_buffer(
     `A = T.match_buffer(a, (n, 128), "float32")` may name new symbolic extents; they are found from the argument's
     shape when the function is called. `B = T.match_buffer(A[i:i + 4, 0:4], (4, 4))` gives a block a name for the
     region; name `strides` and `elem_offset` to speak of its layout.
+
+    >>> @T.prim_func
+    ... def f(a: T.handle):
+    ...     A = T.match_buffer(a, (n, 16), "float32", strides=[s, 1])
+    ...     with T.block("view"):
+    ...         T.reads()
+    ...         T.writes(A[0:4, 0:4])
+    ...         V = T.match_buffer(A[0:4, 0:4], (4, 4), "float32", strides=[t, 1], offset_factor=4)
+    ...         V[0, 0] = T.float32(t)
     """
     builder = current("T.match_buffer")
     name = builder.take_name("buffer")
@@ -168,6 +181,9 @@ def alloc_buffer(
     """A buffer with memory of its own that lives as long as an instance of the enclosing block; uninitialised.
 
     At the top of a function it belongs to the root block.
+
+    >>> C = T.alloc_buffer((16, n), "float32", scope="shared")
+    >>> C[0, 0] = A[0, 0]
     """
     builder = current("T.alloc_buffer")
     options = _options(strides, elem_offset, scope, align, offset_factor, axis_separators)
@@ -212,6 +228,9 @@ def allocate(
     """A statement that allocates memory for the rest of the suite; the result is the buffer.
 
     Programs of blocks use T.alloc_buffer; this is what it is lowered to. `with T.allocate(...) as A:` is accepted.
+
+    >>> C = T.allocate((16,), "float32", "local")
+    >>> C[0] = A[0, 0]
     """
     builder = current("T.allocate")
     options = _options(strides, elem_offset, scope, align, offset_factor, axis_separators)
@@ -222,13 +241,21 @@ def allocate(
 
 @construct
 def alloc_local(shape: Shape, dtype: Type = "float32", annotations: dict[str, Any] | None = None) -> Any:
-    """`T.allocate` in the memory of a thread: registers."""
+    """`T.allocate` in the memory of a thread: registers.
+
+    >>> C = T.alloc_local((16,), "float32")
+    >>> C[0] = A[0, 0]
+    """
     return allocate(shape, dtype, "local", None, annotations)
 
 
 @construct
 def alloc_shared(shape: Shape, dtype: Type = "float32", annotations: dict[str, Any] | None = None) -> Any:
-    """`T.allocate` in the memory that the threads of a block share."""
+    """`T.allocate` in the memory that the threads of a block share.
+
+    >>> C = T.alloc_shared((16,), "float32")
+    >>> C[0] = A[0, 0]
+    """
     return allocate(shape, dtype, "shared", None, annotations)
 
 
@@ -248,6 +275,9 @@ def decl_buffer(
     """A view, for the rest of the suite, of the memory that `data` points to: `B = T.decl_buffer((64,), data=A.data)`.
 
     Without `data` the memory is allocated with it.
+
+    >>> flat = T.decl_buffer((256,), "float32", data=A.data)
+    >>> flat[n] = 1
     """
     builder = current("T.decl_buffer")
     options = _options(strides, elem_offset, scope, align, offset_factor, axis_separators)

@@ -30,6 +30,11 @@ def prim_func(
     Raises
     ------
     ScriptError: the function is no valid program.
+
+    >>> @T.prim_func(private=True)
+    ... def scale(A: T.Buffer((16,), "float32"), k: T.float32):
+    ...     for i in range(16):
+    ...         A[i] = A[i] * k
     """
     from ..decorate import define_function
 
@@ -44,6 +49,16 @@ def macro(func: Callable[..., Any] | None = None, *, hygienic: bool = True) -> A
     """Make the function below a piece of program that is put in place wherever a program calls it: `@T.macro`.
 
     A hygienic macro sees the names around its definition; one with `hygienic=False` sees those where it is called.
+
+    >>> @T.macro
+    ... def clear(buffer, extent):
+    ...     for i in range(extent):
+    ...         buffer[i] = 0
+    ...
+    >>> @T.prim_func
+    ... def f(A: T.Buffer((16,)), B: T.Buffer((4,), "int32")):
+    ...     clear(A, 16)
+    ...     clear(B, 4)
     """
     from ..decorate import define_macro
 
@@ -61,6 +76,20 @@ def ir_module(cls: type | None = None, check_well_formed: bool = True) -> Any:
     Raises
     ------
     ScriptError: a function is no valid program.
+
+    >>> @I.ir_module
+    ... class Module:
+    ...     @T.prim_func
+    ...     def main(A: T.Buffer((16,)), B: T.Buffer((16,))):
+    ...         Module.copy(A.data, B.data)
+    ...         self.copy(B.data, A.data)
+    ...
+    ...     @T.prim_func(private=True)
+    ...     def copy(a: T.handle, b: T.handle):
+    ...         A = T.match_buffer(a, (16,))
+    ...         B = T.match_buffer(b, (16,))
+    ...         for i in range(16):
+    ...             B[i] = A[i]
     """
     from ..decorate import define_module
 
@@ -74,6 +103,14 @@ def module_attrs(attributes: dict[str, Any]) -> None:
     """Attributes of the module: `I.module_attrs({"runtime": 1})` in its class.
 
     Python runs this line, too, when it makes the class; it means something only to the reader of the module.
+
+    >>> @I.ir_module
+    ... class Module:
+    ...     I.module_attrs({"version": 1})
+    ...
+    ...     @T.prim_func
+    ...     def main(A: T.Buffer((16,))):
+    ...         A[0] = 1
     """
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import Parameter, Signature
+from typing import Any
 
 from ...tir import op
 from ...tir.errors import UserError
@@ -32,12 +34,34 @@ def _plain(row: op.Intrinsic) -> Callable[..., Expr]:
     return call
 
 
+def _signature(row: op.Intrinsic) -> Signature:
+    """How an intrinsic is called, for its row's number of arguments."""
+
+    def parameter(name: str, annotation: str, kind: Any = Parameter.POSITIONAL_ONLY) -> Parameter:
+        return Parameter(name, kind, annotation=annotation)
+
+    parameters = [parameter("dtype", "Type")] if op.needs_type(row) else []
+    if row.arity is None:
+        parameters.append(parameter("args", "Argument", Parameter.VAR_POSITIONAL))
+    else:
+        parameters += [parameter(name, "Argument") for name in _NAMES[: row.arity]]
+    return Signature(parameters, return_annotation="Expr")
+
+
+_NAMES = ("x", "y", "z", "u", "v")
+
+
 def _construct(row: op.Intrinsic) -> Callable[..., Expr]:
     call = _typed(row) if op.needs_type(row) else _plain(row)
+    if not op.needs_type(row):
+        call.__signature__ = _signature(row)  # type: ignore[attr-defined]
     call.__name__ = call.__qualname__ = row.name
     call.__doc__ = row.doc
     call.__module__ = __name__
-    return construct(call)
+    construct(call)
+    # Where the type comes first, the older spelling with `dtype=` at the end is read as well, but not shown.
+    call.__signature__ = _signature(row)  # type: ignore[attr-defined]
+    return call
 
 
 INTRINSICS: dict[str, Callable[..., Expr]] = {name: _construct(row) for name, row in op.OPS.items()}
@@ -46,13 +70,27 @@ INTRINSICS["if_then_else"] = if_then_else
 
 @construct
 def call_function(dtype: Type, name: str, *args: Argument) -> Expr:
-    """A call of the module's function `name`, whose result has the type `dtype`."""
+    """A call of the module's function `name`, whose result has the type `dtype`.
+
+    >>> @I.ir_module
+    ... class Module:
+    ...     @T.prim_func
+    ...     def main(B: T.Buffer((16,), "int32")):
+    ...         B[0] = T.call_function("int32", "twice", B[1])
+    ...
+    ...     @T.prim_func
+    ...     def twice(x: T.int32) -> T.int32:
+    ...         return x * 2
+    """
     return op.call_function(name, args, _type(dtype))
 
 
 @construct
 def call_intrin(dtype: Type, name: str, *args: Argument) -> Expr:
-    """The intrinsic `name` on exactly these operands, its result of the type `dtype`, whatever is usual for it."""
+    """The intrinsic `name` on exactly these operands, its result of the type `dtype`, whatever is usual for it.
+
+    >>> A[0, 0] = T.call_intrin("float32", "exp", A[0, 1])
+    """
     row = op.intrinsic(name)
     if row.arity is not None and len(args) != row.arity:
         raise UserError(f"{row.name} takes {row.arity} argument{'s' * (row.arity != 1)}, got {len(args)}")

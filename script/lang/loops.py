@@ -75,7 +75,11 @@ def _annotations(annotations: dict[str, Any] | None, pragmas: dict[str, Any]) ->
 
 @construct
 def grid(*extents: Index) -> Any:
-    """Nested serial loops from 0: `for i, j in T.grid(128, n):`."""
+    """Nested serial loops from 0: `for i, j in T.grid(128, n):`.
+
+    >>> for i, j in T.grid(16, n):
+    ...     A[i, j] = 1
+    """
     if not extents:
         raise UserError("T.grid takes the extents of its loops")
     return LoopScope(ForKind.SERIAL, [domain(extent) for extent in extents])
@@ -88,6 +92,9 @@ def serial(
     """A loop whose iterations run in order; `range(...)` with annotations: `for i in T.serial(0, 10):`.
 
     A keyword such as `unroll=1` is short for `annotations={"pragma_unroll": 1}`, in every kind of loop.
+
+    >>> for i in T.serial(2, 16, annotations={"note": 1}):
+    ...     B[i] = i
     """
     return LoopScope(ForKind.SERIAL, [domain(start, stop)], _annotations(annotations, pragmas))
 
@@ -96,7 +103,11 @@ def serial(
 def parallel(
     start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None, **pragmas: Any
 ) -> Any:
-    """A loop whose iterations run on the CPU's threads."""
+    """A loop whose iterations run on the CPU's threads.
+
+    >>> for i in T.parallel(16):
+    ...     B[i] = i
+    """
     return LoopScope(ForKind.PARALLEL, [domain(start, stop)], _annotations(annotations, pragmas))
 
 
@@ -104,7 +115,11 @@ def parallel(
 def vectorized(
     start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None, **pragmas: Any
 ) -> Any:
-    """A loop whose iterations become the lanes of vectors."""
+    """A loop whose iterations become the lanes of vectors.
+
+    >>> for i in T.vectorized(16):
+    ...     B[i] = i
+    """
     return LoopScope(ForKind.VECTORIZED, [domain(start, stop)], _annotations(annotations, pragmas))
 
 
@@ -112,7 +127,11 @@ def vectorized(
 def unroll(
     start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None, **pragmas: Any
 ) -> Any:
-    """A loop whose body is repeated in the code."""
+    """A loop whose body is repeated in the code.
+
+    >>> for i in T.unroll(16):
+    ...     B[i] = i
+    """
     return LoopScope(ForKind.UNROLLED, [domain(start, stop)], _annotations(annotations, pragmas))
 
 
@@ -125,7 +144,11 @@ def thread_binding(
     annotations: dict[str, Any] | None = None,
     **pragmas: Any,
 ) -> Any:
-    """A loop bound to a thread axis: `for tx in T.thread_binding(128, thread="threadIdx.x"):`."""
+    """A loop bound to a thread axis: `for tx in T.thread_binding(128, thread="threadIdx.x"):`.
+
+    >>> for tx in T.thread_binding(16, thread="threadIdx.x"):
+    ...     B[tx] = tx
+    """
     if thread is None:
         example = "T.thread_binding(128, thread='threadIdx.x')"
         raise Rejected(None, "T.thread_binding needs the thread axis", f"write it as in {example}")
@@ -136,7 +159,11 @@ def thread_binding(
 
 @construct
 def launch_thread(thread: str, extent: Index) -> Any:
-    """The older form of a loop bound to a thread axis: `with T.launch_thread("blockIdx.x", 128) as bx:`."""
+    """The older form of a loop bound to a thread axis: `with T.launch_thread("blockIdx.x", 128) as bx:`.
+
+    >>> with T.launch_thread("threadIdx.x", 16) as tx:
+    ...     B[tx] = tx
+    """
     return LoopScope(ForKind.THREAD_BINDING, [domain(extent)], None, check_thread(thread), "with")
 
 

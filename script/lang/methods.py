@@ -31,13 +31,19 @@ class Method:
 
 @construct
 def astype(value: Value, dtype: Type) -> Expr:
-    """`x.astype("float32")`: the value converted to `dtype`."""
+    """`x.astype("float32")`: the value converted to `dtype`.
+
+    >>> A[0, 0] = B[0].astype("float32")
+    """
     return convert_type(_value(value), dtype)
 
 
 @construct
 def vload(buffer: Buffer, indices: Any, dtype: Type | None = None, predicate: Value | None = None) -> Expr:
-    """`A.vload([i, T.Ramp(0, 1, 4)])`: an element or vector; a vector of bools as `predicate` masks its lanes."""
+    """`A.vload([i, T.Ramp(0, 1, 4)])`: an element or vector; a vector of bools as `predicate` masks its lanes.
+
+    >>> A[0, 0:4] = A.vload([1, T.Ramp(0, 1, 4)], predicate=B[0:4] > T.Broadcast(0, 4))
+    """
     load = buffer[tuple(indices) if isinstance(indices, (tuple, list)) else indices]
     load = load if isinstance(load, BufferLoad) else load.to_expr()
     return load if predicate is None else BufferLoad(load.buffer, load.indices, _value(predicate))
@@ -45,7 +51,10 @@ def vload(buffer: Buffer, indices: Any, dtype: Type | None = None, predicate: Va
 
 @construct
 def vstore(buffer: Buffer, indices: Any, value: Value, predicate: Value | None = None) -> None:
-    """`A.vstore([i], value)`: stores an element or vector; a vector of bools as `predicate` masks its lanes."""
+    """`A.vstore([i], value)`: stores an element or vector; a vector of bools as `predicate` masks its lanes.
+
+    >>> A.vstore([0, T.Ramp(0, 1, 4)], A[1, 0:4], predicate=B[0:4] > T.Broadcast(0, 4))
+    """
     place = vload(buffer, indices)
     assert isinstance(place, BufferLoad)
     mask = None if predicate is None else _value(predicate)
@@ -64,7 +73,10 @@ def access_ptr(
     offset: Index = 0,
     extent: Index | None = None,
 ) -> Expr:
-    """`A.access_ptr("r", offset=4)`: a pointer into the buffer's memory, for reading "r", writing "w" or both "rw"."""
+    """`A.access_ptr("r", offset=4)`: a pointer into the buffer's memory, for reading "r", writing "w" or both "rw".
+
+    >>> T.evaluate(T.call_extern("int32", "f", A.access_ptr("r", offset=16)))
+    """
     masks = {"r": 1, "w": 2, "rw": 3}
     mask = masks.get(access_mask, access_mask)
     if not isinstance(mask, int):
@@ -79,7 +91,11 @@ def access_ptr(
 
 @construct
 def view(buffer: Buffer, *shape: Index) -> Any:
-    """`A.view(4, 4)`: the same memory as a buffer of another shape, for the rest of the suite."""
+    """`A.view(4, 4)`: the same memory as a buffer of another shape, for the rest of the suite.
+
+    >>> flat = A.view(256)
+    >>> flat[n] = 1
+    """
     return decl_buffer(shape, buffer.dtype, buffer)
 
 
@@ -88,6 +104,12 @@ def step(reducer: Any, target: Any, value: Any) -> None:
     """`reducer.step(C[vi], value)`: the block's update `C[vi] = combine(C[vi], value)` and its init, the identity.
 
     For a reducer of tuples both are tuples.
+
+    >>> total = T.comm_reducer(lambda x, y: x + y, T.float32(0))
+    >>> for k in range(16):
+    ...     with T.block([T.reduce_axis(0, 16)], "row") as [vk]:
+    ...         T.bind(vk, k)
+    ...         total.step(A[0, 0], A[1, vk])
     """
     builder = current("reducer.step")
     targets = target if isinstance(target, (tuple, list)) else (target,)

@@ -16,7 +16,11 @@ from .construct import Rejected, Value, _argument, _type, _value, construct, typ
 
 @construct
 def func_attr(attributes: dict[str, Any]) -> None:
-    """Attributes of the function: `T.func_attr({"global_symbol": "main", "tir.noalias": True})`."""
+    """Attributes of the function: `T.func_attr({"global_symbol": "main", "tir.noalias": True})`.
+
+    >>> T.func_attr({"tir.noalias": True})
+    >>> B[0] = 1
+    """
     attrs = current("T.func_attr").attrs
     attrs.update({_RENAMED.get(name, name): value for name, value in attributes.items()})
 
@@ -55,7 +59,11 @@ class LetScope(Scope):
 
 @construct
 def let(value: Value, bound: Value | None = None) -> Any:
-    """`x = T.let(value)`: the same as `x = value`. `with T.let(x, value):` binds a variable declared before."""
+    """`x = T.let(value)`: the same as `x = value`. `with T.let(x, value):` binds a variable declared before.
+
+    >>> x = T.let(n * 2)
+    >>> B[0] = x * x
+    """
     if bound is None:
         return LetScope(_value(value))
     if not isinstance(value, Var):
@@ -68,7 +76,11 @@ def let(value: Value, bound: Value | None = None) -> Any:
 
 @construct
 def LetStmt(value: Value, type_annotation: Any = None, var: Var | None = None) -> Any:
-    """`with T.LetStmt(value) as x:` binds `x` for its suite; `type_annotation` says what a pointer points to."""
+    """`with T.LetStmt(value) as x:` binds `x` for its suite; `type_annotation` says what a pointer points to.
+
+    >>> with T.LetStmt(n * 2) as x:
+    ...     B[0] = x * x
+    """
     value = _value(value)
     if var is None and type_annotation is not None:
         wanted = type_annotation if isinstance(type_annotation, Var) else Var("x", _type(type_annotation))
@@ -102,6 +114,9 @@ def attr(node: Any, key: str | None = None, value: Any = None) -> Any:
     """Says `key` = `value` of `node` (a variable, a buffer or None) for a suite: `with T.attr(None, "k", 1):`.
 
     `T.attr({"k": 1})` is short for `T.attr(None, "k", 1)`.
+
+    >>> with T.attr(B, "note", 1):
+    ...     B[0] = 1
     """
     if isinstance(node, dict) and len(node) == 1 and key is None:
         ((key, value),) = node.items()
@@ -117,7 +132,11 @@ def attr(node: Any, key: str | None = None, value: Any = None) -> Any:
 
 @construct
 def Assert(condition: Value, message: str = "assertion failed") -> None:
-    """Stops the program with `message` unless `condition` holds; also written `assert condition, "message"`."""
+    """Stops the program with `message` unless `condition` holds; also written `assert condition, "message"`.
+
+    >>> T.Assert(n > 0, "n is positive")
+    >>> assert n < 16, "n is less than 16"
+    """
     condition = _value(condition)
     if not condition.dtype.is_bool:
         message = f"the condition of T.Assert is {typed(condition.dtype)}, not a bool"
@@ -127,7 +146,10 @@ def Assert(condition: Value, message: str = "assertion failed") -> None:
 
 @construct
 def evaluate(value: Any) -> None:
-    """Evaluates an expression for its effect: `T.evaluate(T.call_extern("int32", "f"))`."""
+    """Evaluates an expression for its effect: `T.evaluate(T.call_extern("int32", "f"))`.
+
+    >>> T.evaluate(T.call_extern("int32", "f", B.data))
+    """
     current("T.evaluate").emit(nodes.Evaluate(_argument(value)))
 
 
@@ -142,5 +164,9 @@ class MetaVar:
 
 @construct
 def meta_var(value: Any) -> Any:
-    """A name for an expression itself: `x = T.meta_var(i * 4)` puts `i * 4` wherever `x` stands, with no variable."""
+    """A name for an expression itself: `x = T.meta_var(i * 4)` puts `i * 4` wherever `x` stands, with no variable.
+
+    >>> x = T.meta_var(n * 2)
+    >>> B[x] = x
+    """
     return MetaVar(value)

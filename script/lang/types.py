@@ -16,6 +16,10 @@ class TypeName:
 
     `T.float32(x)` is the constant or converted value, `T.float32()` a new variable, `T.float32("inf")`, `"-inf"` and
     `"nan"` the special values. In a signature `n: T.int32` declares a scalar parameter.
+
+    >>> x = T.float32(1)
+    >>> y = T.float32("inf")
+    >>> A[0, 0] = x + y + T.float32(n)
     """
 
     __slots__ = ("__tensorir_dtype__",)
@@ -44,6 +48,12 @@ class HandleType:
     """A pointer: `p: T.handle` in a signature, `T.handle("float32", "shared")` with what it points to.
 
     `T.handle()` is a new pointer variable, `T.handle(0)` the null pointer.
+
+    >>> @T.prim_func
+    ... def f(a: T.handle, p: T.handle("float32", "shared")):
+    ...     A = T.match_buffer(a, (16,))
+    ...     P = T.decl_buffer((16,), "float32", data=p)
+    ...     A[0] = P[0]
     """
 
     __slots__ = ("__tensorir_dtype__",)
@@ -105,16 +115,32 @@ TYPES: dict[str, Any] = {name: type_name(name) for name in NAMES if name not in 
 
 @construct
 def void() -> None:
-    """No value: the type of a function that returns nothing, as in `-> T.void`."""
+    """No value: the type of a function that returns nothing, as in `-> T.void`.
+
+    >>> @T.prim_func
+    ... def f(A: T.Buffer((16,))) -> T.void:
+    ...     A[0] = 1
+    """
 
 
 @construct
 def Ptr(dtype: Any, scope: str | None = None) -> Expr:
-    """A pointer to elements of `dtype` in the memory `scope`; the older name of `T.handle(dtype, scope)`."""
+    """A pointer to elements of `dtype` in the memory `scope`; the older name of `T.handle(dtype, scope)`.
+
+    >>> @T.prim_func
+    ... def f(p: T.Ptr("float32", "global")):
+    ...     A = T.decl_buffer((16,), "float32", data=p)
+    ...     A[0] = 1
+    """
     return handle(dtype, scope)
 
 
 @construct
 def var(dtype: Any, name: str = "v") -> Var:
-    """A new variable of the type `dtype`; `x = T.int32()` is the newer spelling."""
+    """A new variable of the type `dtype`; `x = T.int32()` is the newer spelling.
+
+    >>> x = T.var("int32")
+    >>> with T.let(x, n * 2):
+    ...     B[0] = x
+    """
     return _variable(name, _type(dtype))

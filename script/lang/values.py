@@ -15,7 +15,10 @@ from .construct import CONSTRUCTS, Constant, Index, Rejected, Type, Value, _type
 
 @construct
 def Cast(dtype: Type, value: Value) -> Expr:
-    """`value` converted to `dtype`. A float goes to an integer by truncation."""
+    """`value` converted to `dtype`. A float goes to an integer by truncation.
+
+    >>> A[0, 0] = T.Cast("float32", B[0])
+    """
     value = _value(value)
     target = _type(dtype)
     return nodes.Cast(target, value)
@@ -23,20 +26,29 @@ def Cast(dtype: Type, value: Value) -> Expr:
 
 @construct
 def cast(value: Value, dtype: Type) -> Expr:
-    """`value` converted to `dtype`; the argument order of TVM's `T.cast`. A constant is converted at once."""
+    """`value` converted to `dtype`; the argument order of TVM's `T.cast`. A constant is converted at once.
+
+    >>> A[0, 0] = T.cast(B[0], "float32")
+    """
     return nodes.cast(_value(value), _type(dtype))
 
 
 @construct
 def Select(condition: Value, true_value: Value, false_value: Value) -> Expr:
-    """`true_value` where `condition` holds, else `false_value`. Both are evaluated, so neither may be out of bounds."""
+    """`true_value` where `condition` holds, else `false_value`. Both are evaluated, so neither may be out of bounds.
+
+    >>> B[0] = T.Select(n > 0, n, -n)
+    """
     condition = _condition(condition, "T.Select")
     return nodes.Select(condition, *nodes.match_types(true_value, false_value))
 
 
 @construct
 def if_then_else(condition: Value, true_value: Value, false_value: Value, dtype: Type | None = None) -> Expr:
-    """`true_value` where `condition` holds, else `false_value`; only the one chosen is evaluated."""
+    """`true_value` where `condition` holds, else `false_value`; only the one chosen is evaluated.
+
+    >>> B[0] = T.if_then_else(n < 16, B[n], 0)
+    """
     condition = _condition(condition, "T.if_then_else")
     first, second = nodes.match_types(true_value, false_value)
     return nodes.Call(first.dtype, op.OPS["if_then_else"], (condition, first, second))
@@ -52,14 +64,20 @@ def _condition(value: Any, where: str) -> Expr:
 
 @construct
 def Ramp(base: Index, stride: Index, lanes: Constant) -> Expr:
-    """The vector `base, base + stride, ..., base + (lanes - 1) * stride`."""
+    """The vector `base, base + stride, ..., base + (lanes - 1) * stride`.
+
+    >>> A[0, T.Ramp(n, 2, 4)] = A[1, T.Ramp(0, 1, 4)]
+    """
     _check_lanes(lanes)
     return nodes.Ramp(*nodes.match_types(base, stride), lanes)
 
 
 @construct
 def Broadcast(value: Value, lanes: Constant) -> Expr:
-    """The vector of `lanes` copies of `value`."""
+    """The vector of `lanes` copies of `value`.
+
+    >>> A[0, 0:4] = T.Broadcast(A[1, 0], 4)
+    """
     _check_lanes(lanes)
     return nodes.Broadcast(_value(value), lanes)
 
@@ -71,7 +89,10 @@ def _check_lanes(lanes: int) -> None:
 
 @construct
 def Shuffle(vectors: Sequence[Value], indices: Sequence[Value]) -> Expr:
-    """The lanes of the concatenated `vectors` picked by the constant `indices`."""
+    """The lanes of the concatenated `vectors` picked by the constant `indices`.
+
+    >>> B[0:2] = T.Shuffle([B[0:4], B[4:8]], [0, 7])
+    """
     sources, lanes = tuple(map(_value, vectors)), tuple(map(_value, indices))
     if not sources or not lanes:
         raise UserError("T.Shuffle takes at least one vector and one index")
@@ -82,13 +103,19 @@ def Shuffle(vectors: Sequence[Value], indices: Sequence[Value]) -> Expr:
 
 @construct
 def IntImm(dtype: Type, value: Constant) -> Expr:
-    """An integer (or bool, or null pointer) constant; `T.int64(1)` is the usual spelling."""
+    """An integer (or bool, or null pointer) constant; `T.int64(1)` is the usual spelling.
+
+    >>> B[0] = T.IntImm("int32", 5)
+    """
     return const(value, _type(dtype))
 
 
 @construct
 def FloatImm(dtype: Type, value: Any) -> Expr:
-    """A floating-point constant; `T.float32(1)` is the usual spelling."""
+    """A floating-point constant; `T.float32(1)` is the usual spelling.
+
+    >>> A[0, 0] = T.FloatImm("float32", 0.5)
+    """
     if not isinstance(value, (int, float)) or not _type(dtype).is_float:
         raise UserError("T.FloatImm takes a floating-point type and a number")
     return const(float(value), _type(dtype))
@@ -96,13 +123,19 @@ def FloatImm(dtype: Type, value: Any) -> Expr:
 
 @construct
 def StringImm(value: str) -> Expr:
-    """A string constant; a bare string in a call is the same."""
+    """A string constant; a bare string in a call is the same.
+
+    >>> T.evaluate(T.call_extern("int32", T.StringImm("f"), B.data))
+    """
     return nodes.StringImm(value)
 
 
 @construct
 def Let(body: Value, where: Mapping[Any, Any]) -> Expr:
-    """`body` in which the variables of `where` stand for their values: `T.Let(x * x, where={x: A[i]})`."""
+    """`body` in which the variables of `where` stand for their values: `T.Let(x * x, where={x: A[i]})`.
+
+    >>> B[0] = T.Let(x * x, where={x: n + 1})
+    """
     out = _value(body)
     for name, value in reversed(list(where.items())):
         if not isinstance(name, Var):
@@ -116,19 +149,28 @@ def Let(body: Value, where: Mapping[Any, Any]) -> Expr:
 
 @construct
 def min_value(dtype: Type) -> Expr:
-    """The least finite value of `dtype`, as a constant."""
+    """The least finite value of `dtype`, as a constant.
+
+    >>> B[0] = T.min_value("int32")
+    """
     return op.min_value(_type(dtype))
 
 
 @construct
 def max_value(dtype: Type) -> Expr:
-    """The greatest finite value of `dtype`, as a constant."""
+    """The greatest finite value of `dtype`, as a constant.
+
+    >>> A[0, 0] = T.max_value("float32")
+    """
     return op.max_value(_type(dtype))
 
 
 @construct
 def infinity(dtype: Type) -> Expr:
-    """Positive infinity of the floating-point type `dtype`, as a constant."""
+    """Positive infinity of the floating-point type `dtype`, as a constant.
+
+    >>> A[0, 0] = T.infinity("float32")
+    """
     target = _type(dtype)
     if not target.is_float:
         raise UserError(f"{target} has no infinity")
@@ -137,14 +179,20 @@ def infinity(dtype: Type) -> Expr:
 
 @construct
 def ceildiv(a: Value, b: Value) -> Expr:
-    """The quotient of integers rounded up."""
+    """The quotient of integers rounded up.
+
+    >>> B[0] = T.ceildiv(n, 4)
+    """
     a, b = nodes.match_types(a, b)
     return binary(nodes.FloorDiv, binary(nodes.Sub, binary(nodes.Add, a, b), const(1, b.dtype)), b)
 
 
 @construct
 def Not(a: Value) -> Expr:
-    """`not a`."""
+    """`not a`.
+
+    >>> B[0] = T.Select(T.Not(n > 0), 1, 2)
+    """
     return nodes.Not(_condition(a, "T.Not"))
 
 
@@ -153,6 +201,10 @@ def comm_reducer(combine: Callable[..., Any], identity: Any) -> CommReducer:
     """A commutative, associative way to combine values: `T.comm_reducer(lambda x, y: x + y, [T.float32(0)])`.
 
     For tuples of n values the function takes 2n arguments, those of the left tuple first, and returns a tuple of n.
+
+    >>> total = T.comm_reducer(lambda x, y: x + y, [T.float32(0)])
+    >>> for i in T.serial(16, annotations={"reducer": total}):
+    ...     B[i] = i
     """
     items = tuple(map(_value, identity if isinstance(identity, (tuple, list)) else (identity,)))
     n = len(items)
