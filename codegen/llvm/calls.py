@@ -39,7 +39,7 @@ def call_in_module(fb: FunctionBuilder, exprs: ExprEmitter, node: Call) -> str:
     result = None
     if callee.ret_type.kind != "void":
         result = fb.alloca(memory_type(callee.ret_type), 16, "result")
-        operands.append(f"ptr {result}")
+        operands.insert(len(callee.params), f"ptr {result}")
     fb.known.forget()
     code = fb.let(f"call i32 {quoted(symbol(node.op.name))}({', '.join(operands)})", "code")
     good, bad = fb.new_label("ok"), fb.new_label("failed")

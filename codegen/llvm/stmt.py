@@ -63,7 +63,7 @@ def emit_function(module: ModuleBuilder, func: PrimFunc) -> None:
             params.append(f"{kind} {name}")
             emitter.exprs.vars[var] = emitter.parameter(var, kind, name)
     if func.ret_type.kind != "void":
-        params.append("ptr noalias %result")
+        params.insert(len(func.params), "ptr noalias %result")
     emitter(func.body)
     fb.leave("0")
     header = f"define i32 {quoted(symbol(func.name))}({', '.join(params)}) {attributes(module)}"

@@ -9,6 +9,7 @@ import pytest
 from tensorir import Target, build, parse
 from tensorir.tir.errors import BuildError, CallError, LowerError, RunError, UserError
 
+from .compilers import needs_compiler
 from .workloads import PROGRAMS
 
 MODULE = """
@@ -301,3 +302,19 @@ def test_a_wrong_array_beside_a_python_float_is_refused():
     mod = build(parse(MODULE))
     with pytest.raises(CallError, match="A"):
         mod["scale"](np.zeros(5), 1.0)
+
+
+@pytest.mark.parametrize("target", ("llvm", pytest.param("c", marks=needs_compiler)))
+def test_a_result_and_a_symbolic_extent_go_together(target):
+    text = """
+@T.prim_func
+def total(a: T.handle) -> T.float32:
+    n = T.int32()
+    A = T.match_buffer(a, (n,), "float32")
+    s = T.alloc_buffer((1,), "float32")
+    s[0] = T.float32(0)
+    for i in range(n):
+        s[0] = s[0] + A[i]
+    T.ret(s[0])
+"""
+    assert build(parse(text), target)(np.ones(10, np.float32)) == 10
