@@ -19,7 +19,7 @@ from ...tir.visit import Visitor
 from . import casts
 from .calls import CallEmitter
 from .memory import Memory
-from .ranges import Range, interval
+from .ranges import Range, combine, fits, interval
 from .types import constant, is_narrow, unsigned, value_type, vector_typedef
 from .writer import ADD, AND, ATOM, BITS, CHOICE, COMPARE, MUL, OR, UNARY, Code, Writer
 
@@ -195,9 +195,7 @@ class ExprEmitter(Visitor):
         if node.dtype.lanes > 1 or not isinstance(node, E.BinaryOp):
             return False
         a, b = interval(node.a, self.ranges), interval(node.b, self.ranges)
-        from .ranges import _combine, fits
-
-        found = _combine(type(node), a, b) if a and b else None
+        found = combine(type(node), a, b) if a and b else None
         return found is not None and fits(found, node.dtype)
 
     def wrapped(self, cls: type[Expr], a: Code, b: Code, type_: DType, plain: bool) -> Code:

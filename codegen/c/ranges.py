@@ -21,7 +21,7 @@ def interval(e: Expr, known: dict[Var, Range]) -> Range | None:
     if not isinstance(e, E.BinaryOp) or not e.dtype.is_integral or e.dtype.lanes > 1:
         return _narrow(e.dtype)
     a, b = interval(e.a, known), interval(e.b, known)
-    found = _combine(type(e), a, b) if a and b else None
+    found = combine(type(e), a, b) if a and b else None
     return found if found and fits(found, e.dtype) else _narrow(e.dtype)
 
 
@@ -32,7 +32,8 @@ def _narrow(type_: DType) -> Range | None:
     return None
 
 
-def _combine(cls: type[Expr], a: Range, b: Range) -> Range | None:
+def combine(cls: type[Expr], a: Range, b: Range) -> Range | None:
+    """The exact values of an operation on values of two ranges; None where it is not known."""
     if cls is E.Add:
         return a[0] + b[0], a[1] + b[1]
     if cls is E.Sub:
