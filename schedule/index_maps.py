@@ -139,8 +139,8 @@ def _decode_map(data: Any) -> IndexMap:
 def _python_map(value: IndexMap) -> str:
     variables = [Var(name, v.dtype) for name, v in zip(_names(value), value.initial_indices, strict=True)]
     renamed = dict(zip(value.initial_indices, variables, strict=True))
-    items = ", ".join(str(substitute(e, renamed)) for e in value.final_indices)
-    text = f"lambda {', '.join(v.name for v in variables)}: ({items},)"
+    items = "".join(f"{substitute(e, renamed)}, " for e in value.final_indices)
+    text = f"lambda {', '.join(v.name for v in variables)}: ({items.removesuffix(' ')})"
     if value.inverse_index_map is None:
         return text
     inverse = _python_map(value.inverse_index_map)

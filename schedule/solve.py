@@ -173,11 +173,9 @@ def axis(an: Analyzer, iter_var: IterVar, wanted: IntervalSet | None) -> Axis:
     """The values wanted of an iterator within its domain; where that is not shown, the value is to be compared with
     the domain's start (`below`) or end (`above`)."""
     dom = iter_var.dom
-    if wanted is None:
+    if wanted is None or wanted.min_value is None or wanted.max_value is None:
         return Axis(dom.min, dom.extent, False, False)
-    low, high = wanted
-    assert low is not None
-    assert high is not None
+    low, high = wanted.min_value, wanted.max_value
     last = an.simplify(dom.min + dom.extent - 1)
     below, above = not an.prove(low >= dom.min), not an.prove(high <= last)
     extent = an.simplify(high + 1 - low)

@@ -112,7 +112,7 @@ def _runner(case: _Case, backend: str, sanitize: bool) -> Callable[[IRModule, st
 
 
 def _placed(mod: IRModule, name: str) -> IRModule:
-    """The module with the function's allocations moved inwards as lowering does, so that loops have memory of their own."""
+    """The module with the function's allocations moved inwards, as lowering does: loops get memory of their own."""
     from ..codegen.passes.plan_and_update_buffer_allocation_location import plan_and_update_buffer_allocation_location
     from ..codegen.target import Target
 

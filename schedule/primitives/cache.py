@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...tir.arith.regions import Box, union_box
 from ...tir.buffer import Buffer
 from ..arguments import BufferIndex, numbered
+from ..concurrency import concurrent_loops, require_still_concurrent
 from ..copies import cache_of, copy_stage
 from ..edit import Edit, child_towards
 from ..errors import require
@@ -158,7 +159,9 @@ def cache_write(
     edit.insert(at, index, stage.nest)
     for user in [block, *chosen]:
         redirect(foot, user, cache, edit)
+    concurrent, before = concurrent_loops(block), block.stmt
     edit.commit()
+    require_still_concurrent(s, concurrent, before)
     return made(s, stage)
 
 

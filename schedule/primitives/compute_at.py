@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...tir.arith.analyzer import Analyzer
+from ...tir.arith.iter_map import IterMapLevel, detect_iter_map
 from ...tir.arith.regions import Box, eval_box, union_box
 from ...tir.buffer import Buffer, BufferRegion, Range
 from ...tir.expr import TRUE, Expr, IntImm, Var, all_of
 from ...tir.node import DELETE
-from ...tir.stmt import BlockRealize, ForKind, IterType
+from ...tir.stmt import BlockRealize, IterType
 from ...tir.visit import free_vars, substitute
+from ..concurrency import concurrent_loops, require_still_concurrent
 from ..conditions import require_complete_or_reduction
 from ..edit import Edit, child_towards, common, statements, wrappers
 from ..errors import require
-from ..footprint import Footprints, bindings, gapless
+from ..footprint import Footprints, gapless
 from ..primitive import primitive
 from ..rewrite import bind_loops
 from ..solve import Axis, axis, instances, nest_of, regenerated
 from ..sref import BlockSRef, LoopSRef, Mark, SRef
 from ..state import State
 from .inline import compute_inline, reverse_compute_inline
+
+Loops = Sequence[tuple[Var, Expr]]
+"""Loops from 0, outermost first, as (variable, extent)."""
 
 
 @primitive
@@ -210,7 +215,7 @@ def reverse_compute_at(
     axes = [axis(foot.an, iv, found.get(iv.var)) for iv in block.stmt.iter_vars]
     _require_all_run(s, block, loop, axes)
     realize, loops = regenerated(foot.an, block.stmt, axes, preserve_unit_loops=preserve_unit_loops)
-    _require_no_race(s, block, loop, producers, realize)
+    _require_reduced_once(s, block, loop, axes, realize, loops)
     _move(s, block, loop, at, realize, loops)
 
 
@@ -299,7 +304,7 @@ def _require_produced(
     s: State,
     block: BlockSRef,
     realize: BlockRealize,
-    loops: Sequence[tuple[Var, Expr]],
+    loops: Loops,
     producer: BlockSRef,
     loop: LoopSRef,
 ) -> None:
@@ -370,39 +375,36 @@ def _require_all_run(s: State, block: BlockSRef, loop: LoopSRef, axes: Sequence[
     )
 
 
-def _require_no_race(
-    s: State, block: BlockSRef, loop: LoopSRef, producers: Sequence[BlockSRef], realize: BlockRealize
+def _require_reduced_once(
+    s: State, block: BlockSRef, loop: LoopSRef, axes: Sequence[Axis], realize: BlockRealize, loops: Loops
 ) -> None:
-    """Require that no two concurrent iterations of the loops around run the same instances of the moved block."""
-    used = {v for value in realize.iter_values for v in free_vars(value)}
-    reducing = {
-        v
-        for producer in producers
-        for iv, value in zip(producer.stmt.iter_vars, bindings(s, producer).values(), strict=True)
-        if iv.iter_type is not IterType.SPATIAL
-        for v in free_vars(value)
-    }
-    for above in [loop, *loop.ancestors()]:
-        if not isinstance(above, LoopSRef):
-            break
-        stmt = above.stmt
-        single = isinstance(stmt.extent, IntImm) and stmt.extent.value == 1
-        if single or stmt.kind in (ForKind.SERIAL, ForKind.UNROLLED):
-            continue
-        require(
-            stmt.loop_var not in reducing,
-            "{1} runs the iterations of a reduction at once, so {0} cannot use its result under it",
-            block,
-            above,
-            hint="choose a loop around the reduction",
-        )
-        require(
-            stmt.loop_var in used,
-            "all iterations of {1} would run the same instances of {0} at once",
-            block,
-            above,
-            hint="choose a loop around it, or make it serial",
-        )
+    """Require that a reduction runs all its updates in one iteration, to start anew where that is repeated, or that
+    its updates are divided among the iterations, each made once and the first one first."""
+    reducing = [iv.iter_type is not IterType.SPATIAL for iv in block.stmt.iter_vars]
+    pairs = zip(block.stmt.iter_vars, axes, strict=True)
+    if all(iv.iter_type is IterType.SPATIAL or (a.low is iv.dom.min and a.extent is iv.dom.extent) for iv, a in pairs):
+        return
+    scope = Footprints(s, block.scope)
+    domains = {**scope.loops(loop), loop.stmt.loop_var: loop.stmt.range}
+    for var, extent in loops:
+        domains[var] = Range(IntImm(var.dtype, 0), extent)
+    found = detect_iter_map(realize.iter_values, domains, realize.predicate, IterMapLevel.BIJECTIVE, scope.an)
+    used: list[set[Var]] = [set(), set()]
+    for value, reduces in zip(realize.iter_values, reducing, strict=True):
+        used[reduces].update(free_vars(value))
+    rising = all(
+        step > 0
+        for value, reduces in zip(realize.iter_values, reducing, strict=True)
+        for step in scope.an.normal(value).terms.values()
+        if reduces
+    )
+    require(
+        found and rising and not used[False] & used[True] & domains.keys(),
+        "under {1}, {0} would find only some of the values to reduce in each iteration, and not each of them once",
+        block,
+        loop,
+        hint="choose a loop outside of those that make what the reduction reads",
+    )
 
 
 def _move(
@@ -411,9 +413,11 @@ def _move(
     loop: LoopSRef,
     at: int,
     realize: BlockRealize,
-    loops: Sequence[tuple[Var, Expr]],
+    loops: Loops,
 ) -> None:
+    concurrent = concurrent_loops(block, loop)
     edit = Edit(s)
     edit.realize(block, DELETE)
     edit.insert(loop, at, nest_of(realize, loops))
     edit.commit()
+    require_still_concurrent(s, concurrent, realize.block)

@@ -14,6 +14,7 @@ from ...tir.op import call
 from ...tir.stmt import Block, BlockRealize, BufferStore, For, ForKind, IterType, IterVar, Stmt
 from ...tir.visit import free_vars, substitute, walk
 from ..arguments import BufferArgument, BufferIndex, paired, region_at, region_number, region_pair
+from ..concurrency import concurrent_loops, require_still_concurrent
 from ..conditions import require_affine
 from ..copies import Stage
 from ..edit import Edit
@@ -165,7 +166,9 @@ def _put(s: State, block: BlockSRef, place: Place, access: Access, new: Buffer, 
     edit.allocate(block.scope, new)
     edit.insert(place.at, place.number, stage.nest)
     edit.block(block, rewriter(block.stmt), rewriter.inner)
+    concurrent, before = concurrent_loops(block), block.stmt
     edit.commit()
+    require_still_concurrent(s, concurrent, before)
     return made(s, stage)
 
 

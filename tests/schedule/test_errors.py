@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parents[1] / "errors" / "schedule"
 CASES = cases(FOLDER)
 SHARED = (
     "arguments",
+    "concurrency",
     "conditions",
     "footprint",
     "index_maps",

@@ -1,0 +1,45 @@
+"""Loops that run at once, and whether they still may once a block has moved."""
+
+from __future__ import annotations
+
+from ..tir.errors import ScheduleError
+from ..tir.expr import IntImm
+from ..tir.stmt import Block, For, ForKind
+from .conditions import require_independent
+from .errors import refusal
+from .sref import LoopSRef, SRef
+from .state import State
+
+SERIAL = (ForKind.SERIAL, ForKind.UNROLLED)
+
+
+def concurrent_loops(*refs: SRef) -> dict[LoopSRef, For]:
+    """The loops around `refs` in their block, themselves included, whose iterations run at once; as they are now."""
+    out: dict[LoopSRef, For] = {}
+    for ref in refs:
+        for above in (ref, *ref.ancestors()):
+            if isinstance(above, LoopSRef):
+                stmt = above.stmt
+                single = isinstance(stmt.extent, IntImm) and stmt.extent.value <= 1
+                if stmt.kind not in SERIAL and not single:
+                    out[above] = stmt
+            elif above is not ref:
+                break
+    return out
+
+
+def require_still_concurrent(s: State, loops: dict[LoopSRef, For], block: Block) -> None:
+    """Require, after `block` moved, that iterations of loops around its old and new place may still run at once."""
+    for ref, stmt in loops.items():
+        if ref.removed_at is not None:
+            continue
+        threads = str(stmt.thread_binding or "").startswith("threadIdx")
+        try:
+            require_independent(s, ref, "run at once", reduction=threads)
+        except ScheduleError as error:
+            raise refusal(
+                "with {0} there, the iterations of {1} could no longer run at once: some would touch what others write",
+                block,
+                stmt,
+                hint="move the block first, or choose a place outside of the loop",
+            ) from error
