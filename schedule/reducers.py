@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..tir.buffer import Buffer, BufferLoad
 from ..tir.errors import ScheduleError
-from ..tir.expr import EQ, GE, GT, LE, LT, Add, And, BinaryOp, Expr, Max, Min, Mul, Or, Select, Sub, Var, const
+from ..tir.expr import EQ, GE, GT, LE, LT, Add, And, BinaryOp, Expr, Max, Min, Mul, Or, Select, Sub, Var, binary, const
 from ..tir.stmt import Block, BlockRealize, BufferStore, IterType, LetStmt, Stmt, seq
 from ..tir.visit import Rewriter, free_vars, substitute, walk
 from .errors import refusal, require
@@ -178,7 +178,7 @@ def _operation(
         if e.a is not load and e.b is not load:
             return None
         values.append(e.b if e.a is load else e.a)
-        combined.append(type(e)(x, y))
+        combined.append(binary(type(e), x, y))
         units.append(init if isinstance(e, (Min, Max)) else const(UNITS[type(e)], e.dtype))
     return Combiner(tuple(stores), tuple(values), left, right, tuple(combined), tuple(units), ordered=False)
 

@@ -113,10 +113,10 @@ def _runner(case: _Case, backend: str, sanitize: bool) -> Callable[[IRModule, st
 
 def _placed(mod: IRModule, name: str) -> IRModule:
     """The module with the function's allocations moved inwards, as lowering does: loops get memory of their own."""
-    from ..codegen.passes.plan_and_update_buffer_allocation_location import plan_and_update_buffer_allocation_location
+    from ..codegen.passes import plan_and_update_buffer_allocation_location as placement
     from ..codegen.target import Target
 
-    return mod.with_function(name, plan_and_update_buffer_allocation_location(mod[name], Target("llvm")))
+    return mod.with_function(name, placement.plan_and_update_buffer_allocation_location(mod[name], Target("llvm")))
 
 
 class _Case:

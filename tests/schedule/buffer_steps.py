@@ -145,4 +145,3 @@ BUFFER_STEPS: dict[str, Any] = {
     "transform_block_layout": transform_block_layout,
 }
 """How to take a random step of each of these primitives."""
-

@@ -101,7 +101,8 @@ def walk(sch: Schedule, seed: int, steps: int, after: Callable[[str], None] = la
         except ScheduleError as error:
             assert sch.mod is before, f"{name} refused but changed the program"
             assert sch.state.srefs == srefs, f"{name} refused but changed the references"
-            assert "cannot be applied" in str(error)
+            refused = str(error)
+            assert "cannot be applied" in refused
             continue
         done.append(name)
         after(name)
