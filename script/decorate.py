@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ..tir.errors import ScriptError
 from ..tir.function import IRModule, PrimFunc
 from .diagnostics import Source
-from .host import HostEnvironment, source_of
+from .host import HostEnvironment, _Closure, source_of
 from .lang.construct import describe
 from .macros import Macro
 from .parser import Definitions
@@ -49,7 +49,7 @@ def define_module(cls: type, verify: bool) -> IRModule:
     tree, errors = read(source, one_definition=True)
     if errors:
         raise ScriptError.of(errors)
-    env = HostEnvironment(None, [*_closures(waiting), vars(cls), *_frames(frame)])
+    env = HostEnvironment(None, [_Closure.of(*map(_plain, waiting)), vars(cls), frame.f_locals, frame.f_globals])
     definitions = Definitions(source, env)
     made = definitions.module(_stripped(tree.parts[0]))
     definitions.finish()
@@ -118,14 +118,6 @@ def _is_module_class(frame: types.FrameType) -> bool:
 
 def _environment(function: types.FunctionType, frame: types.FrameType | None) -> HostEnvironment:
     return HostEnvironment(function, [*([frame.f_locals] if frame is not None else []), function.__globals__])
-
-
-def _closures(functions: list[types.FunctionType]) -> list[Mapping[str, Any]]:
-    return [HostEnvironment(f, []).closure for f in functions]
-
-
-def _frames(frame: types.FrameType) -> list[Mapping[str, Any]]:
-    return [frame.f_locals, frame.f_globals]
 
 
 def _class_source(cls: type, function: types.FunctionType, frame: types.FrameType) -> Source:

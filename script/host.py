@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import linecache
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,33 @@ if TYPE_CHECKING:
 _EMPTY: Any = object()
 
 
+class _Closure(Mapping[str, Any]):
+    """The variables of enclosing functions that a function captured, with the values they have when looked up."""
+
+    def __init__(self, cells: Mapping[str, types.CellType] | None = None) -> None:
+        self.cells = dict(cells or {})
+
+    @staticmethod
+    def of(*functions: types.FunctionType) -> _Closure:
+        """What `functions` captured."""
+        return _Closure(
+            {name: cell for f in functions for name, cell in zip(f.__code__.co_freevars, f.__closure__ or ())}
+        )
+
+    def __getitem__(self, name: str) -> Any:
+        cell = self.cells[name]
+        try:
+            return cell.cell_contents
+        except ValueError:
+            return _EMPTY
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.cells)
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+
 class HostEnvironment(Environment):
     """Names as the function's closure, the scope of its definition, its module and Python's builtins bind them."""
 
@@ -33,14 +60,8 @@ class HostEnvironment(Environment):
 
     def __init__(self, function: types.FunctionType | None, scopes: Iterable[Mapping[str, Any]]) -> None:
         super().__init__()
-        self.closure: dict[str, Any] = {}
-        if function is not None:
-            for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
-                try:
-                    self.closure[name] = cell.cell_contents
-                except ValueError:
-                    self.closure[name] = _EMPTY
-        self.scopes = [self.closure, *scopes, vars(builtins)]
+        closure = _Closure() if function is None else _Closure.of(function)
+        self.scopes: list[Mapping[str, Any]] = [closure, *scopes, vars(builtins)]
 
     def lookup(self, name: str, evaluator: Reader, tree: Tree) -> Any:
         for scope in self.scopes:
@@ -100,10 +121,9 @@ class HostEnvironment(Environment):
         return super().missing(evaluator, tree, space, name)
 
     def attribute(self, evaluator: Reader, tree: Tree, value: Any, name: str) -> Any:
-        try:
-            found = getattr(value, name)
-        except AttributeError:
+        if not self.run(evaluator, tree, lambda: hasattr(value, name)):
             evaluator.fail(tree, f"{describe(value)} has no attribute `{name}`", suggest(name, dir(value)))
+        found = self.run(evaluator, tree, lambda: getattr(value, name))
         return OURS.get(id(found), found)
 
     def subscript(self, evaluator: Reader, tree: Tree, value: Any, key: Any) -> Any:

@@ -85,7 +85,10 @@ class Definitions:
         for part in body.parts:
             if part.kind == "decorated":
                 reader.guarded(part, partial(self.member, part, wanted, members))
-            elif part.kind == "assign" or part.kind == "import_" or part.kind == "import_from":
+            elif self.env.hosted and part.kind in ("assign", "annotated", "import_", "import_from"):
+                # Python has run these lines; the class has their names.
+                continue
+            elif part.kind in ("assign", "import_", "import_from"):
                 reader.guarded(part, partial(self.constant, reader, part))
             elif part.kind == "expression_statement" and part.parts[0].kind in ("string", "ellipsis"):
                 continue
@@ -95,7 +98,7 @@ class Definitions:
                 reader.report(
                     header(part), f"function `{part.parts[0]}` is not decorated", "write @T.prim_func above it"
                 )
-            elif part.kind != "pass_":
+            elif part.kind != "pass_" and not self.env.hosted:
                 reader.report(part, "a module holds functions, each under @T.prim_func")
         space = Namespace(name, members)
         names = {name: space, "self": space, "cls": space}
@@ -108,7 +111,7 @@ class Definitions:
 
     def member(self, tree: Tree, wanted: list[tuple[Tree, Mapping[str, Any]]], members: dict[str, Any]) -> None:
         *decorators, definition = tree.parts
-        value, options = self.reader().decoration(decorators[-1].parts[0])
+        value, options = self.reader().decorations(decorators)
         name = definition.parts[0]
         if value is macro:
             self.define_macro(definition, options)
@@ -199,7 +202,7 @@ class TextProgram(Definitions):
         kind = tree.kind
         if kind == "decorated":
             *decorators, definition = tree.parts
-            value, options = self.reader().decoration(decorators[-1].parts[0])
+            value, options = self.reader().decorations(decorators)
             if value is macro:
                 self.define_macro(definition, options)
             elif (value is ir_module) != (definition.kind == "class_"):

@@ -279,10 +279,25 @@ class FunctionParser(Assignments):
         except Rejected as e:
             self.fail(tree if e.argument is None else trees.get(e.argument, tree), e.message, e.hint)
 
+    def decorations(self, decorators: list[Tree]) -> tuple[Any, dict[str, Any]]:
+        """What the decorator of programs among several says; Python's own are Python's business.
+
+        Raises
+        ------
+        ScriptError: there is none, or, in a text, another one.
+        """
+        if self.env.hosted:
+            for decorator in decorators:
+                tree = decorator.parts[0]
+                value = self.evaluate(tree.parts[0] if tree.kind == "call" else tree)
+                if any(value is known for known in DECORATORS):
+                    return self.decoration(tree)
+        return [self.decoration(decorator.parts[0]) for decorator in decorators][-1]
+
     def decorated(self, tree: Tree) -> None:
         """A function inside a function: a macro, or a program that is a value."""
         *decorators, definition = tree.parts
-        value, options = self.decoration(decorators[-1].parts[0])
+        value, options = self.decorations(decorators)
         name = definition.parts[0]
         if value is macro and definition.kind == "function":
             self.define(name, Macro(definition, self.source, self.env, options.get("hygienic", True), dict(self.names)))

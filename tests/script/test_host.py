@@ -314,6 +314,55 @@ def test_other_decorators() -> None:
     assert "global_symbol" not in seen[0].attrs
 
 
+def test_other_decorators_in_a_module() -> None:
+    seen = []
+
+    def announce(function: Any) -> Any:
+        seen.append(function)
+        return function
+
+    @I.ir_module
+    class Module:
+        sizes: tuple[int, ...] = tuple(d for d in (2, 4) if d)
+
+        @T.prim_func(private=True)
+        @announce
+        def f(A: T.Buffer(sizes)):
+            A[0, 0] = 1.0
+
+    assert len(seen) == 1
+    assert [e.value for e in Module["f"].buffers[0].shape] == [2, 4]
+
+
+def test_a_macro_sees_its_closure_as_it_is_when_called() -> None:
+    @T.macro
+    def store(dst):
+        dst[0] = later
+
+    later = 7
+
+    @T.prim_func
+    def f(A: T.Buffer((4,), "int32")):
+        store(A)
+
+    says(f, "A[0] = 7")
+    assert later == 7
+
+
+def test_a_property_that_raises() -> None:
+    class Broken:
+        @property
+        def size(self) -> int:
+            raise KeyError("gone")
+
+    broken = Broken()
+    with pytest.raises(ScriptError, match="Python fails here: KeyError: 'gone'"):
+
+        @T.prim_func
+        def f(A: T.Buffer((4,))):
+            A[broken.size] = 1.0
+
+
 def test_aliases_of_the_namespaces() -> None:
     script_words = T
 
