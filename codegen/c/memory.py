@@ -9,6 +9,7 @@ from ...tir.dtype import DType
 from ...tir.errors import InternalError
 from ...tir.expr import Broadcast, Expr, IntImm, Ramp, Var, const
 from ...tir.stmt import BufferStore
+from ..data_indices import decided_by_data
 from .types import is_narrow, memory_type, padded
 from .writer import ADD, ATOM, MUL, UNARY, Code
 
@@ -47,21 +48,21 @@ class Memory:
         buffer, index, type_ = node.buffer, _index(node), node.dtype
         exprs = self.exprs
         if type_.lanes == 1:
-            return self.from_memory(self.element(buffer, self.checked(buffer, exprs.index(index))), type_)
+            return self.from_memory(self.element(buffer, self.checked(buffer, index, exprs.index(index))), type_)
         if isinstance(index, Broadcast) and node.predicate is None and buffer.dtype.lanes == 1:
-            at = self.checked(buffer, exprs.index(index.value))
+            at = self.checked(buffer, index, exprs.index(index.value))
             scalar = self.from_memory(self.element(buffer, at), buffer.dtype)
             lane = exprs.name(scalar, buffer.dtype)
             return exprs.each_lane(type_, lambda: lane)
         start = self.start(buffer, index)
-        if start is not None and node.predicate is None and self.is_plain(type_) and not exprs.w.shared.sanitize:
+        if start is not None and node.predicate is None and self.is_plain(type_) and not self.is_checked(index):
             kind = exprs.kind(type_)
             return exprs.w.let(kind, f"*(const {kind}_at *)({self.pointer(buffer)} + {start.within(ADD)})", "v")
         at = self.lane(buffer, index, start)
         mask = None if node.predicate is None else exprs.lane_of(node.predicate)
 
         def lane_value() -> Code:
-            value = self.from_memory(self.element(buffer, self.checked(buffer, at, mask)), type_.element)
+            value = self.from_memory(self.element(buffer, self.checked(buffer, index, at, mask)), type_.element)
             return value if mask is None else exprs.choice(mask, value, Code("0"))
 
         return exprs.each_lane(type_, lane_value)
@@ -72,10 +73,10 @@ class Memory:
         type_ = node.value.dtype
         if type_.lanes == 1:
             value = self.to_memory(exprs(node.value), type_)
-            w.line(f"{self.element(buffer, self.checked(buffer, exprs.index(index)))} = {value};")
+            w.line(f"{self.element(buffer, self.checked(buffer, index, exprs.index(index)))} = {value};")
             return
         start = self.start(buffer, index)
-        if start is not None and node.predicate is None and self.is_plain(type_) and not exprs.w.shared.sanitize:
+        if start is not None and node.predicate is None and self.is_plain(type_) and not self.is_checked(index):
             value = exprs(node.value)
             w.line(f"*({exprs.kind(type_)}_at *)({self.pointer(buffer)} + {start.within(ADD)}) = {value};")
             return
@@ -84,13 +85,18 @@ class Memory:
         mask = None if node.predicate is None else exprs.lane_of(node.predicate)
         with w.block(f"for (int lane = 0; lane < {type_.lanes}; ++lane)"):
             guard = "" if mask is None else f"if ({mask}) "
-            element = self.element(buffer, self.checked(buffer, at, mask))
+            element = self.element(buffer, self.checked(buffer, index, at, mask))
             w.line(f"{guard}{element} = {self.to_memory(lane, type_.element)};")
 
-    def checked(self, buffer: Buffer, index: Code, mask: Code | None = None) -> Code:
-        """The scalar `index`; where the module is sanitized, leave with an error unless it is inside the buffer."""
+    def is_checked(self, index: Expr) -> bool:
+        """Whether an access is checked: at indices that data decide, and everywhere where the module is sanitized."""
+        shared = self.exprs.w.shared
+        return shared.sanitize or decided_by_data(index, shared.data_variables)
+
+    def checked(self, buffer: Buffer, whole: Expr, index: Code, mask: Code | None = None) -> Code:
+        """The scalar `index`, a lane of `whole`; where it is checked, leave with an error unless it is inside."""
         w = self.exprs.w
-        if not w.shared.sanitize:
+        if not self.is_checked(whole):
             return index
         size = self.exprs.index(buffer.shape[0]) if buffer.shape else Code("1")
         lanes = f" * {buffer.dtype.lanes}" if buffer.dtype.lanes > 1 else ""

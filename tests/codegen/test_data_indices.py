@@ -52,9 +52,10 @@ def vectorized_gather() -> PrimFunc:
 WILD = [10**9, -1, 8, -(2**31), 2**31 - 1]
 
 
+@pytest.mark.parametrize("target", ["llvm", "c"])
 @pytest.mark.parametrize("function", [gather, vectorized_gather(), scatter])
-def test_gather_and_scatter(function: PrimFunc) -> None:
-    kernel = build(function)
+def test_gather_and_scatter(function: PrimFunc, target: str) -> None:
+    kernel = build(function, target)
     sizes = [buffer.shape[0].value for buffer in function.buffers]
     a, index, b = np.arange(sizes[0], dtype="float32"), np.arange(16, dtype="int32") % 8, np.zeros(sizes[2], "float32")
     expected = b.copy()
