@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from .module import ModuleBuilder
 
 
+LONG_BLOCK = 1000
+"""Instructions after which a basic block is long."""
+
+
 class FunctionBuilder:
     """Text of one function under construction.
 
@@ -37,6 +41,7 @@ class FunctionBuilder:
         self.cleanups: list[list[str]] = []
         self.declared: dict[Var, Buffer] = {}
         self.known = Forwarding()
+        self.block_start = 0
         self.error_labels: dict[tuple[Any, ...], str] = {}
         self.tail: list[str] = []
         self.count = 0
@@ -66,6 +71,24 @@ class FunctionBuilder:
         """Begin the basic block `label`."""
         self.lines.append(f"{label}:")
         self.label = label
+        self.block_start = len(self.lines)
+
+    def split_long_block(self) -> None:
+        """Go on in a new basic block if this one has become long.
+
+        What LLVM does with a block takes time that grows with the square of its length. It would join two blocks again,
+        did it know that the branch between them is always taken, and move all it can into the second one, had that no
+        other way in.
+        """
+        if len(self.lines) - self.block_start < LONG_BLOCK:
+            return
+        one = self.let('call i64 asm "", "=r,0"(i64 1)')
+        detour, onwards = self.new_label("detour"), self.new_label("onwards")
+        self.branch_if(self.let(f"icmp ne i64 {one}, 0"), onwards, detour, weights=(1 << 20, 1))
+        self.start(detour)
+        self.emit('call void asm sideeffect "", ""() nounwind memory(none)')
+        self.branch(onwards)
+        self.start(onwards)
 
     def branch(self, label: str) -> None:
         """End the block with a jump."""

@@ -142,6 +142,7 @@ class StmtEmitter(Visitor):
     def visit_seq_stmt(self, node: SeqStmt) -> None:
         for stmt in node.seq:
             self(stmt)
+            self.fb.split_long_block()
 
     def visit_buffer_store(self, node: BufferStore) -> None:
         self.exprs.memory.store(node, self.exprs(node.value))

@@ -108,3 +108,20 @@ def main(A: T.Buffer((64,), "float32"), C: T.Buffer((4,), "float32")):
     llvm = build(parse(text)).source("llvm")
     assert llvm.count("load float") == 64 + 4
     assert llvm.count("store float") == 4
+
+
+def test_long_unrolled_code():
+    text = """
+@T.prim_func
+def main(A: T.Buffer((40, 64), "float32"), C: T.Buffer((8, 8), "float32")):
+    for r in range(2):
+        for k in T.unroll(32):
+            for i in T.unroll(8):
+                for j in T.vectorized(8):
+                    C[i, j] = C[i, j] + A[r * 8 + i, k] * A[k, r * 8 + j]
+"""
+    mod = build(parse(text))
+    assert mod.source().count("onwards") >= 2
+    a, c = np.random.default_rng(0).integers(-3, 4, (40, 64)).astype(np.float32), np.zeros((8, 8), np.float32)
+    mod(a, c)
+    np.testing.assert_array_equal(c, a[:8, :32] @ a[:32, :8] + a[8:16, :32] @ a[:32, 8:16])
