@@ -538,7 +538,7 @@ def const(value: Any, dtype_: Any = None) -> Expr:
     if target.is_bool:
         return IntImm(target, int(bool(value)))
     if target.is_integral:
-        if int(value) != value:
+        if isinstance(value, float) and not value.is_integer():
             raise UserError(
                 f"the constant {value!r} is not an integer, as {target} asks; write T.cast or T.float32(...)"
             )

@@ -122,7 +122,7 @@ def walk_unique(node: Node) -> Iterator[Node]:
 
 def free_vars(node: Node) -> dict[Var, None]:
     """The variables used in an expression, in order of occurrence (as an ordered set)."""
-    return {n: None for n in walk(node) if type(n) is Var}
+    return {n: None for n in walk_unique(node) if type(n) is Var}
 
 
 class Substitute(Rewriter):

@@ -11,11 +11,11 @@ from ..dtype import DType
 from ..errors import UserError
 from ..expr import Call, Div, Expr, FloorDiv, FloorMod, IntImm, Mod, Var, as_expr
 from ..node import Node
-from ..visit import walk
-from . import bounds, build, divide, explain, merge, minmax, modular, normal, pattern, prove, rewrite
-from .assume import assume
+from ..visit import walk_unique
+from . import assume, bounds, build, divide, explain, merge, minmax, modular, normal, pattern, prove, rewrite
 from .bounds import ConstIntBound
 from .context import Context, Interval
+from .deep import deeply
 from .explain import Explanation
 from .linear import Linear
 from .modular import ModularSet
@@ -79,49 +79,78 @@ class Analyzer:
             context.set(context.ranges, var, (low, high))
 
     @contextmanager
-    def constraint(self, condition: Any) -> Iterator[None]:
-        """A scope in which the bool expression `condition` holds."""
+    def scope(self) -> Iterator[None]:
+        """A scope at whose end all that was bound or assumed in it is forgotten."""
         token = self.context.enter()
         try:
-            assume(self, as_expr(condition))
             yield
         finally:
             self.context.leave(token)
+
+    @contextmanager
+    def branch(self) -> Iterator[None]:
+        """A scope for a part of an expression under one of its own conditions."""
+        with self.scope():
+            self.context.branches += 1
+            try:
+                yield
+            finally:
+                self.context.branches -= 1
+
+    @contextmanager
+    def constraint(self, condition: Any) -> Iterator[None]:
+        """A scope in which the bool expression `condition` holds."""
+        with self.scope():
+            self.assume(as_expr(condition))
+            yield
+
+    def assume(self, condition: Expr) -> None:
+        """Take a condition to hold from now on, until the end of the scope."""
+        assume.assume(self, condition)
+
+    def assume_simplified(self, condition: Expr, truth: bool) -> None:
+        """As `assume`, of a simplified condition or (`truth` false) its negation."""
+        assume.assume_simplified(self, condition, truth)
 
     constraint_scope = constraint
 
     def simplify(self, e: Any) -> Expr:
         """An equal expression in normal form."""
-        e = as_expr(e)
+        return deeply(self._simplify, as_expr(e))
+
+    def _simplify(self, e: Expr) -> Expr:
         try:
             return self.simplify_node(e)
         except rewrite.HasEffect:
-            return e.map_children(self.simplify)
+            return e.map_children(self._simplify_part)
+
+    def _simplify_part(self, node: Any) -> Any:
+        return self._simplify(node) if isinstance(node, Expr) else node.map_children(self._simplify_part)
 
     def simplify_stmt(self, stmt: S) -> S:
         """A statement, block or function with every expression in it simplified under the loops and conditions."""
         from .stmt import simplify_stmt
 
-        return simplify_stmt(self, stmt)
+        return deeply(simplify_stmt, self, stmt)
 
     def const_int_bound(self, e: Any) -> ConstIntBound:
         """The least and greatest value of an integer or bool expression."""
         e = as_expr(e)
         try:
-            return ConstIntBound(*self.bound(e))
+            return ConstIntBound(*deeply(self.bound, e))
         except rewrite.HasEffect:
             return ConstIntBound(int(e.dtype.min), int(e.dtype.max))
 
     def modular_set(self, e: Any) -> ModularSet:
         """The `(coeff, base)` such that the integer expression is `coeff * k + base` for some integer k."""
         try:
-            return ModularSet(*self.modulus_of(self.normal(as_expr(e))))
+            return ModularSet(*deeply(lambda: self.modulus_of(self.normal(as_expr(e)))))
         except rewrite.HasEffect:
             return ModularSet(*modular.ANY)
 
     def prove(self, condition: Any) -> bool:
         """Whether the bool expression is shown to hold. False means it is not known."""
-        return prove.prove(self, as_expr(condition))
+        return deeply(prove.prove, self, as_expr(condition))
 
     can_prove = prove
 
@@ -130,7 +159,7 @@ class Analyzer:
 
         The result is true where the condition is proved; `str` gives the text.
         """
-        return explain.explain(self, as_expr(condition))
+        return deeply(explain.explain, self, as_expr(condition))
 
     def equal(self, a: Any, b: Any) -> bool:
         """Whether two expressions are shown to be equal."""
@@ -229,7 +258,7 @@ class Analyzer:
 
     def is_total(self, e: Expr) -> bool:
         """Whether evaluating the expression can never fault: it loads nothing, calls nothing, divides by no unknown."""
-        for node in walk(e):
+        for node in walk_unique(e):
             if isinstance(node, (BufferLoad, Call)):
                 return False
             if isinstance(node, (FloorDiv, FloorMod, Div, Mod)) and node.dtype.is_integral:

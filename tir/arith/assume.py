@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..expr import EQ, FALSE, LT, TRUE, And, CmpOp, Expr, FloorMod, IntImm, Not, Or
+from ..expr import EQ, LT, And, CmpOp, Expr, FloorMod, IntImm, Not, Or
 from .compare import difference, reduce_negative
 from .linear import Linear
 from .modular import meet, modulus_of_atom
-from .rewrite import HasEffect, negated
+from .rewrite import HasEffect, negated, operands
 
 if TYPE_CHECKING:
     from .analyzer import Analyzer
@@ -18,31 +18,38 @@ def assume(an: Analyzer, condition: Expr) -> None:
     """Record that `condition` holds."""
     an.context.append(an.context.assumed, condition)
     try:
-        _assume(an, an.simplify_node(condition))
+        assume_simplified(an, an.simplify_node(condition), True)
     except HasEffect:
-        return
+        an.context.forget()
+
+
+def assume_simplified(an: Analyzer, e: Expr, truth: bool) -> None:
+    """Record the truth of a bool expression that is simplified already, in time linear in its size."""
+    try:
+        _assume(an, e, truth)
     finally:
         an.context.forget()
 
 
-def _assume(an: Analyzer, e: Expr) -> None:
-    if isinstance(e, And) and e.dtype.lanes == 1:
-        _assume(an, e.a)
-        _assume(an, e.b)
+def _assume(an: Analyzer, e: Expr, truth: bool) -> None:
+    if isinstance(e, IntImm) or e.dtype.lanes > 1:
+        # A condition that cannot hold is no fact: anything said under it is true.
         return
-    if e is TRUE or e is FALSE:
-        # A condition that cannot hold: anything said under it is true.
+    if isinstance(e, Not):
+        _assume(an, e.a, not truth)
         return
-    _truth(an, e, True)
-    inverse = negated(e)
-    if isinstance(e, Not) and isinstance(inverse, (And, Or, CmpOp)) and not isinstance(negated(inverse), Not):
-        _assume(an, negated(inverse))
-        return
-    if isinstance(e, CmpOp) and e.a.dtype.is_integral and e.dtype.lanes == 1:
-        _truth(an, an.simplify_node(inverse), False)
-        _compared(an, e)
+    _truth(an, e, truth)
+    if isinstance(e, And if truth else Or):
+        for part in operands(e, type(e)):
+            _assume(an, part, truth)
+    elif isinstance(e, CmpOp) and e.a.dtype.is_integral:
+        inverse = an.simplify_node(negated(e))
+        _truth(an, inverse, not truth)
+        fact = e if truth else inverse
+        if isinstance(fact, CmpOp):
+            _compared(an, fact)
     else:
-        _truth(an, inverse, False)
+        _truth(an, Not(e), not truth)
 
 
 def _truth(an: Analyzer, e: Expr, value: bool) -> None:

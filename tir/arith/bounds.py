@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..expr import INT_RULES, Call, Cast, Div, Expr, FloorDiv, FloorMod, IntImm, Let, Max, Min, Mod, Select, Var
+from ..expr import INT_RULES, Call, Cast, Div, Expr, FloorDiv, FloorMod, IntImm, Let, Max, Min, Mod, Mul, Select, Var
 from ..op import OPS
 from .context import Interval
 from .linear import Linear, Monomial
@@ -191,8 +191,14 @@ _CALLS: dict[Any, Callable[[Analyzer, Call], Interval]] = {
     OPS["clz"]: lambda an, e: (0, e.dtype.bits),
 }
 
+
+def _mul(an: Analyzer, e: Mul) -> Interval:
+    return _wrapped(e, _times(an.bound(e.a), an.bound(e.b)))
+
+
 _ATOMS: dict[type, Callable[[Analyzer, Any], Interval]] = {
     IntImm: lambda an, e: (e.value, e.value),
+    Mul: _mul,
     Var: _var,
     FloorDiv: _floor_div,
     FloorMod: _floor_mod,

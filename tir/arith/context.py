@@ -34,6 +34,7 @@ class Context:
     facts: forms known to be >= 0.
     unequal: forms known not to be 0.
     assumed: the constraints as given, for explanations.
+    branches: conditions within the expression being simplified that are taken into account.
     simplified, raw, normal, bounds, moduli: results valid under the present facts.
     """
 
@@ -49,6 +50,7 @@ class Context:
         self.unequal: list[Linear] = []
         self.assumed: list[Expr] = []
         self.log: list[tuple[Any, Any, Any]] = []
+        self.branches = 0
         self.forget()
 
     def forget(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..expr import EQ, FALSE, LT, NE, TRUE, And, CmpOp, Expr, Or, Var
+from ..expr import EQ, LT, NE, And, CmpOp, Expr, Or, Var
 from ..visit import free_vars, substitute
 from .compare import difference
+from .evaluate import NoValue, value_of
 from .linear import Linear
 from .rewrite import HasEffect
 
@@ -127,8 +128,6 @@ def _is_free(an: Analyzer, atom: Expr) -> bool:
 
 def find_counterexample(an: Analyzer, condition: Expr) -> dict[Var, int] | None:
     """Values of the variables that are consistent with all that is known and make `condition` false."""
-    from .analyzer import Analyzer
-
     context = an.context
     facts: list[Expr] = list(context.assumed)
     variables: dict[Var, None] = {}
@@ -143,21 +142,25 @@ def find_counterexample(an: Analyzer, condition: Expr) -> dict[Var, int] | None:
         for form, flipped in zip(context.ranges.get(var, ()), (False, True)):
             value = an.build(form, var.dtype)
             facts.append(var <= value if flipped else var >= value)
-    plain = Analyzer()
-
-    def is_(e: Expr, at: dict[Var, Any], truth: Expr) -> bool:
-        return plain.simplify(substitute(substitute(e, context.values), at)) is truth
-
+    facts = [substitute(fact, context.values) for fact in facts]
+    condition = substitute(condition, context.values)
     candidates = [_candidates(an, var) for var in variables]
     for point in itertools.islice(itertools.product(*candidates), TRIED):
         at = dict(zip(variables, point, strict=True))
-        if is_(condition, at, FALSE) and all(is_(fact, at, TRUE) for fact in facts):
+        if _has_value(condition, at, 0) and all(_has_value(fact, at, 1) for fact in facts):
             return at
     return None
 
 
+def _has_value(e: Expr, at: dict[Var, int], wanted: int) -> bool:
+    try:
+        return value_of(e, at) == wanted
+    except NoValue:
+        return False
+
+
 def _candidates(an: Analyzer, var: Var) -> list[int]:
     """Values worth trying: the ends of the variable's interval, numbers near them and near 0."""
-    low, high = an.bound_of(an.normal(var)) if var not in an.context.values else (0, 0)
+    low, high = an.context.intervals.get(var, (int(var.dtype.min), int(var.dtype.max)))
     wanted = [low, high, 0, 1, 2, 3, low + 1, low + 2, high - 1, -1, 4, 7, 8, 15, 16, 17, 31, 33]
     return list(dict.fromkeys(n for n in wanted if low <= n <= high))

@@ -13,6 +13,7 @@ from typing import Any
 from ..buffer import Range
 from ..expr import FALSE, TRUE, Expr, Var, as_expr
 from ..stmt import BlockRealize
+from ..visit import walk_unique
 from .analyzer import Analyzer
 from .iter_check import Refused
 from .iter_detect import Attempt, Detector, MustPad
@@ -160,7 +161,7 @@ def iter_map_simplify(
 
 
 def _size(e: Expr) -> int:
-    return 1 + sum(map(_size, e.children()))
+    return sum(1 for _ in walk_unique(e))
 
 
 def normalize_to_iter_sum(

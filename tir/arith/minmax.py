@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from .analyzer import Analyzer
 
 
+MOST_ARMS = 8
+"""Operands of nested extrema that are compared pairwise; more are left nested."""
+
+
 def extremum(an: Analyzer, e: BinaryOp, sign: int) -> Linear:
     """The form of `min(a, b)` (sign -1) or `max(a, b)` (sign 1)."""
     return extremum_of(an, an.normal(e.a), an.normal(e.b), sign, e.dtype)
@@ -19,7 +23,8 @@ def extremum(an: Analyzer, e: BinaryOp, sign: int) -> Linear:
 
 def extremum_of(an: Analyzer, a: Linear, b: Linear, sign: int, dtype: DType) -> Linear:
     """The least (sign -1) or greatest (sign 1) of two forms whose values fit `dtype`."""
-    arms = _undominated(an, [*_arms(an, a, sign, dtype), *_arms(an, b, sign, dtype)], sign)
+    arms = [*_arms(an, a, sign, dtype), *_arms(an, b, sign, dtype)]
+    arms = _undominated(an, arms if len(arms) <= MOST_ARMS else [a, b], sign)
     first = arms[0]
     if len(arms) == 1:
         return first

@@ -117,8 +117,20 @@ def _raw_sub(an: Analyzer, e: Sub) -> Linear:
     return out if e.dtype.is_index else _within(an, out, e, e.a, e.b)
 
 
+MOST_TERMS, MOST_FACTORS = 64, 16
+"""Terms and degrees up to which products are multiplied out."""
+
+
+def _is_large(a: Linear, b: Linear) -> bool:
+    degrees = [max(map(len, map(factors, form.terms))) for form in (a, b)]
+    return len(a.terms) * len(b.terms) > MOST_TERMS or sum(degrees) > MOST_FACTORS
+
+
 def _raw_mul(an: Analyzer, e: Mul) -> Linear:
-    out = product(an, raw(an, e.a), raw(an, e.b))
+    a, b = raw(an, e.a), raw(an, e.b)
+    if not (a.is_const or b.is_const) and _is_large(a, b):
+        return atom(an, Mul(an.build(a, e.dtype), an.build(b, e.dtype)))
+    out = product(an, a, b)
     return out if e.dtype.is_index else _within(an, out, e, e.a, e.b)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from ..expr import (
@@ -38,7 +39,7 @@ from ..expr import (
 )
 from ..op import OPS, Effect, Intrinsic
 from ..visit import substitute
-from .choose import choose
+from .choose import MOST_BRANCHES, choose
 from .compare import NEGATED, compare, difference
 
 if TYPE_CHECKING:
@@ -115,45 +116,69 @@ def _or(an: Analyzer, e: Or) -> Expr:
 
 
 def _joined(an: Analyzer, e: And | Or, unit: Expr, zero: Expr) -> Expr:
-    """`and` (unit true, zero false) or `or` (the reverse): `b` simplified where it is evaluated, after `a`."""
-    a = an.simplify_node(e.a)
+    """`and` (unit true, zero false) or `or` (the reverse): each part simplified where it is evaluated, after others."""
+    cls = type(e)
     if e.dtype.lanes > 1:
-        return an.ruled(type(e)(a, an.simplify_node(e.b)))
-    if a is zero:
-        return zero
-    if a is unit:
-        return an.simplify_node(e.b)
-    with an.constraint(a if unit is TRUE else Not(a)):
-        b = an.simplify_node(e.b)
-    if b is unit or (b is zero and an.is_total(a)):
-        return a if b is unit else zero
-    return _absorbed(an, type(e), a, b, unit)
+        return an.ruled(cls(an.simplify_node(e.a), an.simplify_node(e.b)))
+    kept = _Parts(an, cls)
+    alone = an.context.branches >= MOST_BRANCHES
+    with nullcontext() if alone else an.branch():
+        for part in operands(e, cls):
+            simple = an.simplify_node(part)
+            if simple is zero:
+                return zero
+            if simple is not unit:
+                for operand in operands(simple, cls):
+                    kept.add(operand)
+                if not alone:
+                    an.assume_simplified(simple, unit is TRUE)
+    if not kept.parts:
+        return unit
+    out = kept.parts[0]
+    for part in kept.parts[1:]:
+        out = an.ruled(cls(out, part))
+    return out
 
 
-def _absorbed(an: Analyzer, cls: type[Any], a: Expr, b: Expr, unit: Expr) -> Expr:
-    """`a` and `b` joined, without the comparisons of `a` that `b` makes redundant."""
-    if isinstance(b, CmpOp) and b.a.dtype.is_integral and an.is_total(b):
-        kept = [part for part in _operands(a, cls) if not _implied(an, b, part, unit is TRUE)]
-        if not kept:
-            return b
-        a = kept[0]
-        for part in kept[1:]:
-            a = cls(a, part)
-    return an.ruled(cls(a, b))
+def operands(e: Expr, cls: type[Any]) -> list[Expr]:
+    """The operands joined by `cls`, in order."""
+    out: list[Expr] = []
+    stack = [e]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, cls):
+            stack += [top.b, top.a]
+        else:
+            out.append(top)
+    return out
 
 
-def _operands(e: Expr, cls: type[Any]) -> list[Expr]:
-    return [*_operands(e.a, cls), *_operands(e.b, cls)] if isinstance(e, cls) else [e]
+class _Parts:
+    """The operands of a conjunction or disjunction; of two bounds on one sum the one that decides.
 
+    Where `x < 10` follows, it takes the place of `x < 20` in a conjunction, and in a disjunction `x < 20` that of
+    `x < 10`: the place stays, since the operand may guard what stands between. (What follows from an earlier operand
+    is simplified away by then.)
+    """
 
-def _implied(an: Analyzer, b: CmpOp, part: Expr, conjunction: bool) -> bool:
-    """Whether `part` follows from `b` (in a disjunction: `b` from `part`), both bounds on one sum."""
-    if not isinstance(part, CmpOp) or not part.a.dtype.is_integral or not an.is_total(part):
-        return False
-    (cls, x), (other, y) = difference(an, b), difference(an, part)
-    if cls is not LT or other is not LT or x.terms != y.terms:
-        return False
-    return y.const <= x.const if conjunction else x.const <= y.const
+    def __init__(self, an: Analyzer, cls: type[Any]) -> None:
+        self.an = an
+        self.cls = cls
+        self.parts: list[Expr] = []
+        self.bounds: dict[frozenset[Any], tuple[int, int]] = {}
+
+    def add(self, part: Expr) -> None:
+        """Append an operand, or put it in the place of one that it makes redundant."""
+        place = len(self.parts)
+        if isinstance(part, CmpOp) and part.a.dtype.is_integral and self.an.is_total(part):
+            cls, form = difference(self.an, part)
+            if cls is LT:
+                key = frozenset(form.terms.items())
+                known = self.bounds.get(key)
+                if known is not None and (known[1] <= form.const if self.cls is And else form.const <= known[1]):
+                    place = known[0]
+                self.bounds[key] = place, form.const
+        self.parts[place : place + 1] = [part]
 
 
 def _not(an: Analyzer, e: Not) -> Expr:

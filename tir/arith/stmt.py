@@ -9,7 +9,7 @@ from ..buffer import Buffer, BufferLoad, Range
 from ..expr import FALSE, TRUE, And, Call, Expr, IntImm, Not, const
 from ..node import DELETE
 from ..stmt import Block, BlockRealize, Evaluate, For, IfThenElse, IterVar, LetStmt, Stmt
-from ..visit import Rewriter, walk
+from ..visit import Rewriter, walk_unique
 
 if TYPE_CHECKING:
     from .analyzer import Analyzer
@@ -125,4 +125,4 @@ def conjuncts(e: Expr) -> Iterator[Expr]:
 
 def is_lasting(e: Expr) -> bool:
     """Whether the value of an expression depends on variables alone."""
-    return not any(isinstance(node, (BufferLoad, Call)) for node in walk(e))
+    return not any(isinstance(node, (BufferLoad, Call)) for node in walk_unique(e))

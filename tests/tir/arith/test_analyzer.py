@@ -229,3 +229,61 @@ def test_questions_of_other_types() -> None:
     assert an.simplify(x < x) is (x < x)
     assert not an.prove(x == x)
     assert an.simplify((x < 1.0) & const(False)) is FALSE
+
+
+DEEP = 195
+"""As deep as a program may nest."""
+
+CHAINS = {
+    "and": lambda e, v, k: e & (v < k),
+    "or": lambda e, v, k: e | (v < k),
+    "not": lambda e, v, k: ~(e & (v < k)),
+    "min": lambda e, v, k: _min(e, v),
+    "sum": lambda e, v, k: e * 3 + v,
+    "product": lambda e, v, k: e * v,
+    "products of sums": lambda e, v, k: e * (v + 1),
+    "quotient": lambda e, v, k: (e + v) // 3,
+    "select": lambda e, v, k: Select(v < k, v, e),
+    "if": lambda e, v, k: if_then_else(v < k, e, v),
+    "float": lambda e, v, k: e * 2.5 + v.astype("float32"),
+}
+
+
+def _min(a: Expr, b: Expr) -> Expr:
+    from tensorir.tir.op import minimum
+
+    return minimum(a, b)
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_deep_expressions_take_no_time(name: str) -> None:
+    names = [Var(f"x{k}") for k in range(DEEP)]
+    start = {"float": names[0].astype("float32")}.get(name, names[0])
+    e = as_expr(names[0] < 1) if name in ("and", "or", "not") else start
+    for k, v in enumerate(names):
+        e = as_expr(CHAINS[name](e, v, k))
+    an = Analyzer()
+    assert an.simplify(e).dtype == e.dtype
+    if e.dtype.is_integral:
+        an.const_int_bound(e)
+        an.modular_set(e)
+
+
+SHARED = {
+    "sum": lambda e, v, k: e + e + v,
+    "product": lambda e, v, k: e * e + v,
+    "select": lambda e, v, k: Select(v < k, e + 1, e + 2),
+    "if": lambda e, v, k: if_then_else(v < k, e // 2, e // 3),
+    "logic": lambda e, v, k: (e & (v < k)) | (e & (v > 2 * k)),
+    "min": lambda e, v, k: _min(e + v, e - v),
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_shared_parts_are_seen_once(name: str) -> None:
+    # As a tree each of these has more nodes than there are atoms in a brick.
+    names = [Var(f"x{k}") for k in range(90)]
+    e = as_expr(names[0] < 1) if name == "logic" else as_expr(names[0])
+    for k, v in enumerate(names):
+        e = as_expr(SHARED[name](e, v, k))
+    assert Analyzer().simplify(e).dtype == e.dtype
