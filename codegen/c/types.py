@@ -7,10 +7,9 @@ A value of a narrow float type is the `float` it equals; in memory it is its bit
 from __future__ import annotations
 
 import math
-import struct
 from functools import lru_cache
 
-from ...tir.dtype import DType, dtype
+from ...tir.dtype import FLOAT32, DType, dtype
 from ...tir.expr import FloatImm, IntImm
 
 
@@ -98,6 +97,6 @@ def float_text(value: float, *, double: bool) -> str:
         return repr(value)
     for digits in range(1, 10):
         text = f"{value:.{digits}g}"
-        if struct.unpack("<f", struct.pack("<f", float(text)))[0] == value:
+        if FLOAT32.round(float(text)) == value:
             break
     return f"{text if any(c in text for c in '.en') else text + '.0'}f"

@@ -13,6 +13,9 @@ from ...tir.stmt import Block, BlockRealize, BufferStore, For
 from ...tir.visit import Rewriter
 from ..target import Target
 
+LARGEST = 1 << 20
+"""Elements of one dimension up to which a constant stands in for a symbolic extent."""
+
 
 def compact_buffer_allocation(func: PrimFunc, target: Target) -> PrimFunc:
     """Give an allocation inside loops the extents that one iteration of them touches, and shift its indices.
@@ -81,7 +84,8 @@ class _Compact(Rewriter):
         length = self.analyzer.simplify(high - low)
         if not isinstance(length, IntImm):
             bound = self.analyzer.const_int_bound(length).max_value
-            whole = isinstance(extent, IntImm) and bound >= extent.value
+            # A bound of a symbolic size that is this large comes from the size's type and says nothing.
+            whole = bound >= (extent.value if isinstance(extent, IntImm) else LARGEST)
             if whole or not isinstance(bound, int) or bound >= int(length.dtype.max):
                 return zero, extent
             length = const(max(bound, 1), length.dtype)

@@ -1,0 +1,77 @@
+"""Where buffers are allocated, and how large: the passes that place and compact allocations."""
+
+from tensorir import T, Target
+from tensorir.codegen.passes.compact_buffer_allocation import compact_buffer_allocation
+from tensorir.codegen.passes.plan_and_update_buffer_allocation_location import (
+    plan_and_update_buffer_allocation_location,
+)
+from tensorir.tir.stmt import Block
+from tensorir.tir.visit import walk
+
+TARGET = Target("llvm")
+
+
+@T.prim_func
+def quotient(a: T.handle, b: T.handle):
+    n = T.int32()
+    A = T.match_buffer(a, (n,), "float32")
+    B = T.match_buffer(b, (n,), "float32")
+    C = T.alloc_buffer(((n - 1) // 4 + 1, 4), "float32")
+    for i in range(n):
+        with T.block("C"):
+            vi = T.axis.spatial(n, i)
+            C[vi // 4, vi % 4] = A[vi]
+    for i in range(n):
+        with T.block("B"):
+            vi = T.axis.spatial(n, i)
+            B[vi] = C[vi // 4, vi % 4]
+
+
+@T.prim_func
+def copied_in_parallel(A: T.Buffer((8,), "float32"), B: T.Buffer((4, 8), "float32")):
+    C = T.alloc_buffer((8,), "float32")
+    for i in T.parallel(4):
+        with T.block("C"):
+            T.reads(A[0:8])
+            T.writes(C[0:8])
+            for k in range(8):
+                C[k] = A[k]
+        for j in range(8):
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = C[vj]
+
+
+@T.prim_func
+def never_read(A: T.Buffer((8,), "float32"), B: T.Buffer((8,), "float32")):
+    C = T.alloc_buffer((8,), "float32")
+    for i in range(8):
+        with T.block("B"):
+            vi = T.axis.spatial(8, i)
+            T.reads(A[vi])
+            T.writes(C[vi], B[vi])
+            T.block_attr({"buffer_dim_align": [[0, 0, 4, 1], [1, 0, 8, 0]]})
+            C[vi] = A[vi]
+            B[vi] = A[vi]
+
+
+def blocks(func: object) -> dict[str, Block]:
+    """The blocks of a function by name."""
+    return {n.name_hint: n for n in walk(func) if isinstance(n, Block)}  # type: ignore[arg-type]
+
+
+def test_a_symbolic_extent_is_not_replaced_by_what_its_type_can_hold() -> None:
+    (buffer,) = compact_buffer_allocation(quotient, TARGET).root.alloc_buffers
+    assert str(buffer.shape[0]) == "(n - 1) // 4 + 1"
+
+
+def test_a_block_without_iterators_that_declares_its_writes_has_memory_of_its_own() -> None:
+    placed = plan_and_update_buffer_allocation_location(copied_in_parallel, TARGET)
+    assert placed.root.alloc_buffers == ()
+
+
+def test_alignments_keep_counting_the_regions_they_are_about() -> None:
+    found = blocks(plan_and_update_buffer_allocation_location(never_read, TARGET))
+    block = found["B"]
+    for which, *_ in block.annotations.get("buffer_dim_align", ()):
+        assert which < len(block.writes)
