@@ -29,9 +29,13 @@ def concurrent_loops(*refs: SRef) -> dict[LoopSRef, For]:
 
 
 def require_still_concurrent(s: State, loops: dict[LoopSRef, For], block: Block) -> None:
-    """Require, after `block` moved, that iterations of loops around its old and new place may still run at once."""
+    """Require, after `block` moved, that iterations of loops around its old and new place may still run at once.
+
+    The threads of a GPU may all fetch into shared memory, each the same values, until the fetch's own loops are bound.
+    """
+    fetches = all(region.buffer.scope.startswith("shared") for region in block.writes)
     for ref, stmt in loops.items():
-        if ref.removed_at is not None:
+        if ref.removed_at is not None or (fetches and stmt.kind is ForKind.THREAD_BINDING):
             continue
         threads = str(stmt.thread_binding or "").startswith("threadIdx")
         try:

@@ -106,8 +106,7 @@ def require_no_order_between(s: State, loops: Sequence[LoopSRef]) -> None:
 
 
 def _require_apart(s: State, scope: Scope, loop: LoopSRef, purpose: str, *, reductions: bool) -> None:
-    blocks = s.child_blocks(loop)
-    own = {b for b in _intermediates(s, loop, blocks) if _own_values(s, blocks, loop, b)}
+    own = private_buffers(s, loop)
     carried = carried_dependence(scope, loop.stmt, around(loop), reductions=reductions, ignore=own)
     if carried is not None:
         raise refusal(
@@ -118,6 +117,18 @@ def _require_apart(s: State, scope: Scope, loop: LoopSRef, purpose: str, *, redu
             carried.dst.block,
             hint="the iterations depend on each other; keep their order, or separate the blocks",
         )
+
+
+def private_buffers(s: State, loop: LoopSRef) -> set[Buffer]:
+    """The buffers that each iteration of `loop` could have for itself: no value in them passes from one to another."""
+    blocks = s.child_blocks(loop)
+    found = {b for b in _intermediates(s, loop, blocks) if _own_values(s, blocks, loop, b)}
+    for block in blocks if found else ():
+        values = zip(block.stmt.iter_vars, s.realize(block).iter_values, strict=True)
+        if any(iv.iter_type is not IterType.SPATIAL and loop.stmt.loop_var in free_vars(v) for iv, v in values):
+            # Each iteration adds to what the others did.
+            found -= {w.buffer for w in block.stmt.writes}
+    return found
 
 
 def _intermediates(s: State, loop: LoopSRef, blocks: Sequence[BlockSRef]) -> set[Buffer]:

@@ -148,10 +148,10 @@ def _steps_overlap(an: Analyzer, lows: Sequence[Expr], extents: Sequence[Expr], 
         steps: list[tuple[int, Expr]] = []
         for key, step in an.normal(low).terms.items():
             if isinstance(key, Var) and key in domains:
-                if key in used or step < 0:
+                if key in used:
                     return False
                 used.add(key)
-                steps.append((step, domains[key].extent))
+                steps.append((abs(step), domains[key].extent))
             elif any(v in domains for atom in (key if isinstance(key, tuple) else (key,)) for v in free_vars(atom)):
                 return False
         span = extent

@@ -13,7 +13,7 @@ from ..tir.arith.iter_map import IterMapLevel, detect_iter_map
 from ..tir.buffer import Range
 from ..tir.dtype import DType, dtype
 from ..tir.errors import UserError
-from ..tir.expr import Expr, Op, Var
+from ..tir.expr import Expr, FloorDiv, FloorMod, Op, Var
 from ..tir.op import OPS
 from ..tir.visit import free_vars, substitute
 from .errors import refusal
@@ -57,21 +57,17 @@ def index_variables(function: Any, ndim: int, index_dtype: Any) -> tuple[Var, ..
 
 def determined(an: Analyzer, given: Sequence[Expr], wanted: Expr, doms: Mapping[Var, Range]) -> bool:
     """Whether the value of `wanted` is shown to follow from the values of `given`, for variables of `doms`."""
-    known: set[Var] = set()
     if any(an.equal(index, wanted) for index in given):
         return True
+    known: set[Expr] = set()
     rest = list(given)
-    progress = True
-    while progress:
-        progress = False
-        for index in rest:
-            # `a * v + f(known)` tells v.
-            unknown = [k for k in an.normal(index).terms if _speaks_of_unknown(k, doms, known)]
-            if len(unknown) == 1 and isinstance(unknown[0], Var):
-                known.add(unknown[0])
-                rest.remove(index)
-                progress = True
-                break
+    while True:
+        told = next(((index, atom) for index in rest if (atom := _told(an, index, doms, known)) is not None), None)
+        if told is None:
+            break
+        rest.remove(told[0])
+        known.add(told[1])
+        known.update(v for v in doms if v not in known and _from_digits(v, known))
     open_ = {v: doms[v] for index in rest for v in free_vars(index) if v in doms and v not in known}
     digits = [index for index in rest if any(v in open_ for v in free_vars(index))]
     if digits and all(v in open_ or v not in doms for index in digits for v in free_vars(index)):
@@ -80,9 +76,23 @@ def determined(an: Analyzer, given: Sequence[Expr], wanted: Expr, doms: Mapping[
     return all(v in known for v in free_vars(wanted) if v in doms)
 
 
-def _speaks_of_unknown(key: Any, doms: Mapping[Var, Range], known: set[Var]) -> bool:
+def _told(an: Analyzer, index: Expr, doms: Mapping[Var, Range], known: set[Expr]) -> Expr | None:
+    """The variable, quotient or remainder that an index tells: the one term of it that is not known."""
+    unknown = [key for key in an.normal(index).terms if _is_open(key, doms, known)]
+    if len(unknown) != 1 or not isinstance(unknown[0], (Var, FloorDiv, FloorMod)):
+        return None
+    return unknown[0]
+
+
+def _from_digits(v: Var, known: set[Expr]) -> bool:
+    """Whether both the quotient and the remainder of a variable by some number are known."""
+    divisors = {atom.b for atom in known if isinstance(atom, FloorDiv) and atom.a is v}
+    return any(isinstance(atom, FloorMod) and atom.a is v and atom.b in divisors for atom in known)
+
+
+def _is_open(key: Any, doms: Mapping[Var, Range], known: set[Expr]) -> bool:
     atoms = key if isinstance(key, tuple) else (key,)
-    return any(v in doms and v not in known for atom in atoms for v in free_vars(atom))
+    return any(v in doms and v not in known for atom in atoms if atom not in known for v in free_vars(atom))
 
 
 def encode_expr(e: Any) -> Any:

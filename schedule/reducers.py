@@ -98,14 +98,15 @@ def order_matters(block: Block) -> bool:
     except ScheduleError:
         stores = [node for node in walk(block.body) if isinstance(node, BufferStore)]
         reducing = {iv.var for iv in block.iter_vars if iv.iter_type is not IterType.SPATIAL}
-        return not all(_commutes(store, reducing) for store in stores)
+        written = {store.buffer for store in stores}
+        return not all(_commutes(store, reducing, written) for store in stores)
 
 
-def _commutes(store: BufferStore, reducing: set[Var]) -> bool:
+def _commutes(store: BufferStore, reducing: set[Var], written: set[Buffer]) -> bool:
     """Whether a store adds to (or multiplies, ...) what was there, or stores the same for all values of `reducing`."""
 
     def reads(e: Expr) -> bool:
-        return any(isinstance(node, BufferLoad) and node.buffer is store.buffer for node in walk(e))
+        return any(isinstance(node, BufferLoad) and node.buffer in written for node in walk(e))
 
     e = store.value
     if not reads(e):

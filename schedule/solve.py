@@ -64,6 +64,7 @@ def _solve(
     an: Analyzer, block: Block, region: BufferRegion, box: Box, doms: Mapping[Var, Range], *, inside: bool
 ) -> Sets:
     out: Sets = {}
+    indices: list[tuple[Index, tuple[Var, IntervalSet] | None]] = []
     together: list[Index] = []
     for r, part in zip(region.region, box, strict=True):
         index = Index(r.min, r.extent, part)
@@ -76,11 +77,14 @@ def _solve(
                     hint="what all instances read must be complete when the first one runs",
                 )
             continue
-        found = _alone(an, index, doms, inside=inside)
-        if found is None:
-            together.append(index)
-        else:
+        indices.append((index, _alone(an, index, doms, inside=inside)))
+    unsolved = {v for index, found in indices if found is None for v in free_vars(index.low)}
+    for index, found in indices:
+        if found is not None:
             out = _meet(an, out, {found[0]: found[1]})
+        if found is None or found[0] in unsolved:
+            # Digits of one iterator are read together, also those that tell something by themselves.
+            together.append(index)
     if together:
         solved = _together(an, together, doms, inside=inside)
         if solved is None:

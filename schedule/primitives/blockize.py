@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from ...tir.arith.analyzer import Analyzer
@@ -99,7 +99,8 @@ def blockize(
     iter_vars, values, divided = _united(divided)
     predicate = _one_predicate(an, divided)
     new, reuse = _block_of(s, an, found, divided, iter_vars)
-    outside = {loop.stmt.loop_var: loop for loop in outer_loops}
+    above = found.around.ancestors() if iter_vars else ()
+    outside = {ref.stmt.loop_var: ref for ref in (*outer_loops, *above) if isinstance(ref, LoopSRef)}
     for node in walk(new):
         if isinstance(node, Var) and node in outside:
             raise refusal(
@@ -169,7 +170,8 @@ def _divide(s: State, an: Analyzer, block: BlockSRef, outer: Sequence[LoopSRef],
     outer_vars = {loop.stmt.loop_var for loop in outer}
     sub_iters = [var for var in loops if var not in outer_vars]
     found = subspace_divide(realize.iter_values, loops, sub_iters, realize.predicate, analyzer=an)
-    if found:
+    all_loops = {ref.stmt.loop_var for ref in block.ancestors() if isinstance(ref, LoopSRef)}
+    if found and not any(all(_varies(e, all_loops) for e in (d.outer_extent, d.inner_extent)) for d in found.indices):
         divisions, outer_predicate, inner_predicate = found.indices, found.outer_predicate, found.inner_predicate
     else:
         pure = [
@@ -184,8 +186,24 @@ def _divide(s: State, an: Analyzer, block: BlockSRef, outer: Sequence[LoopSRef],
             "divide the extents",
         )
         divisions, outer_predicate, inner_predicate = tuple(d for d in pure if d is not None), realize.predicate, TRUE
+    divisions = tuple(_fixed(iv, d, all_loops) for iv, d in zip(block.stmt.iter_vars, divisions, strict=True))
     axes = [_axis(an, iv, d, keep_units) for iv, d in zip(block.stmt.iter_vars, divisions, strict=True)]
     return Divided(block, axes, outer_predicate, inner_predicate)
+
+
+def _varies(extent: Any, loops: Collection[Var]) -> bool:
+    """Whether an extent is another in each iteration of some loop."""
+    return isinstance(extent, Expr) and any(v in loops for v in free_vars(extent))
+
+
+def _fixed(iter_var: IterVar, division: Division, loops: Collection[Var]) -> Division:
+    """The division with the iterator's whole domain in place of an extent that varies with the loops."""
+    whole = iter_var.dom.extent
+    if _varies(division.outer_extent, loops):
+        division = division._replace(outer=IterSumExpr((), division.outer.to_expr()), outer_extent=whole)
+    if _varies(division.inner_extent, loops):
+        division = division._replace(inner=IterSumExpr((), division.inner.to_expr()), inner_extent=whole)
+    return division
 
 
 def _pure(iter_var: IterVar, value: Expr, outer: set[Var]) -> Division | None:
@@ -215,7 +233,8 @@ def _axis(an: Analyzer, iter_var: IterVar, division: Division, keep_unit: bool) 
     if one_outer and not (keep_unit or (one_inner and free_vars(outer_value))):
         return Axis(None, outer_value, inner, inner_value, an.simplify(outer_value * inner_extent + rest))
     start = division.outer.base if division.outer.args else (outer_value if one_outer else iter_var.dom.min)
-    dom = Range(zero, outer_extent) if free_vars(start) else Range(start, outer_extent)
+    # What an iterator of one value is bound to may be a variable of the blocks around.
+    dom = iter_var.dom if free_vars(start) and one_inner else Range(zero if free_vars(start) else start, outer_extent)
     outer = IterVar(dom, var.replace(name=f"{var.name}_o"), iter_var.iter_type)
     own = dom.min if one_outer and not one_inner else outer.var
     return Axis(outer, outer_value, inner, inner_value, an.simplify(own * inner_extent + rest))
@@ -288,6 +307,15 @@ def _block_of(
         if d.ref.stmt.init is None:
             continue
         require_reduction(s, d.ref)
+        for iv, axis in zip(d.ref.stmt.iter_vars, d.axes, strict=True):
+            starts = [part.dom.min for part in (axis.outer, axis.inner) if part is not None]
+            require(
+                iv.iter_type is IterType.SPATIAL or all(an.equal(start, iv.dom.min) for start in starts),
+                "the loops of {0} do not start at the start of its axis {1}, where the init runs",
+                d.ref,
+                iv.var,
+                hint="decompose_reduction first",
+            )
         block, realize = inner[d.ref.stmt]
         outside = [a.outer for a in d.axes if a.outer is not None and a.outer.iter_type is IterType.REDUCE]
         if outside and len(divided) == 1:
@@ -311,7 +339,7 @@ def _block_of(
         if not iv.dom.is_point:
             an.bind(iv.var, iv.dom)
     body = _PutBlocks({old: realize for old, (_, realize) in inner.items()})(found.body)
-    reads, writes = _regions(an, divided, inner)
+    reads, writes = _regions(an, divided, inner, _loops_from_scope(found.around))
     reuse = {old: block for old, (block, _) in inner.items()}
     return Block(iter_vars, reads, writes, name, body, init), reuse
 
@@ -344,14 +372,19 @@ class _PutBlocks(Rewriter):
 
 
 def _regions(
-    an: Analyzer, divided: Sequence[Divided], inner: dict[Block, tuple[Block, BlockRealize]]
+    an: Analyzer,
+    divided: Sequence[Divided],
+    inner: dict[Block, tuple[Block, BlockRealize]],
+    outer: Sequence[LoopSRef],
 ) -> tuple[tuple[BufferRegion, ...], tuple[BufferRegion, ...]]:
     """What the blocks read and write together in one instance of the new block, but for what they read of their own."""
     reads: dict[Buffer, list[BufferRegion]] = {}
     writes: dict[Buffer, list[BufferRegion]] = {}
     for d in divided:
         block, _ = inner[d.ref.stmt]
-        domains = {iv.var: iv.dom for iv in block.iter_vars}
+        # A block without iterators may speak of the loops around it.
+        domains = {loop.stmt.loop_var: loop.stmt.range for loop in d.ref.loops() if loop not in outer}
+        domains.update((iv.var, iv.dom) for iv in block.iter_vars)
         for var, dom in domains.items():
             an.bind(var, dom, allow_override=True)
         own = {w.buffer for w in block.writes} if d.ref.stmt.init is not None else set()

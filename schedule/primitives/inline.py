@@ -33,6 +33,7 @@ def _scope_buffer(s: State, block: BlockSRef, buffer: Buffer) -> BlockSRef:
     """The block that allocates `buffer`, which must be one around `block`."""
     for above in block.ancestors():
         if isinstance(above, BlockSRef) and buffer in above.stmt.alloc_buffers:
+            _require_only_writer(s, block, above, buffer)
             return above
     require(
         False,
@@ -42,6 +43,21 @@ def _scope_buffer(s: State, block: BlockSRef, buffer: Buffer) -> BlockSRef:
         hint="only blocks that write an intermediate buffer (T.alloc_buffer) can be inlined",
     )
     raise AssertionError
+
+
+def _require_only_writer(s: State, block: BlockSRef, owner: BlockSRef, buffer: Buffer) -> None:
+    """Require that, below `owner`, nothing outside of the scope of `block` writes `buffer`."""
+    at = block.scope
+    while at is not owner:
+        for other in s.child_blocks(at.scope):
+            require(
+                other is at or all(r.buffer is not buffer for r in other.stmt.writes),
+                "{0}, outside of the block that {1} lies in, writes {2} as well",
+                other,
+                block,
+                buffer,
+            )
+        at = at.scope
 
 
 @primitive

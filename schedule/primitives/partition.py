@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...tir.arith.analyzer import Analyzer
-from ...tir.arith.regions import disjoint, relax_region, union_region
+from ...tir.arith.regions import disjoint, region_contains, relax_region, union_region
 from ...tir.buffer import Buffer, BufferRegion, Range
 from ...tir.expr import TRUE, Expr, Var, cast, const
-from ...tir.stmt import Block, BlockRealize, For, ForKind, IterType, Stmt, seq
+from ...tir.stmt import Block, BlockRealize, For, ForKind, IterType, IterVar, Stmt, seq
 from ...tir.visit import Rewriter, free_vars, fresh, substitute
-from ..conditions import require_affine
+from ..conditions import private_buffers
 from ..edit import child_towards, common, statements
 from ..errors import require
 from ..primitive import primitive
@@ -27,7 +27,8 @@ def loop_partition(
 ) -> list[LoopSRef]:
     """Divide the range of `loop` into consecutive parts, each a loop of its own; gives these.
 
-    Each part, and all of them together, become a block, so that each can be scheduled by itself.
+    Each part, and all of them together, become a block, so that each can be scheduled by itself. Buffers that are used
+    within single iterations only belong to the parts.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def loop_partition(
     require(len(factors) >= 1, "{0} is divided into at least one part", loop)
     require(factors.count(None) <= 1, "only one part may be None", hint="write all others as numbers")
     blocks = s.child_blocks(loop)
-    started: set[Block] = set()
+    reducing: dict[Block, list[tuple[IterVar, Expr]]] = {}
     for block in blocks:
         for iv, value in zip(block.stmt.iter_vars, s.realize(block).iter_values, strict=True):
             require(
@@ -81,12 +82,13 @@ def loop_partition(
                 block,
                 hint="only loops over spatial and reduce axes can be divided",
             )
-            if iv.iter_type is IterType.REDUCE and old.loop_var in free_vars(value) and block.stmt.init is not None:
-                require_affine(s, block)
-                started.add(block.stmt)
+            if iv.iter_type is IterType.REDUCE and block.stmt.init is not None:
+                reducing.setdefault(block.stmt, []).append((iv, value))
     an = bind_loops(Analyzer(), loop)
     ranges = _parts(an, loop, factors)
     name, var = blocks[0].stmt.name_hint, old.loop_var.name
+    own = private_buffers(s, loop)
+    allocated = tuple(b for b in loop.scope.stmt.alloc_buffers if b in own)
     reuse: dict[Block, Block] = {}
     parts: list[Stmt] = []
     loops: list[For] = []
@@ -98,19 +100,26 @@ def loop_partition(
         if not unit:
             inner.bind(new_var, part)
         body = substitute_loop_vars(old.body, {old.loop_var: part.min if unit else new_var}, inner)
-        renamed = _Rename(f"_{var}{i}", started if i else set())
-        body = renamed(body)
+        started = {b for b, axes in reducing.items() if _started(s, loop, part, axes)}
+        renamed = _Rename(f"_{var}{i}", started)
+        made = For(new_var, part.min, part.extent, ForKind.SERIAL, renamed(body))
+        reads, writes = (tuple(r for r in side if r.buffer not in own) for side in _touched(s, loop, part, started))
+        regions.append((reads, writes))
+        whole = _bare_block(f"{name}_{var}{i}_partition", reads, writes, made, allocated)
         if i == 0:
             reuse = renamed.blocks
         else:
-            body = fresh(body)
-        made = For(new_var, part.min, part.extent, ForKind.SERIAL, body)
-        loops.append(made)
-        reads, writes = _touched(s, loop, part)
-        regions.append((reads, writes))
-        parts.append(_bare_block(f"{name}_{var}{i}_partition", reads, writes, made))
-    reads, writes = (_union(an, [r for part in regions for r in part[side]]) for side in (0, 1))
+            whole = fresh(whole)
+        inside = whole.block.body
+        assert isinstance(inside, For)
+        loops.append(inside)
+        parts.append(whole)
+    reads, writes = _together(an, regions)
+    scope = loop.scope
     s.replace(loop, _bare_block(f"{name}_{var}_common", reads, writes, seq(*parts)), reuse)
+    if own:
+        kept = tuple(b for b in scope.stmt.alloc_buffers if b not in own)
+        s.replace(scope, scope.stmt.replace(alloc_buffers=kept))
     out = []
     for made in loops:
         ref = s.srefs[made]
@@ -147,6 +156,17 @@ def _parts(an: Analyzer, loop: LoopSRef, factors: Sequence[Expr | None]) -> list
     return out
 
 
+def _started(s: State, loop: LoopSRef, part: Range, axes: Sequence[tuple[IterVar, Expr]]) -> bool:
+    """Whether no instance of a reduction in a part is the one that runs the init: an axis is beyond its start."""
+    an = bind_loops(Analyzer(), loop)
+    an.bind(loop.stmt.loop_var, part)
+    for block in s.child_blocks(loop):
+        for ref in block.loops():
+            if loop in ref.ancestors():
+                an.bind(ref.stmt.loop_var, ref.stmt.range, allow_override=True)
+    return any(an.prove(value > iv.dom.min) for iv, value in axes)
+
+
 class _Rename(Rewriter):
     """Gives the blocks directly inside a loop another name, and takes the init from those `started` before."""
 
@@ -162,13 +182,19 @@ class _Rename(Rewriter):
 
 
 def _bare_block(
-    name: str, reads: tuple[BufferRegion, ...], writes: tuple[BufferRegion, ...], body: Stmt
+    name: str,
+    reads: tuple[BufferRegion, ...],
+    writes: tuple[BufferRegion, ...],
+    body: Stmt,
+    allocated: tuple[Buffer, ...] = (),
 ) -> BlockRealize:
-    return BlockRealize((), TRUE, Block((), reads, writes, name, body))
+    return BlockRealize((), TRUE, Block((), reads, writes, name, body, alloc_buffers=allocated))
 
 
-def _touched(s: State, loop: LoopSRef, part: Range) -> tuple[tuple[BufferRegion, ...], tuple[BufferRegion, ...]]:
-    """What the blocks read and write in the iterations of a part."""
+def _touched(
+    s: State, loop: LoopSRef, part: Range, started: set[Block]
+) -> tuple[tuple[BufferRegion, ...], tuple[BufferRegion, ...]]:
+    """What the blocks read and write in the iterations of a part; reductions `started` before read what they update."""
     an = bind_loops(Analyzer(), loop)
     out: list[list[BufferRegion]] = [[], []]
     for block in s.child_blocks(loop):
@@ -177,7 +203,8 @@ def _touched(s: State, loop: LoopSRef, part: Range) -> tuple[tuple[BufferRegion,
         domains = {var: part if var is loop.stmt.loop_var else r for var, r in _below(inner, loop).items()}
         for var, domain in domains.items():
             an.bind(var, domain, allow_override=True)
-        for side, regions in enumerate((block.stmt.reads, block.stmt.writes)):
+        old = update_of(block.stmt) if block.stmt in started else block.stmt
+        for side, regions in enumerate((old.reads, old.writes)):
             out[side] += [relax_region(an, substitute(region, values), domains) for region in regions]
     return _union(an, out[0]), _union(an, out[1])
 
@@ -186,6 +213,21 @@ def _below(loops: dict[Var, Range], loop: LoopSRef) -> dict[Var, Range]:
     """The loops from `loop` on inwards."""
     variables = list(loops)
     return {var: loops[var] for var in variables[variables.index(loop.stmt.loop_var) :]}
+
+
+def _together(
+    an: Analyzer, parts: Sequence[tuple[tuple[BufferRegion, ...], tuple[BufferRegion, ...]]]
+) -> tuple[tuple[BufferRegion, ...], tuple[BufferRegion, ...]]:
+    """What parts read and write one after the other; what an earlier part wrote is not read from outside."""
+    reads: list[BufferRegion] = []
+    writes: list[BufferRegion] = []
+    for needed, made in parts:
+        for region in needed:
+            before = [w for w in writes if w.buffer is region.buffer]
+            if not before or not region_contains(an, union_region(an, before), region):
+                reads.append(region)
+        writes += made
+    return _union(an, reads), _union(an, writes)
 
 
 def _union(an: Analyzer, regions: Sequence[BufferRegion]) -> tuple[BufferRegion, ...]:

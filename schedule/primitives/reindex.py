@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from ...tir.arith.analyzer import Analyzer
 from ...tir.arith.index_map import IndexMap
 from ...tir.arith.interval import eval_set
+from ...tir.arith.stmt import conjuncts
 from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range, decl_buffer
-from ...tir.expr import Expr, IntImm, Var, all_of, const
+from ...tir.expr import TRUE, Expr, IntImm, Var, all_of, const
 from ...tir.op import call
 from ...tir.stmt import Block, BlockRealize, BufferStore, For, ForKind, IterType, IterVar, Stmt
 from ...tir.visit import free_vars, substitute, walk
@@ -398,7 +399,11 @@ def _like_block(
     for iv in access.iter_vars:
         value = values[iv.var]
         guards += [c for c in (value >= iv.dom.min, value < iv.dom.end) if not foot.an.prove(c)]
-    guards = list(dict.fromkeys(map(foot.an.simplify, guards)))
+    own = {loop.loop_var for loop in kept}
+    inside = foot.loops(block).keys() - own
+    # What the block's predicate says of these loops alone: where it never runs there may be nothing to copy.
+    said = [c for c in conjuncts(s.realize(block).predicate) if c is not TRUE and not inside & free_vars(c).keys()]
+    guards = list(dict.fromkeys(map(foot.an.simplify, [*guards, *said])))
     copied = _copied(foot.an, access, new, at, iter_vars, name, into=into)
     bound = tuple(substitute(values[v], fresh) for v in iter_vars)
     nest: Stmt = BlockRealize(bound, substitute(all_of(*guards), fresh), copied)

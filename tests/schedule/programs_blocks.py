@@ -352,7 +352,7 @@ def result_used(A: T.Buffer((8, 8), "float32"), D: T.Buffer((8,), "float32")):
 
 
 @T.prim_func
-def mirrored(A: T.Buffer((8, 8), "float32"), D: T.Buffer((8,), "float32")):
+def mirrored_sum(A: T.Buffer((8, 8), "float32"), D: T.Buffer((8,), "float32")):
     C = T.alloc_buffer((8,), "float32")
     for i, k in T.grid(8, 8):
         with T.block("C"):

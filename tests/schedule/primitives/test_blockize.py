@@ -93,7 +93,17 @@ def test_an_imperfect_tile_inside() -> None:
     checked(sch)
 
 
-def test_a_triangle_from_outside() -> None:
+def test_a_triangle() -> None:
     sch = Schedule(triangle, seed=0)
-    with pytest.raises(ScheduleError):
+    with pytest.raises(ScheduleError, match="would use loop `i`"):
         sch.blockize(sch.get_loops("B")[1])
+    sch.blockize(sch.get_loops("B")[0])
+    sch.blockize("B")
+    checked(sch)
+
+
+def test_a_block_that_speaks_of_its_loops() -> None:
+    sch = Schedule(elementwise, seed=0)
+    sch.loop_partition(sch.get_loops("B")[1], [2, None])
+    sch.blockize(sch.get_loops("B_j_common")[0])
+    checked(sch)

@@ -5,7 +5,7 @@ from tensorir import Schedule, ScheduleError, assert_structural_equal
 from tensorir.schedule.trace import Trace
 
 from ..programs import chain, elementwise, matmul, row_sum, symbolic
-from ..programs_blocks import ahead, shifted_pair, side_by_side
+from ..programs_blocks import ahead, shifted_pair, side_by_side, three_stages
 
 
 def checked(sch: Schedule) -> None:
@@ -48,6 +48,15 @@ def test_parts_of_an_imperfect_split() -> None:
     sch = Schedule(matmul, seed=0)
     _, k1 = sch.split(sch.get_loops("C")[2], [None, 4])
     sch.loop_partition(k1, [1])
+    checked(sch)
+
+
+def test_buffers_of_single_iterations_belong_to_the_parts() -> None:
+    sch = Schedule(three_stages, seed=0)
+    sch.loop_partition(sch.get_loops("B")[0], [3])
+    assert not sch.get(sch.get_block("root")).alloc_buffers
+    sch.compute_inline("C_i1")
+    sch.vectorize(sch.get_loops("B_i0")[0])
     checked(sch)
 
 

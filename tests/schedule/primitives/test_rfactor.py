@@ -5,7 +5,7 @@ from tensorir import Schedule, ScheduleError, T, assert_structural_equal, parse
 from tensorir.schedule.trace import Trace
 
 from ..programs import matmul, row_sum, symbolic
-from ..programs_blocks import argmax, argmax_exact, matmul16, two_results
+from ..programs_blocks import argmax, argmax_exact, chained_stores, matmul16, two_results
 
 
 def checked(sch: Schedule) -> None:
@@ -147,3 +147,10 @@ def test_refusals_keep_the_program() -> None:
         sch.rfactor(sch.get_loops("C")[0], 0)
     assert sch.mod is before
     sch.state.check()
+
+
+def test_updates_that_depend_on_one_another_keep_their_order() -> None:
+    sch = Schedule(chained_stores, seed=0)
+    k0, k1 = sch.split(sch.get_loops("S")[1], [4, 4])
+    with pytest.raises(ScheduleError, match="depends on the order"):
+        sch.reorder(k1, k0)

@@ -1,0 +1,213 @@
+"""cache_read, cache_write, cache_inplace, cache_index, read_at, write_at: where copies go and what they copy."""
+
+import pytest
+from tensorir import Schedule, T
+
+from ..checks import becomes, checked
+from ..programs import blur, chain, elementwise, matmul, symbolic
+from ..programs_buffers import (
+    fan,
+    gathered,
+    in_loop,
+    matmul_relu,
+    nested,
+    overwritten,
+    padded,
+    part,
+    symbolic_chain,
+    tiles,
+    twice,
+    viewed,
+)
+
+READ = {"elementwise": ("B", elementwise), "matmul": ("C", matmul), "chain": ("D", chain), "symbolic": ("B", symbolic)}
+READ |= {"blur": ("C", blur), "fan": ("D", fan), "in_loop": ("D", in_loop), "nested": ("C", nested)}
+READ |= {"inner": ("inner", nested), "padded": ("D", padded), "symbolic_chain": ("D", symbolic_chain)}
+READ |= {"viewed": ("D", viewed), "tiles": ("D", tiles), "matmul_relu": ("D", matmul_relu)}
+
+
+@pytest.mark.parametrize("scope", ["global", "local"])
+@pytest.mark.parametrize("name", READ)
+def test_read_everything(name: str, scope: str) -> None:
+    block, program = READ[name]
+    sch = Schedule(program, seed=0)
+    for number in range(len(sch.get(sch.get_block(block)).reads)):
+        sch.cache_read(block, number, scope)
+    checked(sch)
+
+
+@pytest.mark.parametrize("name", READ)
+def test_write(name: str) -> None:
+    block, program = READ[name]
+    sch = Schedule(program, seed=0)
+    copy = sch.cache_write(block, 0, "local")
+    assert sch.get(copy).reads[0].buffer.scope == "local"
+    checked(sch)
+
+
+@pytest.mark.parametrize("name", ["elementwise", "matmul", "chain", "symbolic", "blur", "padded"])
+def test_loops_that_do_not_divide(name: str) -> None:
+    block, program = READ[name]
+    sch = Schedule(program, seed=0)
+    sch.split(sch.get_loops(block)[0], [None, 5])
+    sch.cache_read(block, 0, "local")
+    sch.cache_write(block, 0, "local")
+    checked(sch)
+
+
+def test_only_the_consumers_asked_for_read_the_copy() -> None:
+    sch = Schedule(fan, seed=0)
+    sch.cache_read("C", 0, "local", ["D"])
+    assert sch.get(sch.get_block("C")).reads[0].buffer.name == "B"
+    assert sch.get(sch.get_block("D")).reads[0].buffer.name == "B_local"
+    assert [sch.get(b).name_hint for b in sch.get_child_blocks("root")] == ["B", "X", "C", "B_local", "D"]
+    checked(sch)
+
+
+def test_consumers_of_a_written_cache_come_before_the_copy() -> None:
+    sch = Schedule(fan, seed=0)
+    sch.cache_write("B", 0, "local", ["C"])
+    assert [sch.get(b).name_hint for b in sch.get_child_blocks("root")] == ["B", "X", "C", "B_local", "D"]
+    checked(sch)
+
+
+def test_a_consumer_that_follows_another_reads_the_cache_all_the_same() -> None:
+    sch = Schedule(fan, seed=0)
+    sch.cache_write("B", 0, "local", ["D"])
+    assert [sch.get(b).name_hint for b in sch.get_child_blocks("root")] == ["B", "X", "B_local", "C", "D"]
+    checked(sch)
+
+
+def test_the_copy_of_what_is_overwritten_later_is_made_before() -> None:
+    sch = Schedule(overwritten, seed=0)
+    sch.cache_read("B", 0, "local", ["B"])
+    assert sch.get(sch.get_child_blocks("root")[0]).name_hint == "A_local"
+    checked(sch)
+
+
+def test_a_copy_inside_the_loop_that_producer_and_consumer_share() -> None:
+    sch = Schedule(in_loop, seed=0)
+    sch.cache_read("D", 0, "local")
+    becomes(
+        sch,
+        """
+@T.prim_func
+def in_loop(A: T.Buffer((16, 8), "float32"), D: T.Buffer((16, 8), "float32")):
+    C = T.alloc_buffer((16, 8), "float32")
+    C_local = T.alloc_buffer((16, 8), "float32", scope="local")
+    for i in range(16):
+        for j in range(8):
+            with T.block("C"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                C[vi, vj] = A[vi, vj] * T.float32(2)
+        for ax0, ax1 in T.grid(1, 8):
+            with T.block("C_local"):
+                v0 = T.axis.spatial(16, i + ax0)
+                v1 = T.axis.spatial(8, ax1)
+                C_local[v0, v1] = C[v0, v1]
+        for j in range(8):
+            with T.block("D"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                D[vi, vj] = C_local[vi, vj] + T.float32(1)
+""",
+    )
+
+
+def test_a_part_that_is_written_gets_a_buffer_of_its_size() -> None:
+    sch = Schedule(part, seed=0)
+    sch.cache_write("B", 0, "local")
+    copy = sch.get(sch.get_block("B_local"))
+    assert [e.value for e in copy.reads[0].buffer.shape] == [8]
+    checked(sch)
+
+
+def test_inside_a_block_the_part_it_declares_is_copied() -> None:
+    sch = Schedule(nested, seed=0)
+    sch.cache_read("inner", 0, "local")
+    copy = sch.get(sch.get_block("A_local"))
+    assert [e.value for e in copy.writes[0].buffer.shape] == [4, 4]
+    checked(sch)
+
+
+def test_views_move_to_the_memory_of_the_cache() -> None:
+    sch = Schedule(viewed, seed=0)
+    sch.cache_read("D", 0, "local")
+    (match,) = sch.get(sch.get_block("D")).match_buffers
+    assert match.buffer.scope == match.source.buffer.scope == "local"
+    checked(sch)
+
+
+def test_caches_of_caches_and_tiles() -> None:
+    sch = Schedule(matmul, seed=0)
+    shared = sch.cache_read("C", 0, "shared")
+    local = sch.cache_read("C", 0, "local")
+    out = sch.cache_write("C", 0, "local")
+    i, j, k = sch.get_loops("C")
+    i0, i1 = sch.split(i, [None, 4])
+    j0, j1 = sch.split(j, [None, 4])
+    k0, k1 = sch.split(k, [None, 3])
+    sch.reorder(i0, j0, k0, i1, j1, k1)
+    sch.compute_at(local, k0)
+    sch.compute_at(shared, k0)
+    sch.reverse_compute_at(out, j0)
+    checked(sch)
+
+
+@pytest.mark.parametrize("program", [twice, in_loop], ids=["twice", "in_loop"])
+def test_in_place(program: object) -> None:
+    sch = Schedule(program, seed=0)
+    if program is in_loop:
+        sch.cache_write("D", 0, "global")
+        return
+    (loop,) = sch.get_loops("A")
+    sch.split(loop, [None, 5])
+    before, after = sch.cache_inplace("A", 0, "local")
+    assert sch.get(before).reads[0].buffer is sch.get(after).writes[0].buffer
+    checked(sch)
+
+
+def test_indices_are_computed_once() -> None:
+    sch = Schedule(gathered, seed=0)
+    assert sch.cache_index("B", "global") == []
+    sch = Schedule(digits_read, seed=0)
+    assert len(sch.cache_index("B", "global")) == 3
+    checked(sch)
+
+
+def test_common_parts_of_indices() -> None:
+    sch = Schedule(digits_read, seed=0)
+    (block,) = sch.cache_index("B", "local", cse_thresh=2)
+    assert str(sch.get(block).body.value) == "v0 // 2"
+    checked(sch)
+
+
+@T.prim_func
+def digits_read(A: T.Buffer((17, 17), "float32"), B: T.Buffer((32, 32), "float32")):
+    for i, j in T.grid(32, 32):
+        with T.block("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vi, vj] = A[vi // 2, vj // 2] + A[vi // 2 + 1, 0]
+
+
+@pytest.mark.parametrize("factor", [4, 5])
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_tiles_at_a_loop(at: int, factor: int) -> None:
+    sch = Schedule(blur, seed=0)
+    sch.split(sch.get_loops("C")[0], [None, factor])
+    loop = sch.get_loops("C")[at]
+    block = sch.get_block("C")
+    sch.read_at(loop, block, 0, "shared")
+    sch.write_at(loop, block, 0, "local")
+    checked(sch)
+
+
+def test_tiles_of_a_reduction() -> None:
+    sch = Schedule(matmul, seed=0)
+    i, j, k = sch.get_loops("C")
+    k0, k1 = sch.split(k, [None, 4])
+    sch.reorder(i, k0, j, k1)
+    block = sch.get_block("C")
+    sch.read_at(k0, block, 0, "shared")
+    sch.read_at(k0, block, 1, "shared")
+    sch.write_at(i, block, 0, "local")
+    checked(sch)
