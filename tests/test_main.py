@@ -19,6 +19,10 @@ def tensorir(*arguments: str, typed: str = "") -> subprocess.CompletedProcess:
     return subprocess.run(command, input=typed, capture_output=True, text=True, timeout=120)
 
 
+# Python's own prompt, also where IPython is installed.
+PLAIN = "import sys; sys.modules['IPython'] = None; from tensorir.__main__ import main; sys.exit(main([]))"
+
+
 def test_a_function_typed_at_the_prompt_runs() -> None:
     typed = PROGRAM + (
         "\nsch = Schedule(double)\n"
@@ -30,7 +34,8 @@ def test_a_function_typed_at_the_prompt_runs() -> None:
         "1 / 0\n"
         "print('still here')\n"
     )
-    out = tensorir(typed=typed)
+    command = [sys.executable, "-c", PLAIN]
+    out = subprocess.run(command, input=typed, capture_output=True, text=True, timeout=120)
     text = out.stdout + out.stderr
     assert "[0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0]" in text
     assert "ScheduleError: get_block cannot be applied: function `double` has no block `C`" in text
