@@ -95,6 +95,8 @@ class Footprints:
 
     def _cut(self, value: Expr, limit: Expr, within: Expr, beyond: Expr, choose: Callable[[Expr, Expr], Expr]) -> Expr:
         """A bound, or the limit where it is beyond that."""
+        if isinstance(within, IntImm):
+            return value if within.value else limit
         if self.an.prove(within):
             return value
         if self.an.prove(beyond):

@@ -23,9 +23,11 @@ def rank(scope: str) -> int:
 
 def require_scope(scope: str) -> None:
     """Require that `scope` names a storage scope."""
+    if rank(scope) >= 0:
+        return
     near = difflib.get_close_matches(scope, [*RANKS, "shared.dyn"], 1)
     require(
-        rank(scope) >= 0,
+        False,
         f"there is no storage scope {scope!r}",
         hint=f"did you mean {near[0]!r}?" if near else f"the scopes are {', '.join(map(repr, RANKS))} and variants",
     )

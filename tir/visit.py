@@ -121,8 +121,22 @@ def walk_unique(node: Node) -> Iterator[Node]:
 
 
 def free_vars(node: Node) -> dict[Var, None]:
-    """The variables used in an expression, in order of occurrence (as an ordered set)."""
-    return {n: None for n in walk_unique(node) if type(n) is Var}
+    """The variables used in an expression, in order of occurrence (as an ordered set, which is not to be changed)."""
+    if type(node) is Var:
+        return {node: None}
+    if not isinstance(node, Expr):
+        return {n: None for n in walk_unique(node) if type(n) is Var}
+    found = _free.get(node)
+    if found is None:
+        if len(_free) >= REMEMBERED:
+            _free.clear()
+        found = _free[node] = {n: None for n in walk_unique(node) if type(n) is Var}
+    return found
+
+
+REMEMBERED = 1 << 14
+"""Expressions whose variables are remembered: they are interned, and asked about again and again."""
+_free: dict[Expr, dict[Var, None]] = {}
 
 
 class Substitute(Rewriter):

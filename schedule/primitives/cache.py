@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...tir.arith.regions import Box, union_box
 from ...tir.buffer import Buffer
+from ...tir.visit import free_vars
 from ..arguments import BufferIndex, numbered
 from ..concurrency import concurrent_loops, require_still_concurrent
 from ..copies import cache_of, copy_stage
@@ -12,7 +13,7 @@ from ..errors import require
 from ..footprint import Footprints
 from ..primitive import primitive
 from ..scopes import require_scope
-from ..sref import BlockSRef
+from ..sref import BlockSRef, LoopSRef, SRef
 from ..stages import (
     made,
     read_place,
@@ -82,7 +83,7 @@ def cache_read(
         foot, box = written_box(s, writer, buffer, at)
         if buffer not in s.function(block).buffers:
             require_filled(foot, writer, buffer)
-    cache = cache_of(buffer, storage_scope, foot.an, box if at is scope and foot.inside(box, buffer) else None)
+    cache = cache_of(buffer, storage_scope, foot.an, _own_box(foot, at, scope, box, buffer))
     stage = copy_stage(foot.an, cache, box, f"{buffer.name}_{storage_scope}", into=True)
     edit = Edit(s)
     edit.allocate(scope, cache.buffer)
@@ -91,6 +92,19 @@ def cache_read(
         redirect(foot, reader, cache, edit)
     edit.commit()
     return made(s, stage)
+
+
+def _own_box(foot: Footprints, at: SRef, scope: BlockSRef, box: Box, buffer: Buffer) -> Box | None:
+    """The box as the extent of a cache of its own; None where the cache must have the buffer's shape.
+
+    The copy's body counts from the start of the box, so that may not speak of loops around the scope, which a body
+    does not see.
+    """
+    if at is not scope or not foot.inside(box, buffer):
+        return None
+    loops = {ref.stmt.loop_var for ref in scope.ancestors() if isinstance(ref, LoopSRef)}
+    used = {v for part in box for e in part if e is not None for v in free_vars(e)}
+    return None if used & loops else box
 
 
 def _whole(foot: Footprints, scope: BlockSRef, buffer: Buffer) -> Box:
@@ -152,7 +166,7 @@ def cache_write(
     at, index, _ = write_place(s, block, buffer, chosen)
     foot, box = written_box(s, block, buffer, at)
     require_filled(foot, block, buffer)
-    cache = cache_of(buffer, storage_scope, foot.an, box if at is scope and foot.inside(box, buffer) else None)
+    cache = cache_of(buffer, storage_scope, foot.an, _own_box(foot, at, scope, box, buffer))
     stage = copy_stage(foot.an, cache, box, f"{buffer.name}_{storage_scope}", into=False)
     edit = Edit(s)
     edit.allocate(scope, cache.buffer)

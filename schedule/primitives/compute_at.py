@@ -213,7 +213,7 @@ def reverse_compute_at(
             wanted.append((region, _completed(foot, writers[-1], region.buffer, loop)))
     found = instances(foot.an, block.stmt, wanted, inside=True)
     axes = [axis(foot.an, iv, found.get(iv.var)) for iv in block.stmt.iter_vars]
-    _require_all_run(s, block, loop, axes)
+    _require_all_run(block, loop, axes, foot)
     realize, loops = regenerated(foot.an, block.stmt, axes, preserve_unit_loops=preserve_unit_loops)
     _require_reduced_once(s, block, loop, axes, realize, loops)
     _move(s, block, loop, at, realize, loops)
@@ -348,11 +348,10 @@ def _completed(foot: Footprints, writer: BlockSRef, buffer: Buffer, loop: LoopSR
     return foot.box(writer, regions[0])
 
 
-def _require_all_run(s: State, block: BlockSRef, loop: LoopSRef, axes: Sequence[Axis]) -> None:
+def _require_all_run(block: BlockSRef, loop: LoopSRef, axes: Sequence[Axis], scope: Footprints) -> None:
     """Require that over all iterations of the loops the block runs for every value of its iterators."""
-    scope = Footprints(s, block.scope)
-    domains = {**scope.loops(loop), loop.stmt.loop_var: loop.stmt.range}
-    scope.an.bind(loop.stmt.loop_var, loop.stmt.range)
+    around = [ref.stmt for ref in (loop, *loop.ancestors()) if isinstance(ref, LoopSRef) and ref.scope is block.scope]
+    domains = {stmt.loop_var: stmt.range for stmt in reversed(around)}
     lows, extents = [a.low for a in axes], [a.extent for a in axes]
     reached = eval_box(scope.an, [Range(low, extent) for low, extent in zip(lows, extents, strict=True)], domains)
     whole = eval_box(scope.an, [iv.dom for iv in block.stmt.iter_vars], {})

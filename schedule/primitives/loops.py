@@ -226,10 +226,10 @@ def reorder(s: State, *ordered_loops: LoopSRef) -> None:
     order = [loop for loop in chain if loop in ordered_loops]
     first = next(i for i, loop in enumerate(ordered_loops) if loop is not order[i])
     require_no_order_between(s, order[first:])
-    for block in blocks:
-        _require_same_order(s, block, order, ordered_loops)
     wanted = iter(ordered_loops)
     target = [next(wanted) if loop in ordered_loops else loop for loop in chain]
+    for block in blocks:
+        _require_same_order(s, block, chain, target)
     for i, loop in enumerate(target):
         for later in target[i + 1 :]:
             for part in (loop.stmt.min, loop.stmt.extent):
@@ -247,7 +247,7 @@ def reorder(s: State, *ordered_loops: LoopSRef) -> None:
     s.replace(chain[0], body)
 
 
-def _require_same_order(s: State, block: BlockSRef, before: list[LoopSRef], after: tuple[LoopSRef, ...]) -> None:
+def _require_same_order(s: State, block: BlockSRef, before: list[LoopSRef], after: list[LoopSRef]) -> None:
     """Require that loops which drive axes of a reduction keep their order, if its update depends on that."""
     if not order_matters(block.stmt):
         return

@@ -103,8 +103,8 @@ def _plain_nest(s: State, block: BlockSRef) -> list[For]:
     for ref in refs:
         require_plain(ref)
     loops = [ref.stmt for ref in refs]
-    inside = [*loops[1:], realize]
-    alone = [outer.body is inner for outer, inner in zip(loops, inside, strict=True)]
+    nest: list[Stmt] = [*loops, realize]
+    alone = [outer.body is inner for outer, inner in zip(loops, nest[1:], strict=True)]
     values = [loop.loop_var for loop in loops]
     doms = {v: iv.dom for iv, v in zip(block.stmt.iter_vars, realize.iter_values, strict=True)}
     require(

@@ -82,6 +82,16 @@ def rfactor(s: State, loop: LoopSRef, *, factor_axis: int) -> BlockSRef:
         block,
         hint="choose a loop of the reduction",
     )
+    variables = {stmt.loop_var for stmt in loops}
+    for value in realize.iter_values:
+        for var in free_vars(value):
+            require(
+                own.loop_var not in free_vars(value) or var in variables,
+                "{0} is part of the reduction of {1}, but a loop outside of the block around it",
+                var,
+                block,
+                hint="factor before the loop is divided or put into a block",
+            )
     found = combiner(block.stmt)
     order = [stmt for stmt in loops if stmt.loop_var in reducing]
     require(

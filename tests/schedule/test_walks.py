@@ -11,10 +11,11 @@ from tensorir.tir.verify import verify
 
 from ..strategies import programs
 from .block_steps import BLOCK_STEPS
+from .buffer_steps import BUFFER_STEPS
 from .programs import WALKED
 from .walks import STEPS, walk
 
-STEPS.update(BLOCK_STEPS)
+STEPS.update(BLOCK_STEPS | BUFFER_STEPS)
 
 # A failing walk is short already, and each try of a smaller one compiles programs.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)

@@ -68,6 +68,11 @@ class Analyzer:
         if not isinstance(value, Range):
             context.set(context.values, var, self.simplify(as_expr(value, var.dtype)))
             return
+        if type(value.min) is IntImm and type(value.extent) is IntImm:
+            first = value.min.value
+            context.rank(var)
+            context.set(context.intervals, var, (first, first + value.extent.value - 1))
+            return
         low, extent = self.normal(value.min), self.normal(value.extent)
         high = self.merged(low.add(extent).shift(-1))
         if extent.is_const and extent.const == 1 and not low.is_const:

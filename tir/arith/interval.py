@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..buffer import Range
 from ..dtype import DType
-from ..expr import Broadcast, Cast, Expr, FloorDiv, FloorMod, Max, Min, Ramp, Select, Var, const
+from ..expr import Broadcast, Cast, Expr, FloorDiv, FloorMod, IntImm, Max, Min, Ramp, Select, Var, const
 from ..visit import Rewriter, free_vars
-from .linear import ZERO, Linear
+from .linear import ZERO, Linear, Monomial
 from .prove import split
 from .rewrite import HasEffect
 
@@ -72,7 +72,7 @@ def eval_set(an: Analyzer, e: Expr, domains: Mapping[Var, Range]) -> IntervalSet
         form = an.normal(e)
     except HasEffect:
         return EVERYTHING
-    bounds: Bounds = (form, form)
+    bounds: Bounds = _affine_bounds(form, domains) or (form, form)
     for var in reversed(domains):
         if all(b is None or not _mentions(b, var) for b in bounds):
             continue
@@ -80,6 +80,25 @@ def eval_set(an: Analyzer, e: Expr, domains: Mapping[Var, Range]) -> IntervalSet
         bounds = _eliminate(an, bounds, var, low, high, e.dtype)
     dtype = e.dtype
     return IntervalSet(*(None if b is None or _overflows(b, dtype) else an.build(b, dtype) for b in bounds))
+
+
+def _affine_bounds(form: Linear, domains: Mapping[Var, Range]) -> tuple[Linear, Linear] | None:
+    """The bounds of a sum of multiples of variables whose domains are constant; None for any other form."""
+    rest: dict[Monomial, int] = {}
+    least = greatest = form.const
+    for key, factor in form.terms.items():
+        if type(key) is not Var:
+            return None
+        domain = domains.get(key)
+        if domain is None:
+            rest[key] = factor
+            continue
+        low, extent = domain.min, domain.extent
+        if type(low) is not IntImm or type(extent) is not IntImm or extent.value < 1:
+            return None
+        ends = factor * low.value, factor * (low.value + extent.value - 1)
+        least, greatest = least + min(ends), greatest + max(ends)
+    return Linear(rest, least), Linear(rest, greatest)
 
 
 def _overflows(form: Linear, dtype: DType) -> bool:

@@ -104,3 +104,10 @@ def test_what_cannot_be_decomposed_is_told_beforehand() -> None:
     with pytest.raises(ScheduleError):
         sch.decompose_padding("B", loop)
     assert sch.mod is before
+
+
+def test_a_block_without_loops_has_nothing_to_pad() -> None:
+    sch = Schedule(elementwise, seed=0)
+    sch.loop_partition(sch.get_loops("B")[0], [2])
+    with pytest.raises(ScheduleError):
+        sch.pad_einsum("B_i_common", [])

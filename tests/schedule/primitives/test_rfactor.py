@@ -154,3 +154,6 @@ def test_updates_that_depend_on_one_another_keep_their_order() -> None:
     k0, k1 = sch.split(sch.get_loops("S")[1], [4, 4])
     with pytest.raises(ScheduleError, match="depends on the order"):
         sch.reorder(k1, k0)
+    k2 = sch.add_unit_loop(k0)
+    with pytest.raises(ScheduleError, match="depends on the order"):
+        sch.reorder(k1, k2)
