@@ -6,6 +6,7 @@ have for vectors is a loop over the lanes around the scalar one, so that both ha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,6 +32,8 @@ _SYMBOLS: dict[type[Expr], tuple[str, int]] = {
 }  # fmt: skip
 _DIVISIONS: dict[type[Expr], str] = {E.Div: "div", E.Mod: "mod", E.FloorDiv: "floordiv", E.FloorMod: "floormod"}
 _LEAVES = (IntImm, FloatImm, Var)
+_PLAIN = re.compile(r"[A-Za-z_][\w.]*|\d[\w.]*([eEpP][+-]\w+)?")
+"""A name or a number, which may be written many times."""
 SHARED_SIZE = 6
 """An expression of more nodes than this is computed once where it is used twice."""
 
@@ -104,7 +107,7 @@ class ExprEmitter(Visitor):
 
     def name(self, value: Code, type_: DType, hint: str = "t") -> Code:
         """`value` in a variable, unless it is one or a constant already."""
-        if str(value).replace(".", "").isidentifier() or str(value)[:1].isdigit():
+        if _PLAIN.fullmatch(value):
             return value
         return self.w.let(self.kind(type_), value, hint)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...tir.buffer import BufferLoad
 from ...tir.dtype import DType, dtype
 from ...tir.errors import LowerError
-from ...tir.expr import Call, GlobalVar, IntImm, const
+from ...tir.expr import Broadcast, Call, Expr, GlobalVar, IntImm, const
 from .function import FunctionBuilder
 from .narrow import Narrow, round_double_to_odd
 from .types import is_narrow_float, memory_type, register_type, splat, suffix, vector
@@ -218,16 +218,22 @@ class CallEmitter:
 
     def integer_pow(self, node: Call) -> str:
         a, b = self.args(node)
-        kind, element = register_type(node.dtype), register_type(node.dtype.element)
-        callee = _define_integer_pow(self.fb, element)
-        if node.dtype.lanes == 1:
-            return self.exprs.wrapped(self.fb.let(f"call {element} {callee}({element} {a}, {element} {b})"), node.dtype)
+        type_, lanes = node.dtype, node.dtype.lanes
+        kind, element = register_type(type_), register_type(type_.element)
+        if type_.is_int and not _at_least_zero(node.args[1]):
+            zero, bits = self.exprs.constant_of(0, type_), vector("i1", lanes)
+            base, power = self.fb.let(f"icmp ne {kind} {a}, {zero}"), self.fb.let(f"icmp sge {kind} {b}, {zero}")
+            good = self.exprs.all_lanes(self.fb.let(f"or {bits} {base}, {power}"), lanes)
+            self.fb.fail_unless(good, self.fb.module.message("0 to a negative power has no value"))
+        callee = _define_integer_pow(self.fb, element, type_.is_int)
+        if lanes == 1:
+            return self.exprs.wrapped(self.fb.let(f"call {element} {callee}({element} {a}, {element} {b})"), type_)
         out = "poison"
-        for i in range(node.dtype.lanes):
+        for i in range(lanes):
             x, y = (self.fb.let(f"extractelement {kind} {v}, i64 {i}") for v in (a, b))
             value = self.fb.let(f"call {element} {callee}({element} {x}, {element} {y})")
             out = self.fb.let(f"insertelement {kind} {out}, {element} {value}, i64 {i}")
-        return self.exprs.wrapped(out, node.dtype)
+        return self.exprs.wrapped(out, type_)
 
     # -- bits, lanes, choice
 
@@ -324,12 +330,32 @@ class CallEmitter:
         return call_in_module(self.fb, self.exprs, node)
 
 
-def _define_integer_pow(fb: FunctionBuilder, kind: str) -> str:
-    """The module's function that raises one integer to the power of another, by squaring, wrapping."""
-    name = f"@tir.pow.{kind}"
+def _at_least_zero(node: Expr) -> bool:
+    number = node.value if isinstance(node, Broadcast) else node
+    return isinstance(number, IntImm) and number.value >= 0
+
+
+def _define_integer_pow(fb: FunctionBuilder, kind: str, signed: bool) -> str:
+    """The module's function that raises one integer to the power of another, by squaring, wrapping.
+
+    A negative power of a signed base gives what the fraction 1 / base^n is truncated: 1, -1 or 0.
+    """
+    name = f"@tir.pow.{'s' if signed else 'u'}{kind}"
+    negative = f"""  %below = icmp slt {kind} %power, 0
+  br i1 %below, label %inverse, label %loop
+inverse:
+  %last = and {kind} %power, 1
+  %even = icmp eq {kind} %last, 0
+  %up = add {kind} %base, 1
+  %unit = icmp ult {kind} %up, 3
+  %kept = select i1 %unit, {kind} %base, {kind} 0
+  %square1 = mul {kind} %kept, %kept
+  %inverted = select i1 %even, {kind} %square1, {kind} %kept
+  ret {kind} %inverted
+"""
     text = f"""define internal {kind} {name}({kind} %base, {kind} %power) nounwind memory(none) {{
 entry:
-  br label %loop
+{negative if signed else "  br label %loop"}
 loop:
   %square = phi {kind} [ %base, %entry ], [ %squared, %loop ]
   %left = phi {kind} [ %power, %entry ], [ %halved, %loop ]

@@ -73,6 +73,7 @@ def test_bits_and_powers(type_):
     rules |= {n: lambda x, y, n=n: op.call(n, x, y) for n in ("shift_left", "shift_right", "pow")}
     rules["by_one"] = lambda x, y: op.call("shift_left", x, E.const(1, type_))
     amounts = np.random.default_rng(0).integers(0, dtype(type_).bits, SIZE).astype(dtype(type_).numpy)
+    rules["abs_choice"] = lambda x, y: op.call("abs", E.Select(E.const(3, type_) <= x, E.const(2, type_), x + y))
     check([type_, type_], rules, arrays=[sample(type_, SIZE), amounts])
 
 

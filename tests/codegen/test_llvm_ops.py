@@ -95,6 +95,24 @@ def test_bits(type_, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.value)
+@pytest.mark.parametrize("type_", [t for t in INTEGERS if t.startswith("int")])
+def test_negative_powers(type_, kind):
+    bases, powers = (x.ravel() for x in np.meshgrid([-7, -3, -2, -1, 1, 2, 5], [-8, -5, -2, -1, 0, 1, 3]))
+    rule = {"pow": lambda x, y: op.call("pow", x, y)}
+    check([type_] * 2, rule, kind, arrays=[np.resize(x, SIZE).astype(dtype(type_).numpy) for x in (bases, powers)])
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.value)
+def test_zero_to_a_negative_power_stops_the_program(kind):
+    func, _ = elementwise(["int32", "int32"], {"p": lambda x, y: op.call("pow", x, y)}, SIZE, kind)
+    powers = np.arange(SIZE, dtype=np.int32)
+    mod = build(func)
+    mod(0 * powers, powers, powers.copy())
+    with pytest.raises(RunError, match="0 to a negative power"):
+        mod(0 * powers, powers - 1, powers.copy())
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.value)
 @pytest.mark.parametrize("name", ("shift_left", "shift_right"))
 @pytest.mark.parametrize("amount", (-1, 32))
 def test_a_shift_by_too_many_bits_stops_the_program(name, amount, kind):
