@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .codegen.runtime.pool import set_num_threads as set_num_threads
     from .codegen.saved import load as load
     from .codegen.target import Target as Target
+    from .meta_schedule.default import default_schedule as default_schedule
     from .schedule.schedule import Schedule as Schedule
     from .schedule.trace import Trace as Trace
     from .script import ir as I
@@ -58,6 +59,7 @@ _EXPORTS = {
     "UserError": "tir.errors",
     "assert_structural_equal": "tir.same",
     "build": "codegen.build",
+    "default_schedule": "meta_schedule.default",
     "diff": "script.diff",
     "empty": "codegen.runtime.arrays",
     "load": "codegen.saved",
