@@ -80,7 +80,8 @@ def _keys(steps: list[Instruction], chosen: list[Any]) -> list[Key]:
     Steps are the same when they are the same but for the decision; since mutation replaces decisions alone, their
     arguments are then the same objects.
     """
-    keys, key = [], []
+    keys: list[Key] = []
+    key: list[tuple[int, int, str]] = []
     for step, decision in zip(steps, chosen):
         if step.primitive.samples:
             if key:
