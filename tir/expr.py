@@ -91,43 +91,43 @@ class Expr(Node):
             return NotImplemented
 
     def __and__(self, other: Any) -> Expr:
-        return _bitwise("bitwise_and", And, self, other)
+        return bitwise("bitwise_and", And, self, other)
 
     def __rand__(self, other: Any) -> Expr:
-        return _bitwise("bitwise_and", And, other, self)
+        return bitwise("bitwise_and", And, other, self)
 
     def __or__(self, other: Any) -> Expr:
-        return _bitwise("bitwise_or", Or, self, other)
+        return bitwise("bitwise_or", Or, self, other)
 
     def __ror__(self, other: Any) -> Expr:
-        return _bitwise("bitwise_or", Or, other, self)
+        return bitwise("bitwise_or", Or, other, self)
 
     def __xor__(self, other: Any) -> Expr:
-        return _bitwise("bitwise_xor", NE, self, other)
+        return bitwise("bitwise_xor", NE, self, other)
 
     def __rxor__(self, other: Any) -> Expr:
-        return _bitwise("bitwise_xor", NE, other, self)
+        return bitwise("bitwise_xor", NE, other, self)
 
     def __invert__(self) -> Expr:
-        return logical_not(self) if self.dtype.is_bool else _call("bitwise_not", self)
+        return logical_not(self) if self.dtype.is_bool else call_named("bitwise_not", self)
 
     def __lshift__(self, other: Any) -> Expr:
-        return _call("shift_left", self, other)
+        return call_named("shift_left", self, other)
 
     def __rlshift__(self, other: Any) -> Expr:
-        return _call("shift_left", as_expr(other, self.dtype), self)
+        return call_named("shift_left", as_expr(other, self.dtype), self)
 
     def __rshift__(self, other: Any) -> Expr:
-        return _call("shift_right", self, other)
+        return call_named("shift_right", self, other)
 
     def __rrshift__(self, other: Any) -> Expr:
-        return _call("shift_right", as_expr(other, self.dtype), self)
+        return call_named("shift_right", as_expr(other, self.dtype), self)
 
     def __abs__(self) -> Expr:
-        return _call("abs", self)
+        return call_named("abs", self)
 
     def __pow__(self, other: Any) -> Expr:
-        return _call("pow", *match_types(self, other))
+        return call_named("pow", *match_types(self, other))
 
     def astype(self, target: Any) -> Expr:
         """The value converted to `target`; itself when it has that type."""
@@ -514,271 +514,12 @@ def _same_field(a: Any, b: Any) -> bool:
     return a is b or a == b
 
 
-def const(value: Any, dtype_: Any = None) -> Expr:
-    """The constant `value` of type `dtype_` (default: bool, int32 or float32 by the value; int64 if too big).
-
-    A vector type gives the broadcast constant. Floats are rounded to the type.
-
-    Raises
-    ------
-    UserError: the value does not fit the type.
-    """
-    if dtype_ is None:
-        if isinstance(value, bool):
-            dtype_ = "bool"
-        elif isinstance(value, int):
-            dtype_ = "int32" if -(2**31) <= value < 2**31 else "int64"
-        else:
-            dtype_ = getattr(value, "dtype", "float32")
-    target = dtype(dtype_)
-    if target.lanes > 1:
-        return Broadcast(const(value, target.element), target.lanes)
-    if target.is_float:
-        return FloatImm(target, target.round(value))
-    if target.is_bool:
-        return IntImm(target, int(bool(value)))
-    if target.is_integral:
-        if isinstance(value, float) and not value.is_integer():
-            raise UserError(
-                f"the constant {value!r} is not an integer, as {target} asks; write T.cast or T.float32(...)"
-            )
-        if not target.min <= value <= target.max:
-            raise UserError(f"the constant {value!r} does not fit {target}, which holds {target.min} to {target.max}")
-        return IntImm(target, int(value))
-    if target.is_handle and value in (0, None):
-        return IntImm(target, 0)
-    raise UserError(f"there is no constant of type {target}")
-
-
-def as_expr(value: Any, like: DType | None = None) -> Expr:
-    """`value` as an expression; a Python number takes the type `like` where it can be exact in it.
-
-    Raises
-    ------
-    UserError: `value` is neither an expression nor a number.
-    """
-    if isinstance(value, Expr):
-        return value
-    if isinstance(value, bool):
-        return const(value, BOOL)
-    if isinstance(value, int):
-        element = like.element if like is not None else None
-        if element is not None and (element.is_float or element.is_integral):
-            return const(value, element)
-        return const(value)
-    if isinstance(value, float):
-        return const(value, like.element if like is not None and like.is_float else None)
-    if isinstance(value, str):
-        return StringImm(value)
-    if hasattr(value, "to_expr"):
-        return value.to_expr()
-    if hasattr(value, "dtype") and getattr(value, "shape", None) == ():
-        return const(value.item(), str(value.dtype))
-    raise UserError(f"expected an expression or a number, got {type(value).__name__} {value!r}")
-
-
-def cast(value: Any, target: Any) -> Expr:
-    """`value` converted to the type `target`, with constants folded; a scalar cast to a vector type is broadcast."""
-    value = as_expr(value)
-    target = dtype(target)
-    if value.dtype == target:
-        return value
-    if target.lanes > 1 and value.dtype.lanes == 1:
-        return Broadcast(cast(value, target.element), target.lanes)
-    if value.dtype.lanes != target.lanes:
-        raise UserError(f"cannot cast {value.dtype} to {target}: the numbers of lanes differ")
-    if isinstance(value, IntImm) and (target.is_float or target.is_bool or target.is_integral):
-        number = value.value
-        if target.is_integral and not target.min <= number <= target.max:
-            number = wrap(number, target)
-        return const(number, target)
-    if isinstance(value, FloatImm) and target.is_float:
-        return const(value.value, target)
-    return Cast(target, value)
-
-
-def wrap(value: int, target: DType) -> int:
-    """The integer congruent to `value` that fits the integer type `target` (two's complement)."""
-    value &= (1 << target.bits) - 1
-    return value - (1 << target.bits) if target.is_int and value >> (target.bits - 1) else value
-
-
-def match_types(a: Any, b: Any) -> tuple[Expr, Expr]:
-    """The operands as expressions of one type.
-
-    Python numbers take the other operand's type; float wins over integer, wide over narrow, signed over unsigned
-    of the same width, a vector over a scalar.
-
-    Raises
-    ------
-    UserError: the types have no common one (float16 with bfloat16, different lanes, a handle).
-    """
-    if not isinstance(a, Expr):
-        b = as_expr(b)
-        a = as_expr(a, b.dtype)
-    elif not isinstance(b, Expr):
-        b = as_expr(b, a.dtype)
-    left, right = a.dtype, b.dtype
-    if left == right:
-        return a, b
-    if left.lanes != right.lanes:
-        if left.lanes == 1:
-            return match_types(Broadcast(a, right.lanes), b)
-        if right.lanes == 1:
-            return match_types(a, Broadcast(b, left.lanes))
-        raise UserError(f"operands have different numbers of lanes: {left} and {right}")
-    common = _common(left.element, right.element)
-    if common is None:
-        raise UserError(
-            f"operands of types {left} and {right} have no common type; cast one, as in T.cast(x, {str(left)!r})"
-        )
-    target = common.with_lanes(left.lanes)
-    return cast(a, target), cast(b, target)
-
-
-def _common(a: DType, b: DType) -> DType | None:
-    if a.is_handle or b.is_handle:
-        return None
-    if a.is_float != b.is_float:
-        return a if a.is_float else b
-    if a.is_bool != b.is_bool:
-        return b if a.is_bool else a
-    if a.bits != b.bits:
-        return a if a.bits > b.bits else b
-    if a.is_float:
-        return None
-    return a if a.is_int else b
-
-
-def binary(cls: type[Any], a: Any, b: Any) -> Expr:
-    """The node `cls` over the operands brought to one type, nothing folded (the parser keeps what was written)."""
-    a, b = match_types(a, b)
-    if cls in (And, Or):
-        if not a.dtype.is_bool:
-            raise UserError(f"`{cls.symbol}` takes bools, got {a.dtype}; compare with something, as in `x != 0`")
-    elif cls not in (EQ, NE) and (a.dtype.is_handle or (a.dtype.is_bool and not issubclass(cls, (CmpOp, Min, Max)))):
-        if a.dtype.is_handle:
-            raise UserError(f"`{cls.symbol or cls.__name__}` does not apply to a {a.dtype}")
-        a, b = cast(a, INT32.with_lanes(a.dtype.lanes)), cast(b, INT32.with_lanes(b.dtype.lanes))
-    return cls(a, b)
-
-
-def divide(a: Any, b: Any) -> Expr:
-    """`a / b` of floats.
-
-    Raises
-    ------
-    UserError: both are integers, where it is ambiguous.
-    """
-    a, b = match_types(a, b)
-    if not a.dtype.is_float:
-        raise UserError(
-            f"`/` of two integers ({a.dtype}) is ambiguous: write `//` to round down, T.truncdiv to truncate, "
-            "or cast an operand to a float type"
-        )
-    return arith(Div, a, b)
-
-
-def arith(cls: type[Any], a: Any, b: Any) -> Expr:
-    """`binary`, with constant operands computed and the units of `+`, `-`, `*`, `//`, `%` dropped (integers only)."""
-    a, b = match_types(a, b)
-    if type(b) is IntImm and not a.dtype.is_bool:
-        if type(a) is IntImm:
-            folded = fold_int(cls, a.value, b.value, a.dtype)
-            if folded is not None:
-                return folded
-        elif b.value == 0:
-            if cls is Add or cls is Sub:
-                return a
-            if cls is Mul:
-                return b
-        elif b.value == 1:
-            if cls is Mul or cls is FloorDiv or cls is Div:
-                return a
-            if cls is FloorMod or cls is Mod:
-                return IntImm(a.dtype, 0)
-    elif type(a) is IntImm and not a.dtype.is_bool:
-        if (a.value == 0 and cls is Add) or (a.value == 1 and cls is Mul):
-            return b
-        if a.value == 0 and cls is Mul:
-            return a
-    return binary(cls, a, b)
-
-
-def _truncdiv(x: int, y: int) -> int:
-    return abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1)
-
-
-INT_RULES: dict[type[BinaryOp], Any] = {
-    Add: lambda x, y: x + y,
-    Sub: lambda x, y: x - y,
-    Mul: lambda x, y: x * y,
-    FloorDiv: lambda x, y: x // y,
-    FloorMod: lambda x, y: x % y,
-    Div: _truncdiv,
-    Mod: lambda x, y: x - y * _truncdiv(x, y),
-    Min: min,
-    Max: max,
-    EQ: lambda x, y: x == y,
-    NE: lambda x, y: x != y,
-    LT: lambda x, y: x < y,
-    LE: lambda x, y: x <= y,
-    GT: lambda x, y: x > y,
-    GE: lambda x, y: x >= y,
-    And: lambda x, y: x and y,
-    Or: lambda x, y: x or y,
-}
-"""What each binary node computes on integers, before wrapping."""
-
-
-def fold_int(cls: type[BinaryOp], x: int, y: int, type_: DType) -> Expr | None:
-    """The constant `cls(x, y)`; None where it has no value (division by zero) or leaves a signed type."""
-    if y == 0 and cls in (FloorDiv, FloorMod, Div, Mod):
-        return None
-    value = INT_RULES[cls](x, y)
-    if issubclass(cls, CmpOp) or cls in (And, Or):
-        return IntImm(BOOL, int(value))
-    if not type_.min <= value <= type_.max:
-        return None if type_.is_int else IntImm(type_, wrap(value, type_))
-    return IntImm(type_, value)
-
-
-def logical_not(a: Any) -> Expr:
-    """`not a` of a bool expression.
-
-    Raises
-    ------
-    UserError: `a` is not bool.
-    """
-    a = as_expr(a)
-    if not a.dtype.is_bool:
-        raise UserError(f"`not` takes a bool, got {a.dtype}; compare with something, as in `x == 0`")
-    if isinstance(a, IntImm):
-        return const(not a.value, BOOL)
-    return Not(a)
-
-
-def all_of(*conditions: Expr) -> Expr:
-    """The conjunction of `conditions`, with constants folded; true when there are none."""
-    out: Expr = TRUE
-    for condition in conditions:
-        if condition is FALSE:
-            return FALSE
-        if condition is not TRUE:
-            out = condition if out is TRUE else And(out, condition)
-    return out
-
-
-def _bitwise(name: str, logical: type[BinaryOp], a: Any, b: Any) -> Expr:
-    a, b = match_types(a, b)
-    return arith(logical, a, b) if a.dtype.is_bool else _call(name, a, b)
-
-
-def _call(name: str, *args: Any) -> Expr:
-    from . import op
-
-    return op.call(name, *args)
-
-
-TRUE = const(True, BOOL)
-FALSE = const(False, BOOL)
+# Last, because they build the nodes above; everybody else finds them here, too.
+from .constants import FALSE as FALSE  # noqa: E402
+from .constants import TRUE as TRUE  # noqa: E402
+from .constants import as_expr, cast, const  # noqa: E402
+from .constants import wrap as wrap  # noqa: E402
+from .operators import INT_RULES as INT_RULES  # noqa: E402
+from .operators import all_of as all_of  # noqa: E402
+from .operators import arith, binary, bitwise, call_named, divide, logical_not, match_types  # noqa: E402
+from .operators import fold_int as fold_int  # noqa: E402
