@@ -32,9 +32,9 @@ def common_subexpr_elim(func: PrimFunc, target: Target) -> PrimFunc:
     Only scalar arithmetic is named: loads may see different memory, what could fault must stay where it is
     evaluated, and vectors of indices are what tells a backend how to load. Expressions are interned, so a repeated
     one is a node with several parents. The LLVM backend does this while it emits code, with an eye on registers, so
-    its programs are left as they are.
+    its programs are left as they are; so are a GPU's, whose compiler does.
     """
-    return func if target.kind == "llvm" else eliminate(func)
+    return func if target.kind == "llvm" or target.is_gpu else eliminate(func)
 
 
 def eliminate(func: PrimFunc) -> PrimFunc:

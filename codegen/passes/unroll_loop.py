@@ -20,11 +20,11 @@ def unroll_loop(func: PrimFunc, target: Target) -> PrimFunc:
     """Copy out the bodies of `unroll` loops of constant extent, and of loops under `pragma_auto_unroll_max_step`.
 
     A loop of unknown extent, or too long to copy, or that is left before its end, becomes serial. Under
-    `pragma_unroll_explicit` = 0 nothing is copied out: loops that would be stay `unroll` loops, which tells the
-    compiler of the generated code to unroll them. The pragmas are annotations of loops, or of blocks, around those
-    they are for.
+    `pragma_unroll_explicit` = 0, and for a GPU unless it is 1, nothing is copied out: loops that would be stay
+    `unroll` loops, which tells the compiler of the generated code to unroll them. The pragmas are annotations of
+    loops, or of blocks, around those they are for.
     """
-    return _Unroll()(func)
+    return _Unroll(explicit=not target.is_gpu)(func)
 
 
 AUTO, EXPLICIT = "pragma_auto_unroll_max_step", "pragma_unroll_explicit"
@@ -33,8 +33,8 @@ AUTO, EXPLICIT = "pragma_auto_unroll_max_step", "pragma_unroll_explicit"
 class _Unroll(Rewriter):
     """Bodies are rewritten before they are copied, so the work is proportional to the result."""
 
-    def __init__(self) -> None:
-        self.pragmas = {AUTO: 0, EXPLICIT: 1}
+    def __init__(self, *, explicit: bool) -> None:
+        self.pragmas = {AUTO: 0, EXPLICIT: int(explicit)}
 
     def under(self, pragmas: Mapping[str, int], node: Stmt) -> Stmt:
         """`node` rewritten where `pragmas` hold too."""

@@ -1,0 +1,1 @@
+"""CUDA C++ text from lowered programs, and what compiles, launches and describes it."""

@@ -1,0 +1,159 @@
+"""Makes the loops of a kernel that are bound to one thread axis one loop, around everything the kernel does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...tir.arith import Analyzer
+from ...tir.buffer import Buffer
+from ...tir.errors import LowerError
+from ...tir.expr import Call, Expr, IntImm, Var, all_of, cast, const
+from ...tir.function import PrimFunc
+from ...tir.op import Effect, Intrinsic
+from ...tir.stmt import BufferStore, Evaluate, For, ForKind, IfThenElse, Stmt
+from ...tir.visit import Rewriter, Substitute, buffers_in, walk
+from ..target import Target
+from .kernels import BLOCK_AXES, THREAD_AXES, WAITING, is_bound, is_kernel
+
+
+def unify_thread_binding(func: PrimFunc, target: Target) -> PrimFunc:
+    """Put one loop for each thread axis around each kernel.
+
+    What a loop of fewer iterations than its axis has threads does is done by the first of them. What stands under no
+    loop of some thread axis is computed by all its threads, and stored by the first where they share the memory.
+
+    Raises
+    ------
+    LowerError: loops of one axis whose extents cannot be compared; blocks that depend on each other's results.
+    """
+    return _Kernels(func)(func) if target.is_gpu else func
+
+
+class _Kernels(Rewriter):
+    def __init__(self, func: PrimFunc) -> None:
+        self.func = func
+
+    def visit_for(self, node: For) -> Stmt:
+        return self.kernel(node) if is_kernel(node) else node.map_children(self)
+
+    def visit_allocate(self, node: Stmt) -> Stmt:
+        return self.kernel(node) if is_kernel(node) else node.map_children(self)
+
+    def kernel(self, node: Stmt) -> Stmt:
+        loops = [n for n in walk(node) if is_bound(n)]
+        axes: dict[str, list[For]] = {}
+        for loop in loops:
+            assert isinstance(loop, For) and loop.thread_binding is not None
+            axes.setdefault(loop.thread_binding, []).append(loop)
+        for axis in BLOCK_AXES:
+            self.require_independent(axes.get(axis, []))
+        order = sorted(axes, key=lambda axis: axis.startswith("threadIdx"))
+        if _is_unified(node, order):
+            return node
+        variables = {axis: self.unified(axis, axes[axis]) for axis in order}
+        body = _Merge(self.func, variables)(node)
+        for axis in reversed(order):
+            var, extent = variables[axis]
+            body = For(var, const(0, var.dtype), extent, ForKind.THREAD_BINDING, body, axis)
+        return body
+
+    def unified(self, axis: str, loops: list[For]) -> tuple[Var, Expr]:
+        """The variable and the extent of an axis."""
+        widest = loops[0].extent
+        for loop in loops[1:]:
+            if widest is loop.extent or Analyzer().prove(widest >= cast(loop.extent, widest.dtype)):
+                continue
+            if not Analyzer().prove(cast(loop.extent, widest.dtype) >= widest):
+                raise LowerError(
+                    f"{{0}} and {{1}} are bound to {axis}, and it is not known which extent is greater",
+                    loops[0],
+                    loop,
+                    root=self.func,
+                    hint="give loops of one thread axis the same extent",
+                )
+            widest = cast(loop.extent, widest.dtype)
+        return loops[0].loop_var.replace(), widest
+
+    def require_independent(self, loops: list[For]) -> None:
+        """Blocks of threads are not ordered: what one loop over them writes to global memory no other may touch."""
+        for k, loop in enumerate(loops):
+            for other in loops[:k]:
+                if any(n is loop for n in walk(other)):
+                    continue
+                shared = _written(other) & {b.data for b in buffers_in(loop)} | _written(loop) & {
+                    b.data for b in buffers_in(other)
+                }
+                if shared:
+                    names = ", ".join(sorted(v.name for v in shared))
+                    raise LowerError(
+                        f"{{0}} and {{1}} are bound to {loop.thread_binding} in one kernel, and both touch {names}; "
+                        "blocks of threads cannot wait for each other",
+                        other,
+                        loop,
+                        root=self.func,
+                        hint="bind no loop around both, which makes two kernels of them, or compute one in the other",
+                    )
+
+
+def _written(node: Stmt) -> set[Var]:
+    return {n.buffer.data for n in walk(node) if isinstance(n, BufferStore) and n.buffer.scope == "global"}
+
+
+def _is_unified(node: Stmt, order: list[str]) -> bool:
+    """Whether the loops of the axes stand perfectly nested at the top, and nowhere else."""
+    if sum(map(is_bound, walk(node))) != len(order):
+        return False
+    for _ in order:
+        if not is_bound(node) or not (isinstance(node, For) and isinstance(node.min, IntImm) and node.min.value == 0):
+            return False
+        node = node.body
+    return True
+
+
+class _Merge(Substitute):
+    """The body of a kernel in terms of the variables of its axes."""
+
+    def __init__(self, func: PrimFunc, variables: Mapping[str, tuple[Var, Expr]]) -> None:
+        self.func, self.axes = func, variables
+        self.bound: dict[Var, Expr] = {}
+        self.threads = [axis for axis in variables if axis in THREAD_AXES]
+        self.under: list[str] = []
+        super().__init__(self.bound)
+
+    def visit_for(self, node: For) -> Stmt:
+        if not is_bound(node):
+            return node.map_children(self)
+        assert node.thread_binding is not None
+        var, extent = self.axes[node.thread_binding]
+        own = cast(self(node.extent), var.dtype)
+        low = self(node.min)
+        # Set once: a loop's variable is used only below it.
+        self.bound[node.loop_var] = cast(var, node.loop_var.dtype) + low
+        self.under.append(node.thread_binding)
+        body = self(node.body)
+        self.under.pop()
+        if own is extent or Analyzer().prove(own >= extent):
+            return body
+        return IfThenElse(var < own, body)
+
+    def alone(self, stmt: Stmt) -> Stmt:
+        """`stmt` done by one thread of each axis it stands under no loop of."""
+        missing = [axis for axis in self.threads if axis not in self.under]
+        if not missing:
+            return stmt
+        return IfThenElse(all_of(*(self.axes[a][0] == const(0, self.axes[a][0].dtype) for a in missing)), stmt)
+
+    def visit_buffer_store(self, node: BufferStore) -> Stmt:
+        out = node.map_children(self)
+        return out if _is_own(node.buffer) else self.alone(out)
+
+    def visit_evaluate(self, node: Evaluate) -> Stmt:
+        out = node.map_children(self)
+        calls = [n for n in walk(node) if isinstance(n, Call) and isinstance(n.op, Intrinsic)]
+        changes = any(n.op.effect is Effect.UPDATE for n in calls if isinstance(n.op, Intrinsic))
+        return self.alone(out) if changes and not any(n.op.name in WAITING for n in calls) else out
+
+
+def _is_own(buffer: Buffer) -> bool:
+    """Whether each thread has memory of its own for a buffer."""
+    return not (buffer.scope == "global" or buffer.scope.startswith(("shared", "warp")))
