@@ -7,7 +7,7 @@ from typing import Any
 
 from ...tir.arith import Analyzer
 from ...tir.buffer import BufferLoad
-from ...tir.expr import BinaryOp, Broadcast, Call, Cast, Expr, Let, Not, Ramp, Select, Shuffle, cast, const
+from ...tir.expr import Broadcast, Call, Cast, Expr, Let, Ramp, Shuffle, cast, const
 from ...tir.visit import Rewriter
 from .types import WIDEST
 
@@ -39,15 +39,6 @@ class _Lane(Rewriter):
                 return part if part.dtype.lanes == 1 else _Lane(at)(part)
             at -= part.dtype.lanes
         raise IndexError(at)
-
-    def visit_binary_op(self, node: BinaryOp) -> Expr:
-        return type(node)(self(node.a), self(node.b))
-
-    def visit_not(self, node: Not) -> Expr:
-        return Not(self(node.a))
-
-    def visit_select(self, node: Select) -> Expr:
-        return Select(self(node.condition), self(node.true_value), self(node.false_value))
 
     def visit_let(self, node: Let) -> Expr:
         return node.replace(body=self(node.body))

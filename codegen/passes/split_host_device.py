@@ -119,7 +119,7 @@ def _free(node: Stmt) -> tuple[list[list[Buffer]], list[Var]]:
             if buffer not in declared:
                 groups[buffer.data].append(buffer)
         for part in buffer.layout():
-            scalars |= {v: None for v in walk(part) if type(v) is Var and v not in defined}  # type: ignore[misc]
+            scalars |= {v: None for v in walk(part) if type(v) is Var and v not in defined}
     for n in walk_unique(node):
         if type(n) is Var and n not in defined and n not in groups:
             if n.dtype.is_handle:
