@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tensorir import lower, parse
 from tensorir.codegen.passes.unroll_loop import unroll_loop
+from tensorir.codegen.target import as_target
 from tensorir.tir.stmt import For, ForKind
 from tensorir.tir.visit import walk
 
@@ -93,5 +94,5 @@ def main(A: T.Buffer((8,), "float32")):
     for i in T.unroll(100000):
         A[i % 8] = T.float32(1)
 """)
-    (loop,) = (n for n in walk(unroll_loop(program, None)) if isinstance(n, For))
+    (loop,) = (n for n in walk(unroll_loop(program, as_target("llvm"))) if isinstance(n, For))
     assert loop.kind is ForKind.SERIAL
