@@ -1,0 +1,148 @@
+"""From CUDA text to a shared library: the C++ compiler, what it is asked, and how declarations are prepared for it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from ....tir.errors import BuildError
+from ...c.compiler import cache_folder
+
+HERE = Path(__file__).parent
+CANDIDATES = ("c++", "g++", "clang++")
+FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-w")
+_CHECKED = (
+    "-O1", "-g1", "-fsanitize=thread", "-fsanitize=bounds,alignment", "-fno-inline-functions-called-once",
+    "-fno-tree-loop-distribute-patterns",
+)  # fmt: skip
+"""What instruments accesses: the hooks that the compiler calls are the runtime's own, no sanitizer is linked."""
+_FAST = ("-O2", "-fno-strict-aliasing")
+
+_DYNAMIC = re.compile(r"extern\s+__shared__\s+(?:(?:__align__|alignas)\(\d+\)\s+)?([^;\[]*?)(\w+)\s*\[\s*\]\s*;")
+_STATIC = re.compile(r"^(\s*)(__shared__\s+[^;]*;)", re.MULTILINE)
+
+
+@cache
+def find() -> tuple[str, ...]:
+    """The C++ compiler's command: what the environment variable CXX says, or the first of `CANDIDATES` on the path.
+
+    Raises
+    ------
+    BuildError: there is none.
+    """
+    given = shlex.split(os.environ.get("CXX", ""))
+    for command in [given] if given else [[name] for name in CANDIDATES]:
+        path = shutil.which(command[0])
+        if path is not None:
+            return (path, *command[1:])
+    looked = f"{given[0]!r}, which CXX names," if given else f"none of {', '.join(CANDIDATES)}"
+    raise BuildError(
+        f"the CUDA emulator needs a C++ compiler, and {looked} {'is not' if given else 'is'} on the path; install g++ "
+        "or clang++, or name one in the environment variable CXX"
+    )
+
+
+@cache
+def _version(command: tuple[str, ...]) -> str:
+    return _run([*command, "--version"]).stdout
+
+
+@cache
+def _headers() -> str:
+    """A digest of the runtime and the headers, part of every key."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in HERE.rglob("*") if p.suffix in (".h", ".cpp", ".cuh")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def prepare(text: str, kernels: Iterable[str]) -> str:
+    """The text as it is compiled: line for line the same.
+
+    Dynamic shared memory gets the runtime's address; each shared array stands between strips that belong to none;
+    behind the text stand entries by which kernels are called with a list of addresses of arguments.
+    """
+    text = _DYNAMIC.sub(r"\1* const \2 = reinterpret_cast<\1*>(tir_dynamic_shared);", text)
+    counter = iter(range(1 << 30))
+    text = _STATIC.sub(lambda m: f"{m[1]}{_strip(next(counter))} {m[2]} {_strip(next(counter))}", text)
+    entries = [
+        f'extern "C" __attribute__((visibility("default"))) void tir_emu_call_{name}(void** a) '
+        f"{{ tir_emu::call(&{name}, a); }}"
+        for name in kernels
+    ]
+    return "\n".join([text, '#line 1 "entries"', *entries, ""])
+
+
+def _strip(number: int) -> str:
+    """A piece of shared memory that no access may touch; the runtime knows it by what it holds."""
+    return f"__shared__ char tir_strip_{number}[TIR_STRIP] = TIR_STRIP_TEXT;"
+
+
+def compiled(text: str, kernels: Iterable[str], *, check: bool, arch: int = 800) -> Path:
+    """The shared library of the kernels in CUDA text, from the cache or made now.
+
+    Parameters
+    ----------
+    arch: what `__CUDA_ARCH__` is, 900 for sm_90.
+
+    Raises
+    ------
+    BuildError: there is no compiler, or it refuses the text; its words are in the message.
+    """
+    flags = (*FLAGS, *(_CHECKED if check else _FAST), f"-D__CUDA_ARCH__={arch}")
+    source = prepare(text, kernels)
+    return _made(source, flags, ".so")
+
+
+@cache
+def runtime() -> Path:
+    """The runtime, compiled once."""
+    flags = (*FLAGS, "-O2")
+    return _made((HERE / "runtime" / "runtime.cpp").read_text(), flags, ".o")
+
+
+def _made(source: str, flags: tuple[str, ...], suffix: str) -> Path:
+    command = find()
+    key = "\0".join((source, *command, _version(command), *flags, _headers()))
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    made = folder / f"emu{hashlib.sha256(key.encode()).hexdigest()[:29]}{suffix}"
+    if made.exists():
+        return made
+    with tempfile.TemporaryDirectory(dir=folder, prefix="build-") as scratch:
+        fresh = Path(scratch) / f"out{suffix}"
+        if suffix == ".o":
+            path = HERE / "runtime" / "runtime.cpp"
+            _invoke([*command, *flags, "-c", str(path), "-o", str(fresh)], source)
+        else:
+            path = Path(scratch) / "kernel.cu"
+            path.write_text(source)
+            unit = Path(scratch) / "kernel.o"
+            include = HERE / "include"
+            prelude = ["-I", str(include), "-include", str(include / "tensorir_emulator.h"), "-x", "c++"]
+            _invoke([*command, *flags, *prelude, "-c", str(path), "-o", str(unit)], source)
+            _invoke([*command, "-shared", str(unit), str(runtime()), "-o", str(fresh), "-lm"], source)
+        os.replace(fresh, made)
+    return made
+
+
+def _invoke(command: list[str], source: str) -> None:
+    done = _run(command)
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise BuildError("the C++ compiler refuses the CUDA text: " + "\n".join(lines[:12]))
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BuildError(f"the C++ compiler {command[0]} cannot be run: {error}") from None

@@ -1,0 +1,53 @@
+// What generated kernels and the runtime that emulates a GPU say to each other.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+// What lies between shared arrays holds this text, by which the runtime finds it.
+#define TIR_STRIP 64
+#define TIR_STRIP_TEXT "these bytes of shared memory are no array's: do not touch them!"
+
+extern "C" __attribute__((visibility("hidden"))) unsigned char tir_dynamic_shared[];
+
+namespace tir_emu {
+
+struct Index3 {
+  unsigned x, y, z;
+};
+
+// Where the running thread is. They do not change while it runs.
+__attribute__((const)) Index3 thread_idx();
+__attribute__((const)) Index3 block_idx();
+__attribute__((const)) Index3 block_dim();
+__attribute__((const)) Index3 grid_dim();
+__attribute__((const)) unsigned lane_id();
+__attribute__((const)) unsigned thread_number();
+
+// Barrier `id` of `count` threads (0: all of the block); with `wait` false a thread only arrives.
+void barrier(int line, unsigned id, unsigned count, bool wait);
+
+constexpr size_t PAYLOAD = 128;
+struct Payload {
+  alignas(16) unsigned char bytes[PAYLOAD];
+};
+// The lanes of `mask` meet at the instruction `what`; each leaves `size` bytes and sees what all have left. It stays
+// there until the lane meets others again.
+const Payload* meet(unsigned mask, const char* what, const void* give, size_t size, int line);
+// The same, which also orders memory among the lanes.
+void sync_warp(unsigned mask, int line);
+unsigned active_mask();
+
+// Instrumentation for what the compiler does not see: an access of `size` bytes from a runtime function.
+void check(const void* address, size_t size, int kind);
+constexpr int READ = 0, WRITE = 1, ATOMIC = 2;
+// Nothing may interrupt a thread between this and its next call into the runtime, so it is enough for an atomic.
+inline void atomic(const void* address, size_t size) { check(address, size, ATOMIC); }
+
+// cp.async: the copy is done when the thread waits for its group.
+void copy_async(void* to, const void* from, size_t size, size_t valid);
+void commit_group();
+void wait_group(unsigned in_flight);
+
+[[noreturn]] void fail(const char* message);
+
+}  // namespace tir_emu
