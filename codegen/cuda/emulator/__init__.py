@@ -1,4 +1,4 @@
-"""Runs CUDA text on the CPU and checks it: races, divergent barriers, accesses out of bounds, shared memory not written.
+"""Runs CUDA text on the CPU and checks it: races, divergent barriers, bounds, reads of shared memory not written.
 
 The text is compiled as it is by the system's C++ compiler against headers that give CUDA's words a meaning on the CPU
 (`include/`), and linked with a runtime (`runtime/`) that runs the threads of a block as fibers. In checked mode the
