@@ -62,9 +62,9 @@ def rule(apply: Any = None, *, kinds: Sequence[str] = ()) -> Any:
 
 
 DEFAULTS: dict[str, tuple[str, ...]] = {
-    "llvm": ("auto_inline",),
-    "c": ("auto_inline",),
-    "cuda": ("auto_inline",),
+    "llvm": ("auto_inline", "multi_level_tiling"),
+    "c": ("auto_inline", "multi_level_tiling"),
+    "cuda": ("auto_inline", "multi_level_tiling"),
 }
 """The rules for each kind of target, in order; a rule is a function in the file of its name."""
 

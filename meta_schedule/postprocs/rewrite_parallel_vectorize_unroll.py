@@ -1,0 +1,149 @@
+"""The postproc that decides how loops run on a CPU: the outermost in parallel, the innermost as vectors or copies."""
+
+from __future__ import annotations
+
+from math import prod
+
+from ...codegen.target import Target
+from ...schedule.schedule import Schedule
+from ...schedule.sref import BlockSRef, LoopSRef
+from ...schedule.tiling import divisors
+from ...schedule.trace import BlockRV, LoopRV
+from ...tir.analysis.cost import count_ops
+from ...tir.errors import ScheduleError
+from ...tir.stmt import BufferStore, IterType
+from ...tir.visit import walk
+from ..facts import instances, ref_of
+from . import postproc
+from .nests import alone, drives, drives_of, extent_of, is_serial, leaves, only_loop, outermost, steps
+
+PARALLEL = "meta_schedule.parallel"
+UNROLL = "meta_schedule.unroll_explicit"
+LITTLE = 1 << 14
+"""Operations below which a loop is not worth waking other threads."""
+REGISTERS = 4
+"""How many vector registers a vectorised loop that nothing else decided fills: enough to overlap their latencies."""
+
+
+@postproc(kinds=("llvm", "c"))
+def rewrite_parallel_vectorize_unroll(sch: Schedule, target: Target) -> None:
+    """Run independent outer loops in parallel, contiguous inner ones as vectors, and copy out what is small.
+
+    The root block's annotations say how many parallel parts each thread is to have, and up to how many copies loops are
+    unrolled. The outermost loops that drive spatial iterators only are fused until there are parts enough. Of each
+    block, the innermost loop becomes vectors where it is contiguous in what is written; the loops around it are copied
+    out as long as the copies do not exceed the limit.
+    """
+    parts, copies = 8, 16
+    for name, root in list(sch.state.roots.items()):
+        given = root.stmt.annotations
+        parts, copies = (int(getattr(given.get(k, v), "value", given.get(k, v))) for k, v in ((PARALLEL, parts), (UNROLL, copies)))
+        for key in (PARALLEL, UNROLL):
+            if key in given:
+                sch.unannotate(sch.get_block(root.stmt.name_hint, name), key)
+    if parts:
+        _parallel(sch, parts * max(target.num_threads, 1))
+    for block in leaves(sch):
+        _vectorize(sch, block, target)
+        if copies:
+            _unroll(sch, block, copies)
+
+
+def _parallel(sch: Schedule, parts: int) -> None:
+    for _, loop in list(outermost(sch)):
+        chain: list[LoopSRef] = []
+        at: LoopSRef | None = loop
+        turns = 1
+        while at is not None and turns < parts and is_serial(at) and drives(sch, at) <= {IterType.SPATIAL}:
+            chain.append(at)
+            turns *= extent_of(at) or parts
+            inner = only_loop(at.stmt)
+            found = None if inner is None else sch.state.srefs[inner]
+            at = found if isinstance(found, LoopSRef) else None
+        if not chain or turns < 2 or _work(sch, loop) < LITTLE:
+            continue
+        handles = _handles(sch, chain)
+        try:
+            sch.parallel(sch.fuse(*handles) if len(handles) > 1 else handles[0])
+        except ScheduleError:
+            continue  # iterations that need each other stay in order
+
+
+def _handles(sch: Schedule, chain: list[LoopSRef]) -> list[LoopRV]:
+    """Handles on loops, by way of a block below them."""
+    block = next(b for b in leaves(sch) if chain[-1] in sch.get_sref(b).ancestors())
+    while ref_of(sch, block).loops()[:1] != chain[:1]:
+        (block,) = [b for b in _above(sch, block)]
+    return sch.get_loops(block)[: len(chain)]
+
+
+def _above(sch: Schedule, block: BlockRV) -> list[BlockRV]:
+    from ..space import blocks_of
+
+    scope = ref_of(sch, block).scope
+    return [b for b in blocks_of(sch) if sch.get_sref(b) is scope]
+
+
+def _work(sch: Schedule, loop: LoopSRef) -> int:
+    """Operations under a loop, loads and stores counting one."""
+    total = 0
+    for block in sch.state.child_blocks(loop):
+        turns = prod(extent_of(each) or 64 for each in block.loops())
+        stores = [n for n in walk(block.stmt.body) if isinstance(n, BufferStore)]
+        inner = max((instances(b.stmt) for b in sch.state.child_blocks(block)), default=1)
+        total += turns * inner * sum(2 + count_ops(store.value) for store in stores)
+    return total
+
+
+def _vectorize(sch: Schedule, block: BlockRV, target: Target) -> None:
+    ref = ref_of(sch, block)
+    if not ref.loops() or not isinstance(ref.stmt.body, BufferStore):
+        return
+    loop = ref.loops()[-1]
+    extent = extent_of(loop)
+    if extent is None or extent < 2 or not alone(loop) or not is_serial(loop):
+        return
+    if drives_of(sch, ref, loop.stmt.loop_var) != {IterType.SPATIAL} or not _contiguous(sch, ref, loop):
+        return
+    handle = sch.get_loops(block)[-1]
+    width = _width(extent, target.lanes(ref.stmt.body.buffer.dtype.bits))
+    try:
+        sch.vectorize(handle if width == extent else sch.split(handle, [None, width])[1])
+    except ScheduleError:
+        pass  # lanes that need each other, or opaque code, stay a loop
+
+
+def _contiguous(sch: Schedule, ref: BlockSRef, loop: LoopSRef) -> bool:
+    *outer, last = steps(sch, ref, ref.stmt.body.indices, loop)
+    return last == 1 and not any(outer)
+
+
+def _width(extent: int, lanes: int) -> int:
+    """How many lanes to make of a loop: all of a short one, else some registers full, dividing the extent if possible."""
+    most = REGISTERS * lanes
+    if extent <= most:
+        return extent
+    whole = [d for d in divisors(extent) if d <= most and d % lanes == 0]
+    if whole:
+        return whole[-1]
+    return most if extent >= 4 * most else lanes
+
+
+def _unroll(sch: Schedule, block: BlockRV, copies: int) -> None:
+    """Unroll the innermost loops but for the vectors, as long as there is nothing beside them."""
+    loops = ref_of(sch, block).loops()
+    handles = sch.get_loops(block)
+    total = 1
+    for i in reversed(range(len(loops))):
+        loop = loops[i]
+        if i + 1 < len(loops) and only_loop(loop.stmt) is None or (i + 1 == len(loops) and not alone(loop)):
+            return
+        if not is_serial(loop):
+            if i + 1 == len(loops):
+                continue
+            return
+        total *= extent_of(loop) or copies + 1
+        if total > copies:
+            return
+        if extent_of(loop) != 1:
+            sch.unroll(handles[i])

@@ -1,0 +1,137 @@
+"""The rule that tiles blocks which reuse data, for a CPU: register tiles, panels of packed operands, tiles in parallel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...schedule.schedule import Schedule
+from ...schedule.sref import BlockSRef
+from ...schedule.trace import BlockRV
+from ...tir.errors import ScheduleError
+from ...tir.expr import IntImm, Var
+from ...tir.stmt import IterType
+from ..facts import consumers, instances, is_output, is_spatial, one_store, producers, ref_of
+from ..guess import register_tile
+from . import Context, rule
+from .tiles import axes_of, reuses_data, tile, unused_axes
+
+STRUCTURE = "SSRSRS"
+PACK = "meta_schedule.layout_rewrite"
+"""Marks a copy whose layout a postproc puts into the order in which the tiles read it."""
+
+
+@rule(kinds=("llvm", "c"))
+def multi_level_tiling(sch: Schedule, block: BlockRV, ctx: Context) -> list[Schedule]:
+    """Tile a reduction that reads elements several times in six levels, SSRSRS.
+
+    The results of a tile are accumulated in a local buffer, which is registers where the innermost levels are small,
+    and stored by the elementwise stage that reads them, or by a copy. The sketches differ in which axis the vectors
+    run along (the last one of the result, or another one along which an operand is contiguous or can be made so), in
+    which read-only operands are packed, that is copied into the order in which the tiles read them, and in whether the
+    vectors' axis is the outermost one.
+    """
+    ref = ref_of(sch, block)
+    if not reuses_data(sch, ref):
+        return [sch]
+    out: list[Schedule] = []
+    for axis in _vector_axes(ref):
+        for packed in _packings(sch, ref, axis):
+            for outermost in (True, False) if _has_stage(sch, ref) else (True,):
+                found = _sketch(sch.copy(), block, ctx, axis, packed, outermost)
+                if found is not None:
+                    out.append(found)
+    return out or [sch]
+
+
+def _sketch(
+    sch: Schedule, block: BlockRV, ctx: Context, axis: int, packed: Sequence[int], outermost: bool
+) -> Schedule | None:
+    ref = ref_of(sch, block)
+    try:
+        for number in packed:
+            copy = sch.cache_read(block, number, "global")
+            sch.annotate(copy, PACK, 1)
+        stage = _write_stage(sch, block)
+        loops = {sch.get_sref(loop).stmt.loop_var: loop for loop in sch.get_loops(block)}
+        values = sch.state.realize(ref).iter_values
+        vector = loops[values[axis]]  # type: ignore[index]
+        guesses = register_tile(ref, ctx.target, axis, STRUCTURE, packed=bool(packed))
+        by_loop = {value: guesses[i] for i, value in enumerate(values) if isinstance(value, Var)}
+        levels = tile(sch, block, STRUCTURE, vector, by_loop)
+        if not outermost:
+            for level in levels[:2]:
+                level.append(level.pop(0))
+            sch.reorder(*levels[0], *levels[1])
+        sch.reverse_compute_at(stage, levels[1][-1])
+        sch.annotate(block, "meta_schedule.tiling_structure", STRUCTURE)
+    except ScheduleError:
+        return None  # a loop that cannot be cut, or a stage that cannot be moved: this way of tiling is not legal
+    return sch
+
+
+def _write_stage(sch: Schedule, block: BlockRV) -> BlockRV:
+    """The stage that takes the results of a tile out of the local buffer: the one elementwise consumer, or a copy."""
+    ref = ref_of(sch, block)
+    readers = consumers(sch, ref)
+    if len(readers) == 1 and not is_output(sch, ref) and is_spatial(readers[0]) and one_store(readers[0]) is not None:
+        if instances(readers[0].stmt) == _results(ref):
+            (reader,) = sch.get_consumers(block)
+            sch.set_scope(block, 0, "local")
+            return reader
+    return sch.cache_write(block, 0, "local")
+
+
+def _results(ref: BlockSRef) -> int:
+    out = 1
+    for iv in ref.stmt.iter_vars:
+        if iv.iter_type is IterType.SPATIAL:
+            out *= getattr(iv.dom.extent, "value", 0)
+    return out
+
+
+def _has_stage(sch: Schedule, ref: BlockSRef) -> bool:
+    """Whether another stage makes what the block reads, which may be computed tile by tile."""
+    return bool(producers(sch, ref))
+
+
+def _vector_axes(ref: BlockSRef) -> list[int]:
+    """The numbers of the iterators that vectors may run along: the last of the result's indices, and spatial ones along
+    which a read-only operand is contiguous or would be when packed."""
+    order = [iv.var for iv in ref.stmt.iter_vars]
+    last = [v for r in ref.stmt.writes[0].region[-1:] for v in order if r.min is v]
+    found = last[:1]
+    for region in ref.stmt.reads:
+        ends = [v for v in axes_of(region, ref) if region.region[-1].min is v]
+        found += [v for v in ends if v not in found and _is_spatial(ref, v)]
+        if region.buffer.scope == "global" and unused_axes(region, ref) and len(region.region) >= 3:
+            # Weights as [co, ci, kh, kw]: packed, they are contiguous along the axis of channels.
+            found += [v for v in order if region.region[0].min is v and v not in found and _is_spatial(ref, v)]
+    sizes = {iv.var: getattr(iv.dom.extent, "value", 0) for iv in ref.stmt.iter_vars}
+    return [order.index(v) for v in found if sizes[v] > 1][:2]
+
+
+def _is_spatial(ref: BlockSRef, var: Var) -> bool:
+    return any(iv.var is var and iv.iter_type is IterType.SPATIAL for iv in ref.stmt.iter_vars)
+
+
+def _packings(sch: Schedule, ref: BlockSRef, axis: int) -> list[tuple[int, ...]]:
+    """Which of the read regions to pack: none, what the vectors run along, all of the function's own parameters."""
+    var = ref.stmt.iter_vars[axis].var
+    made = {region.buffer for b in producers(sch, ref) for region in b.stmt.writes}
+    written = {region.buffer for region in ref.stmt.writes}
+    ready = [
+        i
+        for i, region in enumerate(ref.stmt.reads)
+        if region.buffer not in made
+        and region.buffer not in written
+        and unused_axes(region, ref)
+        and all(isinstance(r.min, (Var, IntImm)) for r in region.region)
+    ]
+    along = [i for i in ready if var in axes_of(ref.stmt.reads[i], ref)]
+    contiguous = all(ref.stmt.reads[i].region[-1].min is var for i in along)
+    out: list[tuple[int, ...]] = [tuple(along)] if along else []
+    if contiguous or not along:
+        out.append(())
+    if len(ready) > len(along):
+        out.append(tuple(ready))
+    return out

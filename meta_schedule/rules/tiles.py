@@ -1,0 +1,112 @@
+"""What the tiling rules share: which blocks reuse data, and cutting their loops into levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from ...schedule.schedule import Schedule
+from ...schedule.sref import BlockSRef
+from ...schedule.trace import BlockRV, LoopRV
+from ...tir.buffer import BufferRegion
+from ...tir.expr import IntImm, Var
+from ...tir.stmt import IterType
+from ...tir.visit import free_vars
+from ..facts import is_plain_nest, is_reduction
+
+INNERMOST = 64
+"""The greatest factor of the innermost level."""
+
+
+def axes_of(region: BufferRegion, ref: BlockSRef) -> set[Var]:
+    """The iterators of a block that a region it accesses depends on."""
+    own = {iv.var for iv in ref.stmt.iter_vars}
+    return {v for r in region.region for v in free_vars(r.min)} & own
+
+
+def unused_axes(region: BufferRegion, ref: BlockSRef) -> list[Var]:
+    """The spatial iterators of more than one value that a region does not depend on: along them it is used again."""
+    used = axes_of(region, ref)
+    return [
+        iv.var
+        for iv in ref.stmt.iter_vars
+        if iv.iter_type is IterType.SPATIAL
+        and iv.var not in used
+        and not (isinstance(iv.dom.extent, IntImm) and iv.dom.extent.value == 1)
+    ]
+
+
+def reuses_data(sch: Schedule, ref: BlockSRef) -> bool:
+    """Whether a block is a plain nest of loops that reduces, and reads something again for other results."""
+    written = {region.buffer for region in ref.stmt.writes}
+    reads = [region for region in ref.stmt.reads if region.buffer not in written]
+    if sch.state.child_blocks(ref) or len(written) != 1 or not is_reduction(ref) or not is_plain_nest(sch, ref):
+        return False
+    return any(unused_axes(region, ref) for region in reads)
+
+
+def tile(
+    sch: Schedule,
+    block: BlockRV,
+    structure: str,
+    first: LoopRV | None = None,
+    guesses: dict[Var, Sequence[int]] | None = None,
+) -> list[list[LoopRV]]:
+    """Cut the loops of a block into levels, each spatial ("S") or reducing ("R"), by sampled factors; gives the levels.
+
+    Parameters
+    ----------
+    first: a spatial loop that comes before the others, but in the innermost level, where it comes last.
+    guesses: factors, by loop variable, to start with.
+    """
+    ref = sch.get_sref(block)
+    assert isinstance(ref, BlockSRef)
+    levels: list[list[LoopRV]] = [[] for _ in structure]
+    kinds = dict(zip((str(v) for v in _loop_vars(ref)), _kinds(sch, ref)))
+    loops = sch.get_loops(block)
+    if first is not None:
+        loops.sort(key=lambda loop: sch.get_sref(loop) is not sch.get_sref(first))
+    for loop in loops:
+        var = sch.get_sref(loop).stmt.loop_var
+        places = [i for i, level in enumerate(structure) if level == kinds[str(var)]]
+        if len(places) == 1:
+            levels[places[0]].append(loop)
+            continue
+        guess = (guesses or {}).get(var)
+        factors = sch.sample_perfect_tile(
+            loop, len(places), INNERMOST if structure[-1] == kinds[str(var)] else -1, decision=guess
+        )
+        for place, part in zip(places, sch.split(loop, factors)):
+            levels[place].append(part)
+    if first is not None:
+        last = max(i for i, level in enumerate(structure) if level == "S")
+        levels[last].append(levels[last].pop(0))
+    sch.reorder(*(loop for level in levels for loop in level))
+    return levels
+
+
+def _loop_vars(ref: BlockSRef) -> list[Var]:
+    return [loop.stmt.loop_var for loop in ref.loops()]
+
+
+def _kinds(sch: Schedule, ref: BlockSRef) -> list[str]:
+    """Of each loop, "S" if it drives a spatial iterator, else "R"."""
+    values = sch.state.realize(ref).iter_values
+    spatial = {
+        v
+        for iv, value in zip(ref.stmt.iter_vars, values)
+        if iv.iter_type is IterType.SPATIAL
+        for v in free_vars(value)
+    }
+    return ["S" if var in spatial else "R" for var in _loop_vars(ref)]
+
+
+def extents(ref: BlockSRef) -> dict[Var, int]:
+    """The constant extents of a block's iterators."""
+    return {iv.var: iv.dom.extent.value for iv in ref.stmt.iter_vars if isinstance(iv.dom.extent, IntImm)}
+
+
+def size(ref: BlockSRef, axes: Sequence[Var]) -> int:
+    """The product of the extents of iterators."""
+    known = extents(ref)
+    return prod(known[v] for v in axes)
