@@ -131,6 +131,11 @@ def loop_of(ref: BlockSRef, var: Var) -> LoopSRef | None:
     return next((loop for loop in ref.loops() if loop.stmt.loop_var is var), None)
 
 
+def is_decided(ref: BlockSRef) -> bool:
+    """Whether a rule has decided about a block: it is marked."""
+    return any(str(key).startswith("meta_schedule.") for key in ref.stmt.annotations)
+
+
 def buffers_read(ref: BlockSRef) -> list[Buffer]:
     """The buffers a block reads and does not write, in order."""
     written = {region.buffer for region in ref.stmt.writes}

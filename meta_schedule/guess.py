@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 
 from ..codegen.target import Target
@@ -17,9 +18,7 @@ def vector_registers(target: Target) -> int:
     return 32 if target.vector_bits >= 512 or target.is_arm else 16
 
 
-def register_tile(
-    ref: BlockSRef, target: Target, axis: int, structure: str, *, packed: bool
-) -> list[list[int] | None]:
+def register_tile(ref: BlockSRef, target: Target, axis: int, structure: str, *, packed: bool) -> list[list[int] | None]:
     """Factors for each iterator of a block that is tiled as `structure` says, vectors running along iterator `axis`.
 
     A tile of `rows` × `vectors` registers takes rows × vectors multiply-adds, `vectors` loads and `rows` broadcasts in
@@ -67,7 +66,9 @@ def _heights(rows: list[int], sizes: list[int], registers: int) -> list[dict[int
     out: list[dict[int, int]] = [{}]
     for i in rows:
         out += [{i: d} for d in divisors(sizes[i]) if 1 < d <= registers]
-    for outer, inner in zip(rows, rows[1:]):
+    for outer, inner in pairwise(rows):
         if sizes[inner] <= registers:
-            out += [{outer: d, inner: sizes[inner]} for d in divisors(sizes[outer]) if 1 < d * sizes[inner] <= registers]
+            out += [
+                {outer: d, inner: sizes[inner]} for d in divisors(sizes[outer]) if 1 < d * sizes[inner] <= registers
+            ]
     return out

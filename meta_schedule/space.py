@@ -59,7 +59,7 @@ def design_space(
 def _applied(rule: Rule, sch: Schedule, ctx: Context) -> list[Schedule]:
     """What a rule makes of a schedule, looking at the blocks from the last to the first."""
     done: list[Schedule] = []
-    pending = [(sch, blocks_of(sch))]
+    pending = [(sch, roots_of(sch) if rule.roots else blocks_of(sch))]
     while pending:
         now, blocks = pending.pop()
         while blocks and now._env[blocks[-1]].removed_at is not None:
@@ -69,6 +69,11 @@ def _applied(rule: Rule, sch: Schedule, ctx: Context) -> list[Schedule]:
         else:
             done.append(now)
     return done
+
+
+def roots_of(sch: Schedule) -> list[BlockRV]:
+    """Handles on the functions' root blocks."""
+    return [sch.get_block(root.stmt.name_hint, name) for name, root in sch.state.roots.items()]
 
 
 def blocks_of(sch: Schedule) -> list[BlockRV]:

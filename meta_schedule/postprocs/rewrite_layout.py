@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ...codegen.target import Target
 from ...schedule.schedule import Schedule
 from ...schedule.sref import BlockSRef
-from ...schedule.trace import BlockRV
+from ...schedule.trace import BlockRV, LoopRV
 from ...tir.arith.analyzer import Analyzer
 from ...tir.arith.index_map import IndexMap
 from ...tir.expr import Expr, IntImm, Var
@@ -109,7 +109,7 @@ def _merged(digits: list[Digit]) -> list[Digit]:
 def _follow(sch: Schedule, block: BlockRV, digits: list[Digit]) -> None:
     """Split the loops of the copy into digits and put them in order."""
     loops = sch.get_loops(block)
-    by_digit = {}
+    by_digit: dict[Digit, LoopRV] = {}
     for dim, loop in enumerate(loops):
         own = sorted((d for d in digits if d.dim == dim), key=lambda d: -d.weight)
         parts = sch.split(loop, [d.extent for d in own]) if len(own) > 1 else [loop]

@@ -11,14 +11,16 @@ from ...schedule.tiling import divisors
 from ...schedule.trace import BlockRV, LoopRV
 from ...tir.analysis.cost import count_ops
 from ...tir.errors import ScheduleError
-from ...tir.stmt import BufferStore, IterType
+from ...tir.stmt import BufferStore, Evaluate, For, IfThenElse, IterType, While
 from ...tir.visit import walk
-from ..facts import instances, ref_of
+from ..facts import instances, is_costly, ref_of
 from . import postproc
 from .nests import alone, drives, drives_of, extent_of, is_serial, leaves, only_loop, outermost, steps
 
 PARALLEL = "meta_schedule.parallel"
 UNROLL = "meta_schedule.unroll_explicit"
+RFACTOR = "meta_schedule.rfactor"
+TILED = "meta_schedule.tiling_structure"
 LITTLE = 1 << 14
 """Operations below which a loop is not worth waking other threads."""
 REGISTERS = 4
@@ -37,13 +39,20 @@ def rewrite_parallel_vectorize_unroll(sch: Schedule, target: Target) -> None:
     parts, copies = 8, 16
     for name, root in list(sch.state.roots.items()):
         given = root.stmt.annotations
-        parts, copies = (int(getattr(given.get(k, v), "value", given.get(k, v))) for k, v in ((PARALLEL, parts), (UNROLL, copies)))
+        parts, copies = (
+            int(getattr(given.get(k, v), "value", given.get(k, v))) for k, v in ((PARALLEL, parts), (UNROLL, copies))
+        )
         for key in (PARALLEL, UNROLL):
             if key in given:
                 sch.unannotate(sch.get_block(root.stmt.name_hint, name), key)
     if parts:
         _parallel(sch, parts * max(target.num_threads, 1))
     for block in leaves(sch):
+        if RFACTOR in ref_of(sch, block).stmt.annotations:
+            sch.unannotate(block, RFACTOR)
+            _vectors_innermost(sch, block)
+        if TILED in ref_of(sch, block).stmt.annotations:
+            sch.unannotate(block, TILED)
         _vectorize(sch, block, target)
         if copies:
             _unroll(sch, block, copies)
@@ -73,7 +82,7 @@ def _handles(sch: Schedule, chain: list[LoopSRef]) -> list[LoopRV]:
     """Handles on loops, by way of a block below them."""
     block = next(b for b in leaves(sch) if chain[-1] in sch.get_sref(b).ancestors())
     while ref_of(sch, block).loops()[:1] != chain[:1]:
-        (block,) = [b for b in _above(sch, block)]
+        (block,) = _above(sch, block)
     return sch.get_loops(block)[: len(chain)]
 
 
@@ -95,9 +104,26 @@ def _work(sch: Schedule, loop: LoopSRef) -> int:
     return total
 
 
+def _vectors_innermost(sch: Schedule, block: BlockRV) -> None:
+    """Put the loop along which a block stores one element after the other inside of its others."""
+    ref = ref_of(sch, block)
+    loops = ref.loops()
+    first = len(loops) - 1
+    if not loops or not alone(loops[first]):
+        return
+    while first > 0 and only_loop(loops[first - 1].stmt) is not None:
+        first -= 1
+    for i in range(first, len(loops) - 1):
+        spatial = drives_of(sch, ref, loops[i].stmt.loop_var) == {IterType.SPATIAL}
+        if spatial and is_serial(loops[i]) and _contiguous(sch, ref, loops[i]):
+            handles = sch.get_loops(block)
+            sch.reorder(*handles[i + 1 :], handles[i])
+            return
+
+
 def _vectorize(sch: Schedule, block: BlockRV, target: Target) -> None:
     ref = ref_of(sch, block)
-    if not ref.loops() or not isinstance(ref.stmt.body, BufferStore):
+    if not ref.loops():
         return
     loop = ref.loops()[-1]
     extent = extent_of(loop)
@@ -106,7 +132,7 @@ def _vectorize(sch: Schedule, block: BlockRV, target: Target) -> None:
     if drives_of(sch, ref, loop.stmt.loop_var) != {IterType.SPATIAL} or not _contiguous(sch, ref, loop):
         return
     handle = sch.get_loops(block)[-1]
-    width = _width(extent, target.lanes(ref.stmt.body.buffer.dtype.bits))
+    width = _width(extent, min(target.lanes(r.buffer.dtype.bits) for r in ref.stmt.writes))
     try:
         sch.vectorize(handle if width == extent else sch.split(handle, [None, width])[1])
     except ScheduleError:
@@ -114,12 +140,20 @@ def _vectorize(sch: Schedule, block: BlockRV, target: Target) -> None:
 
 
 def _contiguous(sch: Schedule, ref: BlockSRef, loop: LoopSRef) -> bool:
-    *outer, last = steps(sch, ref, ref.stmt.body.indices, loop)
-    return last == 1 and not any(outer)
+    """Whether a block stores one element after the other along a loop, under no condition and in no inner loop."""
+    nodes = list(walk(ref.stmt.body))
+    stores = [n for n in nodes if isinstance(n, BufferStore) and n.indices]
+    if not stores or any(isinstance(n, (For, While, IfThenElse, Evaluate)) for n in nodes):
+        return False
+    for store in stores:
+        *outer, last = steps(sch, ref, store.indices, loop)
+        if last != 1 or any(step != 0 for step in outer):
+            return False
+    return True
 
 
 def _width(extent: int, lanes: int) -> int:
-    """How many lanes to make of a loop: all of a short one, else some registers full, dividing the extent if possible."""
+    """How many lanes to make of a loop: all of a short one, else some registers full, a divisor if possible."""
     most = REGISTERS * lanes
     if extent <= most:
         return extent
@@ -133,10 +167,13 @@ def _unroll(sch: Schedule, block: BlockRV, copies: int) -> None:
     """Unroll the innermost loops but for the vectors, as long as there is nothing beside them."""
     loops = ref_of(sch, block).loops()
     handles = sch.get_loops(block)
+    stmt = ref_of(sch, block).stmt
+    if stmt.init is None and isinstance(stmt.body, BufferStore) and is_costly(stmt.body.value):
+        return  # nothing to gain: there are no accumulators, and a vector keeps the units busy by itself
     total = 1
     for i in reversed(range(len(loops))):
         loop = loops[i]
-        if i + 1 < len(loops) and only_loop(loop.stmt) is None or (i + 1 == len(loops) and not alone(loop)):
+        if (i + 1 < len(loops) and only_loop(loop.stmt) is None) or (i + 1 == len(loops) and not alone(loop)):
             return
         if not is_serial(loop):
             if i + 1 == len(loops):

@@ -36,10 +36,12 @@ class Rule:
     apply: takes a schedule, a block and the context; gives one schedule for each way to go on, `[sch]` where the rule
         has nothing to say. It may change the schedule it is given, or copies of it (handles are valid in copies).
     kinds: the kinds of targets it is for; () for all.
+    roots: whether it looks at the functions' root blocks instead of those below.
     """
 
     apply: Apply
     kinds: tuple[str, ...] = ()
+    roots: bool = False
 
     @property
     def name(self) -> str:
@@ -51,21 +53,27 @@ class Rule:
         return self.apply(sch, block, ctx)
 
 
-def rule(apply: Any = None, *, kinds: Sequence[str] = ()) -> Any:
+def rule(apply: Any = None, *, kinds: Sequence[str] = (), roots: bool = False) -> Any:
     """Declare the decorated function a rule; see `Rule`. It takes part where it is named in `rules`.
 
     Parameters
     ----------
     kinds: the kinds of targets the rule is for; () for all.
+    roots: whether it looks at root blocks instead of those below.
     """
-    return (lambda f: Rule(f, tuple(kinds))) if apply is None else Rule(apply, tuple(kinds))
+    return (lambda f: Rule(f, tuple(kinds), roots)) if apply is None else Rule(apply, tuple(kinds), roots)
 
 
-DEFAULTS: dict[str, tuple[str, ...]] = {
-    "llvm": ("auto_inline", "multi_level_tiling"),
-    "c": ("auto_inline", "multi_level_tiling"),
-    "cuda": ("auto_inline", "multi_level_tiling"),
-}
+_CPU = (
+    "auto_inline",
+    "multi_level_tiling",
+    "add_rfactor",
+    "tile_reduction",
+    "random_compute_location",
+    "parallel_vectorize_unroll",
+)
+
+DEFAULTS: dict[str, tuple[str, ...]] = {"llvm": _CPU, "c": _CPU, "cuda": ("auto_inline",)}
 """The rules for each kind of target, in order; a rule is a function in the file of its name."""
 
 

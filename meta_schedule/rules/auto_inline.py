@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from ...schedule.schedule import Schedule
+from ...schedule.sref import BlockSRef
 from ...schedule.trace import BlockRV
+from ...tir.buffer import Buffer, BufferLoad
 from ...tir.errors import ScheduleError
+from ...tir.expr import FloorDiv, FloorMod
+from ...tir.visit import walk
 from ..facts import consumers, has_branch, instances, is_costly, is_output, is_spatial, one_store, ref_of
 from . import Context, rule
 
@@ -22,7 +26,7 @@ def auto_inline(sch: Schedule, block: BlockRV, ctx: Context) -> list[Schedule]:
     readers = consumers(sch, ref)
     if store is None or not readers or is_output(sch, ref) or not is_spatial(ref):
         return [sch]
-    times = sum(instances(b.stmt) for b in readers) / max(instances(ref.stmt), 1)
+    times = sum(instances(b.stmt) * _loads(b, store.buffer) for b in readers) / max(instances(ref.stmt), 1)
     branch = has_branch(store.value)
     costly = is_costly(store.value) and not (branch and ctx.target.is_gpu)
     if times > 1 and costly:
@@ -36,9 +40,12 @@ def auto_inline(sch: Schedule, block: BlockRV, ctx: Context) -> list[Schedule]:
     return [sch]
 
 
-def _regular(ref: object) -> bool:
-    """Whether a stage's indices are worth computing again and again."""
-    from ...tir.expr import FloorDiv, FloorMod
-    from ...tir.visit import walk
+def _loads(reader: BlockSRef, buffer: Buffer) -> int:
+    """How many different elements of a buffer an instance of a block loads."""
+    found = {n.indices for n in walk(reader.stmt) if isinstance(n, BufferLoad) and n.buffer is buffer}
+    return max(len(found), 1)
 
-    return not any(isinstance(n, (FloorDiv, FloorMod)) for n in walk(ref.stmt.body))  # type: ignore[attr-defined]
+
+def _regular(ref: BlockSRef) -> bool:
+    """Whether a stage's indices are worth computing again and again."""
+    return not any(isinstance(n, (FloorDiv, FloorMod)) for n in walk(ref.stmt.body))

@@ -1,4 +1,4 @@
-"""The rule that tiles blocks which reuse data, for a CPU: register tiles, panels of packed operands, tiles in parallel."""
+"""The rule that tiles blocks which reuse data, for a CPU: register tiles, packed operands, parallel tiles."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _sketch(
         stage = _write_stage(sch, block)
         loops = {sch.get_sref(loop).stmt.loop_var: loop for loop in sch.get_loops(block)}
         values = sch.state.realize(ref).iter_values
-        vector = loops[values[axis]]  # type: ignore[index]
+        vector = loops[values[axis]]
         guesses = register_tile(ref, ctx.target, axis, STRUCTURE, packed=bool(packed))
         by_loop = {value: guesses[i] for i, value in enumerate(values) if isinstance(value, Var)}
         levels = tile(sch, block, STRUCTURE, vector, by_loop)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
 from ...schedule.schedule import Schedule
@@ -50,7 +50,7 @@ def tile(
     block: BlockRV,
     structure: str,
     first: LoopRV | None = None,
-    guesses: dict[Var, Sequence[int]] | None = None,
+    guesses: Mapping[Var, Sequence[int] | None] | None = None,
 ) -> list[list[LoopRV]]:
     """Cut the loops of a block into levels, each spatial ("S") or reducing ("R"), by sampled factors; gives the levels.
 
@@ -93,10 +93,7 @@ def _kinds(sch: Schedule, ref: BlockSRef) -> list[str]:
     """Of each loop, "S" if it drives a spatial iterator, else "R"."""
     values = sch.state.realize(ref).iter_values
     spatial = {
-        v
-        for iv, value in zip(ref.stmt.iter_vars, values)
-        if iv.iter_type is IterType.SPATIAL
-        for v in free_vars(value)
+        v for iv, value in zip(ref.stmt.iter_vars, values) if iv.iter_type is IterType.SPATIAL for v in free_vars(value)
     }
     return ["S" if var in spatial else "R" for var in _loop_vars(ref)]
 
