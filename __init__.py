@@ -6,6 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import script as script  # tells nodes how they are printed
+from .tir.provided import SOURCES
+
+SOURCES.append(lambda: import_module(".codegen.intrinsics", __name__))  # type: ignore[arg-type,return-value]
 
 if TYPE_CHECKING:
     from .codegen.build import build as build

@@ -55,9 +55,14 @@ CPUS: tuple[Cpu, ...] = (
     Cpu("sandybridge|corei7-avx", 256, 32, 256, 8192, f"{_V2} avx"),
     Cpu("nehalem|westmere|corei7|x86-64-v2", 128, 32, 256, 8192, _V2),
     Cpu("x86-64|generic", 128, 32, 256, 8192, ""),
-    Cpu("apple-.*", 128, 128, 4096, 8192, None),
-    Cpu("neoverse-v1", 256, 64, 1024, 32768, None),
-    Cpu("neoverse-.*|cortex-.*|a64fx|thunderx.*", 128, 64, 1024, 32768, None),
+    Cpu("apple-(a1[1-2]|a[7-9]|a10)", 128, 128, 4096, 8192, "neon"),
+    Cpu("apple-(m1|a1[34])", 128, 128, 4096, 8192, "neon dotprod"),
+    Cpu("apple-.*", 128, 128, 4096, 8192, "neon dotprod i8mm bf16"),
+    Cpu("neoverse-v1", 256, 64, 1024, 32768, "neon dotprod i8mm bf16 sve"),
+    Cpu("neoverse-(n2|v2|n3|v3)", 128, 64, 1024, 32768, "neon dotprod i8mm bf16 sve sve2"),
+    Cpu("neoverse-.*|cortex-(a5[58]|a7[5-8].*|x1.*)", 128, 64, 1024, 32768, "neon dotprod"),
+    Cpu("cortex-a[57]1[05]|cortex-x[2-4]", 128, 64, 1024, 32768, "neon dotprod i8mm bf16"),
+    Cpu("cortex-.*|a64fx|thunderx.*", 128, 64, 1024, 32768, "neon"),
 )  # fmt: skip
 """The first row whose names match counts."""
 
@@ -75,6 +80,12 @@ def lacking(name: str, features: tuple[str, ...], available: Mapping[str, bool])
     removed = {f[1:] for f in features if f.startswith("-")}
     wanted = [*row.needs.split(), *(f[1:] for f in features if f.startswith("+"))]
     return [f for f in wanted if f not in removed and not available.get(f, False)]
+
+
+def needs(name: str) -> frozenset[str]:
+    """The features of LLVM's that a processor is known to have."""
+    row = cpu(name)
+    return frozenset((row.needs or "").split()) if row else frozenset()
 
 
 # CUDA architectures: shared memory a block may have (KiB), L2 (KiB), multiprocessors of the largest part.

@@ -6,13 +6,13 @@ import os
 import platform
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ..tir.errors import UserError
-from .presets import GPUS, KIB, lacking
+from .presets import GPUS, KIB, lacking, needs
 from .presets import cpu as known_cpu
 
 KINDS: dict[str, str] = {
@@ -154,6 +154,13 @@ class Target:
             return False
         return self.is_gpu or self.vector_bits >= 256 or "+fma" in self.features or self.is_arm
 
+    def has_any(self, features: Iterable[str]) -> bool:
+        """Whether the CPU is known to have one of these of LLVM's features; no for C text, which any CPU may run."""
+        if self.kind != "llvm":
+            return False
+        known = _host_features() if not self.triple and self.cpu == host()["cpu"] else needs(self.cpu)
+        return any(f"+{f}" in self.features or (f in known and f"-{f}" not in self.features) for f in features)
+
     @property
     def is_arm(self) -> bool:
         """Whether the CPU is a 64-bit ARM."""
@@ -219,6 +226,13 @@ def host() -> Mapping[str, Any]:
 def usable_cpus() -> int:
     """The CPUs this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@lru_cache(maxsize=1)
+def _host_features() -> frozenset[str]:
+    from llvmlite import binding
+
+    return frozenset(name for name, there in binding.get_host_cpu_features().items() if there)
 
 
 def _caches() -> dict[str, int]:

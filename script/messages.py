@@ -27,9 +27,10 @@ from ..tir.stmt import (
     While,
 )
 from .highlight import html, show
+from .parser import parse
 from .printer import render, script
 
-__all__ = ["describe", "html", "script", "show", "underline"]
+__all__ = ["describe", "html", "parse", "script", "show", "underline"]
 
 LONGEST = 80
 Names = Mapping[Any, str]

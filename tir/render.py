@@ -1,9 +1,12 @@
-"""The seam between nodes and the printer: `tir` asks for text here, the script layer registers how it is made."""
+"""The seam between nodes and text: `tir` and `codegen` ask here for text, or for the program in one; the script layer
+registers how that is made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
+
+from .errors import InternalError
 
 
 class Renderer(Protocol):
@@ -23,6 +26,9 @@ class Renderer(Protocol):
 
     def describe(self, node: Any, root: Any = None) -> str:
         """A few words naming `node`, as it is called in the program `root`: "loop `i` (range(0, 128))", "block `C`"."""
+
+    def parse(self, text: str) -> Any:
+        """The function or module in a text."""
 
 
 _load: Callable[[], Renderer] | None = None
@@ -60,3 +66,10 @@ def underline(root: Any, nodes: Sequence[Any]) -> str:
 def describe(node: Any, root: Any = None) -> str:
     """A few words naming `node` inside an error message that shows the program `root`."""
     return _load().describe(node, root) if _load else str(node)
+
+
+def parse(text: str) -> Any:
+    """The function or module in a text of this package's own."""
+    if _load is None:
+        raise InternalError("a program's text is to be read, and no parser is installed")
+    return _load().parse(text)

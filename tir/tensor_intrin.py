@@ -7,6 +7,8 @@ from typing import ClassVar
 
 from .errors import UserError
 from .function import PrimFunc
+from .provided import SOURCES
+from .render import parse
 from .stmt import Block, BlockRealize
 
 
@@ -65,18 +67,32 @@ class TensorIntrin:
 
     @staticmethod
     def get(name: str) -> TensorIntrin:
-        """The intrinsic registered as `name`.
+        """The intrinsic registered as `name`, or the one of a processor that is called so.
 
         Raises
         ------
         UserError: there is none.
         """
-        found = TensorIntrin.registry.get(name)
+        found = TensorIntrin.registry.get(name) or TensorIntrin._made(name)
         if found is None:
-            near = difflib.get_close_matches(name, TensorIntrin.registry, 3)
+            near = difflib.get_close_matches(name, TensorIntrin.names(), 3)
             known = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise UserError(f"there is no intrinsic {name!r}{known}")
         return found
+
+    @staticmethod
+    def names() -> tuple[str, ...]:
+        """The names that `get` knows, sorted; where a name holds sizes, the processors' ones are examples."""
+        return tuple(sorted({*TensorIntrin.registry, *(n for source in SOURCES for n in source().names())}))
+
+    @staticmethod
+    def _made(name: str) -> TensorIntrin | None:
+        """The intrinsic that a source has texts for, registered."""
+        for source in SOURCES:
+            texts = source().texts(name)
+            if texts is not None:
+                return TensorIntrin.register(name, *map(parse, texts))
+        return None
 
     def __repr__(self) -> str:
         return f"TensorIntrin({self.name or self.desc.name!r})"

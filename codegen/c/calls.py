@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ...tir import expr as E
+from ...tir import op
 from ...tir.buffer import Buffer, BufferLoad
 from ...tir.dtype import DType
 from ...tir.errors import LowerError
@@ -198,6 +199,12 @@ class CallEmitter:
             raise LowerError(f"T.reinterpret from {source} to {target}: the widths differ", node)
         if source.lanes == target.lanes:
             return self.exprs.lanewise(target, node.args, lambda x: self.same_bits(x, source.element, target.element))
+        for type_ in (source, target):
+            if is_narrow(type_):
+                bits = unsigned(type_.element).with_lanes(type_.lanes)
+                return self.exprs(
+                    op.raw_call("reinterpret", op.raw_call("reinterpret", *node.args, dtype_=bits), dtype_=target)
+                )
         memory = self.exprs.memory
         if not all(t.lanes == 1 or memory.is_plain(t) for t in (source, target)) or 4 in (source.bits, target.bits):
             raise LowerError(f"T.reinterpret from {source} to {target} has no code for the C target", node)

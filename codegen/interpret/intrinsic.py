@@ -10,6 +10,7 @@ from ...tir.buffer import BufferLoad
 from ...tir.dtype import VOID, DType
 from ...tir.expr import Call, CommReducer, Expr, GlobalVar, StringImm
 from ...tir.op import Domain, Effect, Intrinsic
+from ..intrinsics.instructions import meaning
 from . import scalars
 from .access import Access
 from .expression import Lanes, typed
@@ -156,6 +157,11 @@ class Calls(Access):
         return [Val(f"{self.value(data).text}.at({self.index(offset).src}, {element})", self.depth)]
 
     # -- calls out
+
+    def call_llvm(self, e: Call) -> Lanes:
+        """An LLVM intrinsic: by the expression it stands for, or by the Python function registered for it."""
+        value = meaning(e)
+        return self.lanes(value) if value is not None else self.call_extern(e)
 
     def call_extern(self, e: Call) -> Lanes:
         name, *args = e.args
@@ -338,10 +344,8 @@ Calls.rules = {
     "address_of": Calls.address_of,
     "tvm_access_ptr": Calls.access_ptr,
     "type_annotation": Calls.nothing,
-    **dict.fromkeys(
-        ("call_extern", "call_pure_extern", "call_packed", "call_llvm_intrin", "call_llvm_pure_intrin"),
-        Calls.call_extern,
-    ),
+    **dict.fromkeys(("call_extern", "call_pure_extern", "call_packed"), Calls.call_extern),
+    **dict.fromkeys(("call_llvm_intrin", "call_llvm_pure_intrin"), Calls.call_llvm),
     "atomic_add": Calls.atomic_add,
     "prefetch": Calls.nothing,
     "assume": Calls.assume,

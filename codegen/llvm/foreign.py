@@ -8,10 +8,11 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
+from ...tir.dtype import DType
 from ...tir.errors import BuildError, LowerError
-from ...tir.expr import Call, FloatImm, IntImm, StringImm
+from ...tir.expr import Call, Expr, FloatImm, IntImm, StringImm
 from ..runtime import jit
-from .types import register_type
+from .types import memory_type, register_type, vector
 
 if TYPE_CHECKING:
     from .expr import ExprEmitter
@@ -28,8 +29,8 @@ def call_foreign(fb: FunctionBuilder, exprs: ExprEmitter, node: Call) -> str:
     if name.startswith("llvm.") and not is_intrinsic:
         raise LowerError("{0} names an intrinsic of LLVM's", node, hint="call it with T.call_llvm_intrin")
     symbol = _quoted(name)
-    args = [(register_type(a.dtype), exprs(a)) for a in node.args[1:]]
-    result = "void" if node.dtype.kind == "void" else register_type(node.dtype)
+    args = [_passed(fb, exprs, a) for a in node.args[1:]]
+    result = "void" if node.dtype.kind == "void" else foreign_type(node.dtype)
     fb.module.declare(symbol, result, ", ".join(kind for kind, _ in args))
     if "pure" not in node.op.name:
         fb.known.forget()
@@ -43,7 +44,27 @@ def call_foreign(fb: FunctionBuilder, exprs: ExprEmitter, node: Call) -> str:
     if result == "void":
         fb.emit(text)
         return ""
-    return fb.let(text)
+    value, kind = fb.let(text), memory_type(node.dtype)
+    if result == register_type(node.dtype):
+        return value
+    return exprs.memory.from_memory(
+        value if kind == result else fb.let(f"bitcast {result} {value} to {kind}"), node.dtype
+    )
+
+
+def foreign_type(type_: DType) -> str:
+    """The LLVM type by which others take and give a value: floats of 16 bits as such, in place of 32-bit registers."""
+    element = {"float16": "half", "bfloat16": "bfloat"}.get(str(type_.element))
+    return vector(element, type_.lanes) if element else register_type(type_)
+
+
+def _passed(fb: FunctionBuilder, exprs: ExprEmitter, arg: Expr) -> tuple[str, str]:
+    """The type and the operand by which an argument is passed."""
+    wanted, kind, value = foreign_type(arg.dtype), memory_type(arg.dtype), exprs(arg)
+    if wanted == register_type(arg.dtype):
+        return wanted, value
+    bits = exprs.memory.to_memory(value, arg.dtype)  # which LLVM sees through where the value was loaded
+    return wanted, bits if kind == wanted else fb.let(f"bitcast {kind} {bits} to {wanted}")
 
 
 def _name(node: Call) -> str:

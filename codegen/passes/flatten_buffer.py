@@ -12,6 +12,7 @@ from ...tir.function import PrimFunc
 from ...tir.stmt import Allocate, BufferStore, DeclBuffer, Stmt
 from ...tir.visit import Rewriter, buffers_in
 from ..target import Target
+from .lanes import as_ramp
 
 INT32_MAX = 2**31 - 1
 
@@ -92,7 +93,7 @@ class _Flatten(Rewriter):
 
     def index(self, buffer: Buffer, indices: tuple[Any, ...]) -> tuple[Expr, ...]:
         indices = tuple(map(self, indices))
-        return indices if self(buffer) is buffer else (offset_of(buffer, indices),)
+        return indices if self(buffer) is buffer else (as_ramp(offset_of(buffer, indices)),)
 
     def visit_buffer_load(self, node: BufferLoad) -> BufferLoad:
         predicate = None if node.predicate is None else self(node.predicate)

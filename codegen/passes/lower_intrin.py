@@ -1,26 +1,40 @@
-"""Expands mathematical functions into arithmetic, so that vectors compute them without a call for each lane."""
+"""Expands functions into arithmetic: mathematical ones, so that vectors need no call for each lane, and instructions
+of processors that the target lacks."""
 
 from __future__ import annotations
 
 from ...tir.expr import Call, Expr
 from ...tir.function import PrimFunc
 from ...tir.visit import Rewriter
+from ..intrinsics.instructions import instruction, meaning
 from ..target import Target
 from ..vector_math import expand
 
 
 def lower_intrin(func: PrimFunc, target: Target) -> PrimFunc:
-    """Replace calls of functions such as `T.exp` by polynomials, where there is a rule for the type; a GPU has them."""
+    """Replace calls of functions such as `T.exp` by polynomials, where there is a rule for the type; a GPU has them.
+
+    Raises
+    ------
+    LowerError: an instruction that the target lacks is called with operands that it does not take.
+    """
     return func if target.is_gpu else _Lower(target)(func)
+
+
+_FOREIGN = ("call_llvm_intrin", "call_llvm_pure_intrin")
 
 
 class _Lower(Rewriter):
     def __init__(self, target: Target) -> None:
-        self.fma = target.has_fma
+        self.target, self.fma = target, target.has_fma
         self.keeps_scalars = target.kind == "c"  # readable, and libm's
 
     def visit_call(self, node: Call) -> Expr:
         node = node.map_children(self)
+        if node.op.name in _FOREIGN:
+            row = instruction(node)
+            value = meaning(node) if row and not self.target.has_any(row.features) else None
+            return node if value is None else value
         if self.keeps_scalars and node.dtype.lanes == 1:
             return node
         value = expand(node, self.fma)

@@ -7,8 +7,10 @@ from typing import Any
 
 from ...tir import op
 from ...tir.buffer import Buffer, BufferLoad, BufferRegion
+from ...tir.dtype import DType
+from ...tir.dtype import dtype as as_type
 from ...tir.errors import UserError
-from ...tir.expr import CommReducer, Expr, Mul, as_expr, binary, const
+from ...tir.expr import Broadcast, CommReducer, Expr, IntImm, Mul, Ramp, as_expr, binary, const
 from ...tir.expr import cast as convert_type
 from ...tir.stmt import BufferStore, seq
 from ...tir.visit import substitute
@@ -42,11 +44,37 @@ def astype(value: Value, dtype: Type) -> Expr:
 def vload(buffer: Buffer, indices: Any, dtype: Type | None = None, predicate: Value | None = None) -> Expr:
     """`A.vload([i, T.Ramp(0, 1, 4)])`: an element or vector; a vector of bools as `predicate` masks its lanes.
 
+    Of a vector type `dtype`, the elements that follow the one named, row by row.
+
     >>> A[0, 0:4] = A.vload([1, T.Ramp(0, 1, 4)], predicate=B[0:4] > T.Broadcast(0, 4))
+    >>> A[0, 0:4] = A.vload([1, 0], "float32x4")
     """
-    load = buffer[tuple(indices) if isinstance(indices, (tuple, list)) else indices]
+    indices = tuple(indices) if isinstance(indices, (tuple, list)) else (indices,)
+    if dtype is not None:
+        indices = _following(buffer, indices, as_type(dtype))
+    load = buffer[indices]
     load = load if isinstance(load, BufferLoad) else load.to_expr()
     return load if predicate is None else BufferLoad(load.buffer, load.indices, _value(predicate))
+
+
+def _following(buffer: Buffer, indices: tuple[Any, ...], wanted: DType) -> tuple[Any, ...]:
+    """The places of as many elements as `wanted` has lanes, from `indices` on in row-major order."""
+    if wanted.element != buffer.dtype.element:
+        raise UserError(f"`{buffer.name}` holds {buffer.dtype}: its vectors are loaded, not {typed(wanted)}")
+    span = lanes = wanted.lanes // buffer.dtype.lanes
+    *outer, last = map(as_expr, indices)
+    if lanes <= 1 or len(indices) != buffer.ndim or last.dtype.lanes > 1:
+        return indices
+    place: Expr = Ramp(last, const(1, last.dtype), lanes)
+    inner: list[Expr] = []
+    for extent in reversed(buffer.shape[1:]):
+        if not isinstance(extent, IntImm) or span <= extent.value:
+            break
+        row = Broadcast(extent, lanes)
+        inner.insert(0, op.floormod(place, row))
+        place = Broadcast(outer.pop(), lanes) + op.floordiv(place, row)
+        span = -(-span // extent.value)
+    return (*outer, place, *inner)
 
 
 @construct

@@ -215,6 +215,22 @@ def test_vectors() -> None:
     )
 
 
+def test_vload_of_a_vector_type_takes_the_elements_that_follow() -> None:
+    canonical("A[0, 0:4] = A.vload([n, 4], 'float32x4')", "A[0, 0:4] = A[n, 4:8]")
+    canonical("B[0] = B.vload([n], dtype='int32')", "B[0] = B[n]")
+    canonical(
+        "T.evaluate(A.vload([n, 0], 'float32x32'))",
+        """
+        T.evaluate(
+            A[
+                T.Broadcast(n, 32) + T.Ramp(0, 1, 32) // T.Broadcast(16, 32),
+                T.Ramp(0, 1, 32) % T.Broadcast(16, 32),
+            ]
+        )
+        """,
+    )
+
+
 BLOCK = """
 for i, j in T.grid(16, 16):
     with T.block("C"):
