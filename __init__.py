@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import script as script  # tells nodes how they are printed
 from .tir.provided import SOURCES
 
-SOURCES.append(lambda: import_module(".codegen.intrinsics", __name__))  # type: ignore[arg-type,return-value]
+SOURCES.append(lambda: import_module(".codegen.intrinsics", __name__))
 
 if TYPE_CHECKING:
     from .codegen.build import build as build
