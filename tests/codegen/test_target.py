@@ -43,7 +43,8 @@ def test_the_host_is_the_default():
 def test_what_stands_in_the_way_of_running_code():
     assert Target("cuda").obstacle == "it is for a GPU"
     assert Target("llvm", triple="aarch64-unknown-linux-gnu").obstacle == "it is for aarch64-unknown-linux-gnu"
-    assert "'cortex-a72' needs is not known" in Target("llvm", cpu="cortex-a72").obstacle
+    assert Target("llvm", cpu="cortex-a76").obstacle == "this machine lacks neon, dotprod"
+    assert "'athlon' needs is not known" in Target("llvm", cpu="athlon").obstacle
     features = {"sse2": True, **dict.fromkeys(lacking("haswell", (), {}) or (), True)}
     assert lacking("haswell", (), features) == []
     assert lacking("skylake", (), features) == ["adx"]
