@@ -39,7 +39,8 @@ def build(
     sanitize: check every access against the bounds of its buffer at run time; a `RunError` names the buffer.
         Without it, accesses at indices that data decide (loaded, passed as scalars) are checked alone.
     opt: the optimisation level, 0 to 3.
-    flags: of the C compiler, for the "c" target, as in ("-ffp-contract=fast",); others take none.
+    flags: of the C compiler, for the "c" target, as in ("-ffp-contract=fast",); for "cuda-emulator", ("unchecked",)
+        leaves out the checks; others take none.
 
     Raises
     ------
@@ -52,8 +53,14 @@ def build(
         from .c.built import CModule
 
         return CModule(program, lower(program, where), where, opt, flags, sanitize=sanitize)
+    if where.kind == "cuda-emulator":
+        from .cuda.emulator.built import EmulatedModule
+
+        return EmulatedModule(program, lower(program, where), where, flags)
     if where.kind != "llvm":
-        raise BuildError(f"no code can be built for a {where.kind!r} target; 'llvm' and 'c' are the kinds there are")
+        raise BuildError(
+            f"no code can be built for a {where.kind!r} target; 'llvm', 'c' and 'cuda-emulator' are the kinds there are"
+        )
     if flags:
         raise BuildError("flags are the C compiler's; the 'llvm' target takes none")
     lowered = lower(program, where)

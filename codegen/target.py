@@ -19,8 +19,12 @@ KINDS: dict[str, str] = {
     "llvm": "machine code through LLVM",
     "c": "C99 text",
     "cuda": "CUDA C++ text",
+    "cuda-emulator": "CUDA C++ text, run and checked on the CPU",
 }
 """What can be generated, by a target's kind."""
+
+GPU_KINDS = frozenset({"cuda", "cuda-emulator"})
+"""Kinds whose programs are kernels."""
 
 _CPU = {"num_threads": 0, "vector_bits": 128, "l1_bytes": 32 * KIB, "l2_bytes": 512 * KIB, "l3_bytes": 8192 * KIB}
 _GPU = {
@@ -43,7 +47,7 @@ class Target:
 
     Attributes
     ----------
-    kind: "llvm", "c" or "cuda".
+    kind: "llvm", "c", "cuda" or "cuda-emulator".
     cpu: LLVM's name of the CPU, "" for GPUs. arch: the CUDA architecture ("sm_80"), "" for CPUs.
     triple: LLVM's target triple; "" is the host's.
     features: LLVM features to add or remove ("+avx512bf16", "-fma"), beyond what `cpu` implies.
@@ -103,7 +107,7 @@ class Target:
 
     def _explicit(self) -> dict[str, Any]:
         """The attributes needed to make this target again."""
-        named = {"arch": self.arch} if self.kind == "cuda" else {"cpu": self.cpu}
+        named = {"arch": self.arch} if self.is_gpu else {"cpu": self.cpu}
         implied = defaults(self.kind, self.cpu, self.arch)
         return named | {
             name: getattr(self, name)
@@ -129,11 +133,13 @@ class Target:
     @property
     def is_gpu(self) -> bool:
         """Whether loops may be bound to GPU thread axes."""
-        return self.kind == "cuda"
+        return self.kind in GPU_KINDS
 
     @property
     def obstacle(self) -> str:
         """Why code for this target cannot run in this process; "" if it can."""
+        if self.kind == "cuda-emulator":
+            return ""
         if self.is_gpu:
             return "it is for a GPU"
         if self.triple:
@@ -166,7 +172,7 @@ class Target:
         """Whether the CPU is a 64-bit ARM."""
         if self.triple:
             return self.triple.startswith(("aarch64", "arm64"))
-        return self.kind != "cuda" and platform.machine().lower() in ("aarch64", "arm64")
+        return not self.is_gpu and platform.machine().lower() in ("aarch64", "arm64")
 
     def lanes(self, bits: int) -> int:
         """The lanes of `bits` bits that a vector register holds (at least 1)."""
@@ -182,7 +188,7 @@ def _rebuild(kind: str, attributes: Mapping[str, Any]) -> Target:
 
 def defaults(kind: str, cpu: str, arch: str) -> dict[str, Any]:
     """The attributes that follow from a target's kind and the name of its CPU or architecture."""
-    if kind == "cuda":
+    if kind in GPU_KINDS:
         arch = arch or "sm_80"
         if arch not in GPUS:
             raise UserError(f"unknown CUDA architecture {arch!r}; known are {', '.join(GPUS)}")

@@ -86,18 +86,14 @@ def _strip(number: int) -> str:
     return f"__shared__ char tir_strip_{number}[TIR_STRIP] = TIR_STRIP_TEXT;"
 
 
-def compiled(text: str, kernels: Iterable[str], *, check: bool, arch: int = 800) -> Path:
+def compiled(text: str, kernels: Iterable[str], *, check: bool) -> Path:
     """The shared library of the kernels in CUDA text, from the cache or made now.
-
-    Parameters
-    ----------
-    arch: what `__CUDA_ARCH__` is, 900 for sm_90.
 
     Raises
     ------
     BuildError: there is no compiler, or it refuses the text; its words are in the message.
     """
-    flags = (*FLAGS, *(_CHECKED if check else _FAST), f"-D__CUDA_ARCH__={arch}")
+    flags = (*FLAGS, *(_CHECKED if check else _FAST))
     source = prepare(text, kernels)
     return _made(source, flags, ".so")
 

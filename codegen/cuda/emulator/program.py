@@ -109,21 +109,20 @@ class Program:
         return error
 
 
-def emulate(text: str, *, kernels: Iterable[str] | None = None, check: bool = True, arch: int = 800) -> Program:
+def emulate(text: str, *, kernels: Iterable[str] | None = None, check: bool = True) -> Program:
     """Compile CUDA text for the CPU.
 
     Parameters
     ----------
     kernels: the kernels' names; by default every `extern "C" __global__` function.
     check: whether accesses are checked; without, kernels run several times faster.
-    arch: what `__CUDA_ARCH__` is.
 
     Raises
     ------
     BuildError: there is no C++ compiler, or it refuses the text.
     """
     names = tuple(kernels) if kernels is not None else tuple(_KERNEL.findall(text))
-    return Program(text, names, compiler.compiled(text, names, check=check, arch=arch), check=check)
+    return Program(text, names, compiler.compiled(text, names, check=check), check=check)
 
 
 def _triple(extents: Sequence[int]) -> Any:
