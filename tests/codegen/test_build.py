@@ -228,7 +228,7 @@ def test_code_for_another_machine_can_be_read_but_not_run():
 
 
 def test_other_targets_are_refused():
-    with pytest.raises(BuildError, match="'llvm' and 'c' are the kinds there are"):
+    with pytest.raises(BuildError, match="'llvm', 'c' and 'cuda-emulator' are the kinds there are"):
         build(parse(PROGRAMS["matmul"][0]), "cuda")
 
 

@@ -71,7 +71,7 @@ def test_presets():
 @pytest.mark.parametrize(
     ("make", "message"),
     (
-        (lambda: Target("llvn"), "unknown target kind 'llvn'; one of 'llvm', 'c', 'cuda' is legal"),
+        (lambda: Target("llvn"), "unknown target kind 'llvn'; one of 'llvm', 'c', 'cuda', 'cuda-emulator' is legal"),
         (lambda: Target("llvm", cores=3), "a target has no attribute 'cores'; it has arch, cpu, features,"),
         (lambda: Target("cuda", arch="sm_1"), "unknown CUDA architecture 'sm_1'; known are sm_70,"),
         (lambda: Target("llvm mcpu=x"), "cannot read 'mcpu=x' in the target 'llvm mcpu=x'"),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....tir.errors import BuildError, LowerError
-from ....tir.expr import IntImm
+from ....tir.expr import const
 from ....tir.function import IRModule, PrimFunc
 from ....tir.stmt import Evaluate
 from ...build import Module
@@ -54,7 +54,7 @@ class EmulatedModule(Module):
         if func.ret_type.kind != "void":
             raise LowerError("{0} gives a value, which a function that launches kernels cannot", func)
         # What arguments must be, the interpreter knows from the function's head.
-        head = Interpreted(func.replace(body=Evaluate(IntImm("int32", 0))))
+        head = Interpreted(func.replace(body=Evaluate(const(0))))
         head.written = written_pointers(func)
 
         def call(*args: Any, **named: Any) -> None:
