@@ -154,10 +154,8 @@ class Memory:
 
     def store_each(self, buffer: Buffer, index: Expr, stored: str, kind: str) -> None:
         """Store the lanes one by one, in order: processors are no faster at scattering them."""
-        element, lanes = memory_type(buffer.dtype), _gatherable(buffer, index)
-        at = self.addresses(buffer, index)
-        for lane in range(lanes):
-            pointer = self.fb.let(f"extractelement {vector('ptr', lanes)} {at}, i64 {lane}")
+        element = memory_type(buffer.dtype)
+        for lane, pointer in enumerate(self.address_of_each(buffer, index)):
             value = self.fb.let(f"extractelement {kind} {stored}, i64 {lane}")
             tail = f"align {buffer.dtype.bytes}{self.aliasing[buffer.data]}"
             self.fb.emit(f"store {element} {value}, ptr {pointer}, {tail}")
@@ -228,6 +226,14 @@ class Memory:
             f"getelementptr inbounds {memory_type(buffer.dtype)}, ptr {base}, "
             f"{register_type(index.dtype)} {self.exprs(index)}"
         )
+
+    def address_of_each(self, buffer: Buffer, index: Expr) -> list[str]:
+        """The address of each element at a vector of indices; a constant step becomes constant displacements."""
+        step, lanes = step_of(index), range(_gatherable(buffer, index))
+        if step is not None and isinstance(index, Ramp):
+            return [self.address(buffer, index.base + const(lane * step, index.base.dtype)) for lane in lanes]
+        at, kind = self.addresses(buffer, index), vector("ptr", len(lanes))
+        return [self.fb.let(f"extractelement {kind} {at}, i64 {lane}") for lane in lanes]
 
     def from_memory(self, value: str, dtype: DType) -> str:
         """A value as it is in memory, brought to a register."""

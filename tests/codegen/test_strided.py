@@ -35,3 +35,8 @@ def test_steps(step, dtype):
 def test_no_gathers(step):
     llvm = build(parse(TEXT.format(size=64, dtype="float32", lanes=16, base=0 if step > 0 else 15, step=step))).source()
     assert "gather" not in llvm and "scatter" not in llvm and "shufflevector" in llvm
+
+
+def test_stores_far_apart_address_by_displacements():
+    llvm = build(parse(TEXT.format(size=1024, dtype="float32", lanes=8, base=0, step=100))).source()
+    assert "getelementptr inbounds float, ptr" in llvm and "extractelement <8 x ptr>" not in llvm
