@@ -15,7 +15,8 @@ def run(kernel: ModuleType, arguments: Sequence[str]) -> None:
     """Build, check and time `kernel` for the shape in `arguments` (`m=128 n=768`), or else for its first shape.
 
     A kernel is a module with `SHAPES`, `schedule(**shape)`, `arrays(**shape)` (what the function takes, the result
-    last), `reference(*inputs, **shape)` (the result, by numpy) and `work(**shape)` (arithmetic operations, bytes of memory).
+    last), `reference(*inputs, **shape)` (the result, by numpy) and `work(**shape)` (arithmetic operations, and the
+    bytes that have to be read or written).
     """
     shape = {**kernel.SHAPES[0], **{name: int(size) for name, size in (a.split("=") for a in arguments)}}
     print(f"{Path(str(kernel.__file__)).stem}: {describe(shape)}")

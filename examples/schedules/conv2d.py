@@ -38,7 +38,7 @@ def program(channels: int, size: int, stride: int) -> tensorir.PrimFunc:
             with T.block("padded"):
                 vc, vy, vx = T.axis.remap("SSS", [c, y, x])
                 padded[vc, vy, vx] = T.if_then_else(
-                    1 <= vy and vy <= size and 1 <= vx and vx <= size, image[vc, vy - 1, vx - 1], T.float32(0)
+                    vy >= 1 and vy <= size and vx >= 1 and vx <= size, image[vc, vy - 1, vx - 1], T.float32(0)
                 )
         for o, y, x, c, ky, kx in T.grid(channels, out_size, out_size, channels, 3, 3):
             with T.block("out"):

@@ -28,7 +28,7 @@ def program(channels: int, size: int) -> tensorir.PrimFunc:
             with T.block("padded"):
                 vc, vy, vx = T.axis.remap("SSS", [c, y, x])
                 padded[vc, vy, vx] = T.if_then_else(
-                    1 <= vy and vy <= size and 1 <= vx and vx <= size, image[vc, vy - 1, vx - 1], T.float32(0)
+                    vy >= 1 and vy <= size and vx >= 1 and vx <= size, image[vc, vy - 1, vx - 1], T.float32(0)
                 )
         for c, y, x, ky, kx in T.grid(channels, size, size, 3, 3):
             with T.block("out"):
