@@ -27,6 +27,7 @@ from .passes.narrow_data_type import narrow_data_type
 from .passes.plan_and_update_buffer_allocation_location import plan_and_update_buffer_allocation_location
 from .passes.simplify import simplify
 from .passes.storage_rewrite import storage_rewrite
+from .passes.thread_sync import thread_sync
 from .passes.unify_thread_binding import unify_thread_binding
 from .passes.unroll_loop import unroll_loop
 from .passes.vectorize_loop import vectorize_loop
@@ -52,6 +53,7 @@ PASSES: tuple[Pass, ...] = (
     vectorize_loop,
     lower_intrin,
     legalize_narrow_floats,
+    thread_sync,
     unify_thread_binding,
     unroll_loop,
     fold_constants,

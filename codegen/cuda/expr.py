@@ -15,7 +15,7 @@ from ...tir.visit import Visitor
 from ..c.writer import ADD, AND, ATOM, CHOICE, COMPARE, MUL, OR, UNARY, Code, Writer
 from . import casts
 from .calls import CallEmitter
-from .lanes import lane_of
+from ..lanes import lane_of
 from .memory import Memory
 from .types import constant, constructed, declaration, is_struct, scalar, vector
 

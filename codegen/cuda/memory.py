@@ -10,7 +10,7 @@ from ...tir.errors import InternalError
 from ...tir.expr import Broadcast, Expr, FloatImm, Ramp, Var, const
 from ...tir.stmt import BufferStore
 from ..c.writer import CHOICE, UNARY, Code
-from .lanes import lane_of, places, width
+from ..lanes import lane_of, places, width
 from .types import CARRIERS, SCALARS, lane, scalar, vector
 
 if TYPE_CHECKING:

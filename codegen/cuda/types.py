@@ -8,6 +8,7 @@ from functools import lru_cache
 from ...tir.dtype import DType
 from ...tir.expr import FloatImm, IntImm
 from ..c.types import float_text
+from ..lanes import WIDEST
 
 SCALARS = {
     "float16": "half", "bfloat16": "__nv_bfloat16", "float8_e4m3fn": "__nv_fp8_e4m3", "float8_e5m2": "__nv_fp8_e5m2",
@@ -37,9 +38,6 @@ _SHORT = {"float16": "half", "float32": "float", "float64": "double"}
 
 CARRIERS = {1: "unsigned char", 2: "unsigned short", 4: "unsigned int", 8: "uint2", 16: "uint4"}
 """The type that moves so many bytes at once."""
-
-WIDEST = 16
-"""Bytes that one load or store moves at most."""
 
 
 @lru_cache(maxsize=1024)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...tir.arith import Analyzer
-from ...tir.buffer import BufferLoad
-from ...tir.expr import Broadcast, Call, Cast, Expr, Let, Ramp, Shuffle, cast, const
-from ...tir.visit import Rewriter
-from .types import WIDEST
+from ..tir.arith import Analyzer
+from ..tir.buffer import BufferLoad
+from ..tir.expr import Broadcast, Call, Cast, Expr, Let, Ramp, Shuffle, cast, const
+from ..tir.visit import Rewriter
+
+WIDEST = 16
+"""Bytes that one load or store moves at most."""
+
 
 
 class _Lane(Rewriter):

@@ -1,0 +1,249 @@
+"""What the threads of a block do to the memory they share: each access, with the loops and conditions around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
+
+from ...tir.buffer import Buffer, BufferLoad, Range, decl_buffer
+from ...tir.expr import Call, Expr, IntImm, Not, Ramp, StringImm, Var, const
+from ...tir.node import EMPTY, Node
+from ...tir.op import Effect, Intrinsic
+from ...tir.stmt import BufferStore, Evaluate, For, IfThenElse, LetStmt, Stmt, While
+from ...tir.visit import substitute, walk_unique
+from .kernels import THREAD_AXES, WAITING, is_bound
+
+READS, WRITES = 1, 2
+"""The bits of `tvm_access_ptr`'s mask."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """A statement's access to memory, for every thread and iteration that reaches it.
+
+    Attributes
+    ----------
+    index: in elements of the buffer's scalar type, a vector for several; None where it is not known.
+    loops: the serial loops around it inside of the kernel, outermost first, by variable.
+    conditions: what holds where it happens; that each thread axis has its own variable is understood.
+    written: whether memory changes. atomic: whether in one step, so that two such need no order.
+    nodes: of each thread axis, the loop bound to it that the access is under, with the serial loops around that.
+    """
+
+    buffer: Buffer
+    index: Expr | None
+    loops: Mapping[Var, Range]
+    conditions: tuple[Expr, ...]
+    written: bool
+    atomic: bool
+    nodes: Mapping[str, tuple[For, frozenset[Var]]]
+    stmt: Stmt
+
+    def is_own(self, other: Access, carried: Var | None) -> bool:
+        """Whether both are under one execution of one loop for each axis, whose iterations touch memory of their own.
+
+        So it is for global memory: the program says that iterations of a bound loop do not depend on each other.
+        """
+        if self.buffer.scope != "global" or other.buffer.scope != "global" or not self.nodes:
+            return False
+        return self.nodes.keys() == other.nodes.keys() and all(
+            node is other.nodes[axis][0] and carried not in outside for axis, (node, outside) in self.nodes.items()
+        )
+
+
+@dataclass(frozen=True)
+class Where:
+    """What is around a statement: variables of thread axes by axis, loops, conditions.
+
+    Attributes
+    ----------
+    threads: the variable and the extent of every thread axis of the kernel. under: the axes with a loop around.
+    names: what each bound loop's variable is in terms of `threads`.
+    diverges: whether threads of a block may differ in getting here.
+    """
+
+    threads: Mapping[str, tuple[Var, Expr]]
+    under: frozenset[str] = frozenset()
+    names: Mapping[Var, Expr] = EMPTY
+    loops: Mapping[Var, Range] = EMPTY
+    conditions: tuple[Expr, ...] = ()
+    diverges: bool = False
+    nodes: Mapping[str, tuple[For, frozenset[Var]]] = EMPTY
+
+    def inside(self, node: Stmt) -> Where:
+        """What is around the body of a loop or let."""
+        if isinstance(node, For) and is_bound(node):
+            return self._bound(node)
+        if isinstance(node, For):
+            loops = {**self.loops, node.loop_var: Range(self.seen(node.min), self.seen(node.extent))}
+            return replace(self, loops=loops, diverges=self.diverges or self.differs(node.extent, node.min))
+        if isinstance(node, While):
+            loops = {**self.loops, turn_of(node): Range(const(0), Var("turns"))}
+            return replace(self, loops=loops, diverges=self.diverges or self.differs(node.condition))
+        if isinstance(node, LetStmt) and not _loads(node.value):
+            return replace(self, names={**self.names, node.var: self.seen(node.value)})
+        return self
+
+    def where(self, condition: Expr, *, holds: bool) -> Where:
+        """What is around a branch."""
+        known = self.seen(condition)
+        conditions = (*self.conditions, known if holds else Not(known))
+        return replace(self, conditions=conditions, diverges=self.diverges or self.differs(condition))
+
+    def _bound(self, node: For) -> Where:
+        axis = str(node.thread_binding)
+        if axis not in self.threads:
+            return self
+        var, extent = self.threads[axis]
+        here: Expr = var + self.seen(node.min)
+        out = replace(
+            self,
+            under=self.under | {axis},
+            names={**self.names, node.loop_var: here},
+            nodes={**self.nodes, axis: (node, frozenset(self.loops))},
+        )
+        own = self.seen(node.extent)
+        if own is extent or (isinstance(own, IntImm) and isinstance(extent, IntImm) and own.value == extent.value):
+            return out
+        return replace(out, conditions=(*self.conditions, var < own), diverges=True)
+
+    def seen(self, e: Expr) -> Expr:
+        """An expression in terms of the thread axes' variables."""
+        out: Expr = substitute(e, self.names)
+        return out
+
+    def differs(self, *exprs: Expr) -> bool:
+        """Whether the values may differ between threads of a block."""
+        threads = {var for var, _ in self.threads.values()}
+        for e in exprs:
+            for n in _walk(self.seen(e)):
+                if n in threads or isinstance(n, (BufferLoad, Call)) or (isinstance(n, Var) and self.unknown(n)):
+                    return True
+        return False
+
+    def unknown(self, var: Var) -> bool:
+        """Whether a variable was let to be what a thread loaded."""
+        return var in self.names
+
+
+_TURNS: WeakKeyDictionary[While, Var] = WeakKeyDictionary()
+
+
+def turn_of(node: While) -> Var:
+    """The variable that stands for the number of a `while`'s iteration."""
+    return _TURNS.setdefault(node, Var("turn"))
+
+
+def accesses(node: Stmt, where: Where) -> list[Access]:
+    """What one statement by itself (a store, a call, the value of a let, a condition) does to shared memory."""
+    if isinstance(node, BufferStore):
+        place = _alone(where) if is_shared(node.buffer) else where
+        out = [a for e in (node.value, *node.indices, node.predicate) if e is not None for a in _in(e, place, node)]
+        if is_shared(node.buffer):
+            out.append(_access(node.buffer, node.indices, place, node, written=True))
+        return out
+    if isinstance(node, Evaluate):
+        changes = isinstance(node.value, Call) and node.value.op.name not in WAITING
+        return list(_in(node.value, _alone(where) if changes else where, node))
+    if isinstance(node, LetStmt):
+        return list(_in(node.value, where, node))
+    if isinstance(node, (IfThenElse, While)):
+        return list(_in(node.condition, where, node))
+    if isinstance(node, For):
+        return [a for e in (node.min, node.extent) for a in _in(e, where, node)]
+    return []
+
+
+def is_shared(buffer: Buffer) -> bool:
+    """Whether threads of a block see each other's stores to a buffer."""
+    return buffer.scope == "global" or buffer.scope.startswith(("shared", "warp"))
+
+
+def _alone(where: Where) -> Where:
+    """The thread that does what stands under no loop of some axis: the first."""
+    missing = [where.threads[axis][0] for axis in THREAD_AXES if axis in where.threads and axis not in where.under]
+    return replace(where, conditions=(*where.conditions, *(v == const(0, v.dtype) for v in missing)))
+
+
+def _access(
+    buffer: Buffer, indices: tuple[Expr, ...], where: Where, stmt: Stmt, *, written: bool, atomic: bool = False
+) -> Access:
+    index: Expr | None = indices[0] if indices else const(0)
+    if len(indices) > 1:
+        index = None
+    else:
+        per = buffer.dtype.lanes
+        if per > 1 and index is not None:
+            index = None if index.dtype.lanes > 1 else Ramp(index * per, const(1, index.dtype), per)
+    if index is not None:
+        index = where.seen(index)
+        if _loads(index):
+            index = None
+    return Access(buffer, index, where.loops, where.conditions, written, atomic, where.nodes, stmt)
+
+
+def _in(e: Expr, where: Where, stmt: Stmt) -> Iterator[Access]:
+    """The accesses of an expression."""
+    if isinstance(e, BufferLoad):
+        if is_shared(e.buffer):
+            yield _access(e.buffer, e.indices, where, stmt, written=False)
+        for index in e.indices:
+            yield from _in(index, where, stmt)
+        return
+    if isinstance(e, Call) and e.op.name in ("address_of", "atomic_add") and isinstance(e.args[0], BufferLoad):
+        load = e.args[0]
+        if is_shared(load.buffer):
+            known = e.op.name == "atomic_add"
+            found = _access(load.buffer, load.indices, where, stmt, written=True, atomic=known)
+            yield found if known else replace(found, index=None)
+        for arg in (*load.indices, *e.args[1:]):
+            yield from _in(arg, where, stmt)
+        return
+    if isinstance(e, Call) and e.op.name == "tvm_access_ptr":
+        yield from _pointed(e, where, stmt)
+        return
+    if isinstance(e, Call) and e.op.name == "if_then_else":
+        yield from _in(e.args[0], where, stmt)
+        yield from _in(e.args[1], where.where(e.args[0], holds=True), stmt)
+        yield from _in(e.args[2], where.where(e.args[0], holds=False), stmt)
+        return
+    for child in e.children():
+        if isinstance(child, Expr):
+            yield from _in(child, where, stmt)
+
+
+def _pointed(e: Call, where: Where, stmt: Stmt) -> Iterator[Access]:
+    """What is reached through a pointer that is passed on."""
+    annotation, data, offset, extent, mask = e.args
+    if not isinstance(data, Var):
+        return
+    buffer = decl_buffer((1,), annotation.dtype, data.name, data=data, scope=data.scope or "global")
+    if not is_shared(buffer):
+        return
+    bits = mask.value if isinstance(mask, IntImm) else READS | WRITES
+    index: Expr | None = None
+    if isinstance(extent, IntImm) and 1 <= extent.value <= 1 << 12:
+        index = offset if extent.value == 1 else Ramp(offset, const(1, offset.dtype), extent.value)
+    for bit in (READS, WRITES):
+        if bits & bit:
+            found = _access(buffer, (const(0),), where, stmt, written=bit == WRITES)
+            yield replace(found, index=None if index is None else where.seen(index))
+
+
+def _walk(e: Expr) -> Iterator[Node]:
+    return walk_unique(e)
+
+
+def _loads(e: Expr) -> bool:
+    return any(
+        isinstance(n, BufferLoad)
+        or (isinstance(n, Call) and not (isinstance(n.op, Intrinsic) and n.op.effect is Effect.PURE))
+        for n in _walk(e)
+    )
+
+
+def scope_of(node: Call) -> str:
+    """The memory a barrier is for."""
+    arg = node.args[0] if node.args else None
+    return arg.value if isinstance(arg, StringImm) else "shared"

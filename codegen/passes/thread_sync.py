@@ -1,0 +1,234 @@
+"""Puts barriers where threads of a block touch what others of them have written, or write what others have read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ...tir.dtype import VOID
+from ...tir.errors import LowerError
+from ...tir.expr import Call, Expr, IntImm, StringImm, Var
+from ...tir.function import PrimFunc
+from ...tir.op import OPS
+from ...tir.stmt import (
+    Allocate,
+    AttrStmt,
+    DeclBuffer,
+    Evaluate,
+    For,
+    IfThenElse,
+    LetStmt,
+    SeqStmt,
+    Stmt,
+    While,
+    seq,
+)
+from ...tir.visit import Rewriter, walk
+from ..target import Target
+from .kernels import THREAD_AXES, is_bound, is_kernel
+from .thread_accesses import Access, Where, accesses, scope_of, turn_of
+from .thread_conflicts import Order, conflict
+
+
+def thread_sync(func: PrimFunc, target: Target) -> PrimFunc:
+    """Insert `T.tvm_storage_sync` barriers in kernels: as few as there can be, as late as they may stand.
+
+    In a sequence of statements there is a barrier before each that meets an access after the last barrier: that is
+    the least number there can be. In a loop, an access of the next iteration may meet one of this. Loops bound to one
+    axis are one set of threads, whether they stand inside of each other or one after the other.
+
+    Raises
+    ------
+    LowerError: a barrier is needed where not all threads of a block come.
+    """
+    return _Kernels(func)(func) if target.is_gpu else func
+
+
+class _Kernels(Rewriter):
+    def __init__(self, func: PrimFunc) -> None:
+        self.func = func
+
+    def visit_for(self, node: For) -> Stmt:
+        return self.kernel(node) if is_kernel(node) else node.map_children(self)
+
+    def visit_allocate(self, node: Allocate) -> Stmt:
+        return self.kernel(node) if is_kernel(node) else node.map_children(self)
+
+    def kernel(self, node: Stmt) -> Stmt:
+        threads = thread_axes(node)
+        if not threads:
+            return node
+        return _Plan(self.func, threads).stmt(node, Where(threads)).stmt
+
+
+def thread_axes(kernel: Stmt) -> dict[str, tuple[Var, Expr]]:
+    """The axes of a block's threads: a variable for each, and the greatest extent of the loops bound to it."""
+    out: dict[str, tuple[Var, Expr]] = {}
+    for n in walk(kernel):
+        if is_bound(n) and isinstance(n, For) and n.thread_binding in THREAD_AXES:
+            known = out.get(n.thread_binding)
+            if known is None:
+                out[n.thread_binding] = Var(n.thread_binding, n.loop_var.dtype), n.extent
+            elif isinstance(n.extent, IntImm) and isinstance(known[1], IntImm) and n.extent.value > known[1].value:
+                out[n.thread_binding] = known[0], n.extent
+    return out
+
+
+@dataclass
+class _Part:
+    """A statement with its barriers.
+
+    Attributes
+    ----------
+    head: the accesses before the first barrier in it. tail: those after the last. Both hold all where there is none.
+    barrier: whether every thread surely passes a barrier in it.
+    """
+
+    stmt: Stmt
+    head: list[Access] = field(default_factory=list)
+    tail: list[Access] = field(default_factory=list)
+    barrier: bool = False
+
+
+_BARRIER = "tvm_storage_sync"
+
+
+class _Plan:
+    """Places the barriers of one kernel."""
+
+    def __init__(self, func: PrimFunc, threads: dict[str, tuple[Var, Expr]]) -> None:
+        self.func, self.threads = func, threads
+
+    def stmt(self, node: Stmt, where: Where) -> _Part:
+        """`node` with the barriers it needs inside."""
+        if isinstance(node, SeqStmt):
+            return self.sequence(node.seq, where)
+        if isinstance(node, (For, While)):
+            return self.loop(node, where)
+        if isinstance(node, IfThenElse):
+            return self.branch(node, where)
+        if isinstance(node, (LetStmt, AttrStmt, Allocate, DeclBuffer)):
+            own = accesses(node, where)
+            part = self.stmt(node.body, where.inside(node))
+            rebuilt = node if part.stmt is node.body else node.replace(body=part.stmt)
+            return _Part(rebuilt, own + part.head, part.tail if part.barrier else own + part.tail, part.barrier)
+        if _is_barrier(node):
+            return _Part(node, barrier=True)
+        own = accesses(node, where)
+        return _Part(node, own, own)
+
+    # -- one after the other
+
+    def sequence(self, stmts: Sequence[Stmt], where: Where, carry: _Carry | None = None) -> _Part:
+        """Statements in order, after the accesses of a loop's iteration before, if there are any."""
+        out: list[Stmt] = []
+        head: list[Access] = []
+        pending: list[Access] = []
+        barrier = False
+        order = Order(frozenset(where.loops))
+        for node in stmts:
+            part = self.stmt(node, where)
+            before = [(a, order) for a in pending]
+            if carry is not None and not barrier:
+                before += [(a, carry.order) for a in carry.accesses]
+            if self.meets(before, part.head):
+                self.require_uniform(where, part, before)
+                out.append(_barrier(before))
+                barrier, pending = True, []
+            if not barrier:
+                head += part.head
+            pending = part.tail if part.barrier else pending + part.tail
+            barrier = barrier or part.barrier
+            out.append(part.stmt)
+        changed = len(out) != len(stmts) or any(a is not b for a, b in zip(out, stmts))
+        whole = seq(*out) if changed or len(stmts) == 1 else SeqStmt(tuple(stmts))
+        return _Part(whole, head, pending, barrier)
+
+    def meets(self, before: list[tuple[Access, Order]], head: list[Access]) -> bool:
+        """Whether an access may come too early without a barrier."""
+        return any(conflict(a, b, order, self.threads) for b in head for a, order in before)
+
+    def require_uniform(self, where: Where, part: _Part, before: list[tuple[Access, Order]]) -> None:
+        if not where.diverges:
+            return
+        a, b = next(
+            (a, b) for b in part.head for a, order in before if conflict(a, b, order, self.threads)
+        )
+        raise LowerError(
+            f"between {{0}} and {{1}} threads must wait for each other, as both touch {a.buffer.name}, but not all "
+            "threads of the block come there",
+            a.stmt,
+            b.stmt,
+            root=self.func,
+            hint="let all threads take part: put the condition around the accesses only, or give the loops bound to "
+            "one thread axis the same extent",
+        )
+
+    # -- loops and branches
+
+    def loop(self, node: For | While, where: Where) -> _Part:
+        inner = where.inside(node)
+        own = accesses(node, where)
+        body = node.body.seq if isinstance(node.body, SeqStmt) else (node.body,)
+        part = self.sequence(body, inner)
+        if not is_bound(node):
+            part = self.carried(node, body, inner, part)
+        rebuilt = node if part.stmt is node.body else node.replace(body=part.stmt)
+        once = isinstance(node, For) and isinstance(node.extent, IntImm) and node.extent.value > 0
+        if isinstance(node, While):
+            own = own + own
+            part = _Part(part.stmt, own + part.head, own + part.tail, part.barrier)
+        surely = part.barrier and once
+        return _Part(rebuilt, own + part.head, part.tail if surely else own + part.head + part.tail, surely)
+
+    def carried(self, node: For | While, body: Sequence[Stmt], inner: Where, part: _Part) -> _Part:
+        """The body with barriers between the end of one iteration and the start of the next."""
+        if isinstance(node, For) and isinstance(node.extent, IntImm) and node.extent.value < 2:
+            return part
+        var = node.loop_var if isinstance(node, For) else turn_of(node)
+        around = frozenset(v for v in inner.loops if v is not var)
+        tail: list[Access] = []
+        while True:
+            fresh = [a for a in part.tail if not any(a is b for b in tail)]
+            order = Order(around, var, next_only=part.barrier)
+            if not fresh or not self.meets([(a, order) for a in fresh], part.head):
+                return part
+            tail += fresh
+            # With a barrier in the body, the next iteration is the only one that can come too early.
+            part = self.sequence(body, inner, _Carry(tail, Order(around, var, next_only=part.barrier)))
+
+    def branch(self, node: IfThenElse, where: Where) -> _Part:
+        own = accesses(node, where)
+        then = self.stmt(node.then_case, where.where(node.condition, holds=True))
+        other = None
+        if node.else_case is not None:
+            other = self.stmt(node.else_case, where.where(node.condition, holds=False))
+        parts = [then, other] if other is not None else [then]
+        same = then.stmt is node.then_case and (other is None or other.stmt is node.else_case)
+        rebuilt = (
+            node if same else node.replace(then_case=then.stmt, else_case=None if other is None else other.stmt)
+        )
+        barrier = other is not None and all(p.barrier for p in parts)
+        head = own + [a for p in parts for a in p.head]
+        tail = [a for p in parts for a in p.tail]
+        return _Part(rebuilt, head, tail if barrier else own + head + tail, barrier)
+
+
+@dataclass
+class _Carry:
+    """What an iteration leaves for the next: accesses, and how they come before its own."""
+
+    accesses: list[Access]
+    order: Order
+
+
+def _barrier(before: list[tuple[Access, Order]]) -> Stmt:
+    warp = all(a.buffer.scope.startswith("warp") for a, _ in before)
+    return Evaluate(Call(VOID, OPS[_BARRIER], (StringImm("warp" if warp else "shared"),)))
+
+
+def _is_barrier(node: Stmt) -> bool:
+    """Whether a statement is a barrier of all threads of a block."""
+    if not isinstance(node, Evaluate) or not isinstance(node.value, Call) or node.value.op.name != _BARRIER:
+        return False
+    return not scope_of(node.value).startswith("warp")
