@@ -14,7 +14,6 @@ WIDEST = 16
 """Bytes that one load or store moves at most."""
 
 
-
 class _Lane(Rewriter):
     """Lane `k` of an expression, as an expression."""
 

@@ -19,10 +19,12 @@ from .passes.inject_software_pipeline import inject_software_pipeline
 from .passes.inject_virtual_thread import inject_virtual_thread
 from .passes.legalize_narrow_floats import legalize_narrow_floats
 from .passes.loop_partition import loop_partition
+from .passes.lower_cross_thread_reduction import lower_cross_thread_reduction
 from .passes.lower_init_block import lower_init_block
 from .passes.lower_intrin import lower_intrin
 from .passes.lower_match_buffer import lower_match_buffer
 from .passes.lower_opaque_block import lower_opaque_block
+from .passes.lower_thread_allreduce import lower_thread_allreduce
 from .passes.narrow_data_type import narrow_data_type
 from .passes.plan_and_update_buffer_allocation_location import plan_and_update_buffer_allocation_location
 from .passes.simplify import simplify
@@ -36,6 +38,7 @@ from .target import Target, as_target
 Pass = Callable[[PrimFunc, Target], PrimFunc]
 
 PASSES: tuple[Pass, ...] = (
+    lower_cross_thread_reduction,
     lower_init_block,
     plan_and_update_buffer_allocation_location,
     convert_blocks_to_opaque,
@@ -55,6 +58,7 @@ PASSES: tuple[Pass, ...] = (
     legalize_narrow_floats,
     thread_sync,
     unify_thread_binding,
+    lower_thread_allreduce,
     unroll_loop,
     fold_constants,
     common_subexpr_elim,

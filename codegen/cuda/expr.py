@@ -13,9 +13,9 @@ from ...tir.expr import Broadcast, Call, Cast, Expr, FloatImm, IntImm, Let, Ramp
 from ...tir.op import Effect, Intrinsic
 from ...tir.visit import Visitor
 from ..c.writer import ADD, AND, ATOM, CHOICE, COMPARE, MUL, OR, UNARY, Code, Writer
+from ..lanes import lane_of
 from . import casts
 from .calls import CallEmitter
-from ..lanes import lane_of
 from .memory import Memory
 from .types import constant, constructed, declaration, is_struct, scalar, vector
 

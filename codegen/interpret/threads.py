@@ -204,7 +204,8 @@ class Team:
 
     def part(self, kind: str, members: list[int]) -> None:
         """Give those who have met new paths: what they do from now on comes after all they did."""
-        keep = len(self.path) + {"grid": 0, "block": 2, "warp": 4}[kind]
+        around = len(self.path)
+        keep = around + {"grid": 0, "block": 2, "warp": 4}[kind]
         grid = Run(self.loop, self, 5)
         blocks: dict[int, Run] = {}
         warps: dict[int, Run] = {}
@@ -213,7 +214,7 @@ class Team:
             block = blocks.setdefault(thread.block, Run(self.loop, self, 3))
             warp = warps.setdefault(thread.warp, Run(self.loop, self, 1))
             path = (*self.path, grid, thread.block, block, thread.warp, warp, n)
-            thread.path = (*thread.path[:keep], *path[keep:])
+            thread.path = (*self.path, *thread.path[around:keep], *path[keep:])
 
     def check(self, there: list[int], group: range) -> None:
         """Raise Fault unless every thread of a group waits, at one statement."""

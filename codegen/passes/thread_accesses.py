@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
 from ...tir.buffer import Buffer, BufferLoad, Range, decl_buffer
 from ...tir.expr import Call, Expr, IntImm, Not, Ramp, StringImm, Var, const
-from ...tir.node import EMPTY, Node
+from ...tir.node import Node
 from ...tir.op import Effect, Intrinsic
 from ...tir.stmt import BufferStore, Evaluate, For, IfThenElse, LetStmt, Stmt, While
 from ...tir.visit import substitute, walk_unique
@@ -65,11 +65,11 @@ class Where:
 
     threads: Mapping[str, tuple[Var, Expr]]
     under: frozenset[str] = frozenset()
-    names: Mapping[Var, Expr] = EMPTY
-    loops: Mapping[Var, Range] = EMPTY
+    names: Mapping[Var, Expr] = field(default_factory=dict)
+    loops: Mapping[Var, Range] = field(default_factory=dict)
     conditions: tuple[Expr, ...] = ()
     diverges: bool = False
-    nodes: Mapping[str, tuple[For, frozenset[Var]]] = EMPTY
+    nodes: Mapping[str, tuple[For, frozenset[Var]]] = field(default_factory=dict)
 
     def inside(self, node: Stmt) -> Where:
         """What is around the body of a loop or let."""

@@ -116,7 +116,8 @@ def _is_offset(e: Expr, zero: Mapping[Var, Expr], analyzer: Analyzer) -> bool:
     """Whether a variable moves every lane alike, whatever the other variables are."""
     (var,) = zero
     moved = {
-        analyzer.simplify(lane_of(e, k) - lane_of(substitute(e, zero), k)) for k in {0, e.dtype.lanes // 2, e.dtype.lanes - 1}
+        analyzer.simplify(lane_of(e, k) - lane_of(substitute(e, zero), k))
+        for k in {0, e.dtype.lanes // 2, e.dtype.lanes - 1}
     }
     return len(moved) == 1 and all(set(free_vars(m)) <= {var} for m in moved)
 
@@ -196,7 +197,7 @@ def _period(var: Var, exprs: Sequence[Expr]) -> int:
         if isinstance(e, E.FloorMod) and isinstance(e.b, IntImm) and _is_step(e.a, var):
             period = math.lcm(period, e.b.value)
             continue
-        if e is var or var in free_vars(e) and not isinstance(e, (E.BinaryOp, E.Ramp, E.Broadcast, E.Cast, E.Select)):
+        if e is var or (var in free_vars(e) and not isinstance(e, (E.BinaryOp, E.Ramp, E.Broadcast, E.Cast, E.Select))):
             return 0
         stack += [c for c in e.children() if isinstance(c, Expr) and var in free_vars(c)]
     return period

@@ -151,9 +151,7 @@ class _Plan:
     def require_uniform(self, where: Where, part: _Part, before: list[tuple[Access, Order]]) -> None:
         if not where.diverges:
             return
-        a, b = next(
-            (a, b) for b in part.head for a, order in before if conflict(a, b, order, self.threads)
-        )
+        a, b = next((a, b) for b in part.head for a, order in before if conflict(a, b, order, self.threads))
         raise LowerError(
             f"between {{0}} and {{1}} threads must wait for each other, as both touch {a.buffer.name}, but not all "
             "threads of the block come there",
@@ -205,9 +203,7 @@ class _Plan:
             other = self.stmt(node.else_case, where.where(node.condition, holds=False))
         parts = [then, other] if other is not None else [then]
         same = then.stmt is node.then_case and (other is None or other.stmt is node.else_case)
-        rebuilt = (
-            node if same else node.replace(then_case=then.stmt, else_case=None if other is None else other.stmt)
-        )
+        rebuilt = node if same else node.replace(then_case=then.stmt, else_case=None if other is None else other.stmt)
         barrier = other is not None and all(p.barrier for p in parts)
         head = own + [a for p in parts for a in p.head]
         tail = [a for p in parts for a in p.tail]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from ...tir.analysis.reducers import order_matters
 from ...tir.arith.analyzer import Analyzer
 from ...tir.buffer import Range
 from ...tir.expr import TRUE, Expr, IntImm, Var, cast, const
@@ -12,7 +13,6 @@ from ...tir.visit import free_vars
 from ..conditions import require_affine, require_no_order_between
 from ..errors import require
 from ..primitive import primitive
-from ..reducers import order_matters
 from ..rewrite import bind_loops, make_nest, nest_refs, substitute_loop_vars
 from ..sref import BlockSRef, LoopSRef
 from ..state import State

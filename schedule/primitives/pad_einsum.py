@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...tir.analysis.access import block_access_regions
+from ...tir.analysis.reducers import combiner
 from ...tir.arith.analyzer import Analyzer
 from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range, decl_buffer
 from ...tir.expr import TRUE, Add, Cast, Div, Expr, FloorDiv, FloorMod, Max, Min, Mod, Mul, Sub, Var, all_of, const
@@ -15,7 +16,6 @@ from ...tir.visit import Rewriter, walk
 from ..conditions import require_complete_or_reduction
 from ..errors import require
 from ..primitive import primitive
-from ..reducers import combiner
 from ..rewrite import bind_loops, make_nest
 from ..sref import BlockSRef
 from ..state import State

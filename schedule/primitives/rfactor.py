@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...tir.analysis.access import block_access_regions
+from ...tir.analysis.reducers import Combiner, combiner
 from ...tir.arith.analyzer import Analyzer
 from ...tir.arith.stmt import conjuncts
 from ...tir.buffer import Buffer, BufferLoad, decl_buffer
@@ -15,7 +16,6 @@ from ...tir.visit import free_vars, substitute
 from ..conditions import require_affine, require_reduction
 from ..errors import require
 from ..primitive import primitive
-from ..reducers import Combiner, combiner
 from ..rewrite import bind_loops
 from ..sref import BlockSRef, LoopSRef
 from ..state import State

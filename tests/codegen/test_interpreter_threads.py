@@ -289,3 +289,20 @@ def test_a_meeting_of_a_warp_orders_its_own_threads_only() -> None:
 
     run(reverse_one_warp, a[:32], b[:32], sanitize=True)
     np.testing.assert_array_equal(b[:32], a[31::-1])
+
+
+def test_a_barrier_orders_threads_under_a_loop_over_blocks():
+    @T.prim_func
+    def main(A: T.Buffer((64,), "float32"), B: T.Buffer((64,), "float32")):
+        for bx in T.thread_binding(2, thread="blockIdx.x"):
+            for tx in T.thread_binding(64, thread="threadIdx.x"):
+                S = T.allocate((2,), "float32", scope="shared")
+                if tx % 32 == 0:
+                    S[tx // 32] = A[tx]
+                T.tvm_storage_sync("shared")
+                if tx // 32 == bx:
+                    B[tx] = S[tx % 2]
+
+    a, b = np.arange(64, dtype="float32"), np.zeros(64, "float32")
+    run(main, a, b, sanitize=True)
+    np.testing.assert_array_equal(b, np.where(np.arange(64) % 2, a[32], a[0]))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..tir.buffer import Buffer, BufferLoad
-from ..tir.errors import ScheduleError
-from ..tir.expr import EQ, GE, GT, LE, LT, Add, And, BinaryOp, Expr, Max, Min, Mul, Or, Select, Sub, Var, binary, const
-from ..tir.stmt import Block, BlockRealize, BufferStore, IterType, LetStmt, Stmt, seq
-from ..tir.visit import Rewriter, free_vars, substitute, walk
-from .errors import refusal, require
+from ..buffer import Buffer, BufferLoad
+from ..errors import ScheduleError
+from ..expr import EQ, GE, GT, LE, LT, Add, And, BinaryOp, Expr, Max, Min, Mul, Or, Select, Sub, Var, binary, const
+from ..stmt import Block, BlockRealize, BufferStore, IterType, LetStmt, Stmt, seq
+from ..visit import Rewriter, free_vars, substitute, walk
 
 UNITS: dict[type[BinaryOp], int] = {Add: 0, Mul: 1, And: 1, Or: 0}
 """Operations with a unit of their own. `Min` and `Max` give what they started from when they meet it again."""
@@ -67,7 +66,7 @@ def combiner(block: Block) -> Combiner:
     made = _operation(stores, loads, left, right, inits) or _choice(stores, loads, left, right, inits)
     if made is None:
         shown = stores[0] if len(stores) == 1 else block
-        raise refusal(
+        raise _refusal(
             "the update of {0}, {1}, combines in no way that is known to be associative and commutative",
             block,
             shown,
@@ -75,13 +74,22 @@ def combiner(block: Block) -> Combiner:
         )
     own = {s.buffer for s in stores}
     for value in made.values:
-        require(
+        _require(
             not any(isinstance(n, BufferLoad) and n.buffer in own for n in walk(value)),
             "what {0} adds, {1}, depends on what it has added up",
             block,
             value,
         )
     return made
+
+
+def _require(condition: object, template: str, *nodes: Any, hint: str = "") -> None:
+    if not condition:
+        raise _refusal(template, *nodes, hint=hint)
+
+
+def _refusal(template: str, *nodes: Any, hint: str = "") -> ScheduleError:
+    return ScheduleError(template, *nodes, hint=hint)
 
 
 def order_matters(block: Block) -> bool:
@@ -134,10 +142,10 @@ def _stores(block: Block) -> tuple[BufferStore, ...]:
             and store.predicate is None
             and all(s.buffer is not store.buffer for s in out)
         )
-        require(fine, "the update of {0} is more than one store for each buffer", block)
+        _require(fine, "the update of {0} is more than one store for each buffer", block)
         assert isinstance(store, BufferStore)
         late = [] if lets else [n for n in walk(store.value) if isinstance(n, BufferLoad)]
-        require(
+        _require(
             not any(load.buffer is before.buffer for load in late for before in out),
             "{1}, in the update of {0}, depends on what a store before it wrote",
             block,
@@ -155,7 +163,7 @@ def _inits(block: Block, stores: Sequence[BufferStore]) -> tuple[Expr, ...]:
         return tuple(const(0, s.buffer.dtype) for s in stores)
     parts = (init,) if isinstance(init, BufferStore) else init.children()
     values = {part.buffer: part.value for part in parts if isinstance(part, BufferStore)}
-    require(
+    _require(
         len(values) == len(parts) == len(stores),
         "the init of {0} is more than one store for each buffer of its update",
         block,

@@ -1,0 +1,231 @@
+"""Turns a reduction whose loops are bound to threads into parts, one a thread, and what brings the parts together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...tir.analysis.reducers import Combiner, combiner
+from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range, decl_buffer
+from ...tir.dtype import VOID
+from ...tir.errors import LowerError, ScheduleError
+from ...tir.expr import TRUE, Call, CommReducer, Expr, Var, all_of, const, same_expr
+from ...tir.function import PrimFunc
+from ...tir.op import OPS
+from ...tir.stmt import (
+    AttrStmt,
+    Block,
+    BlockRealize,
+    BufferStore,
+    Evaluate,
+    For,
+    IterType,
+    Stmt,
+    seq,
+)
+from ...tir.visit import Rewriter, free_vars, fresh, substitute
+from ..target import Target
+from .kernels import THREAD_AXES, is_bound
+
+
+def lower_cross_thread_reduction(func: PrimFunc, target: Target) -> PrimFunc:
+    """Let each thread reduce its part into a register, all of them the parts (`T.tvm_thread_allreduce`), one store it.
+
+    A block `C` whose reducing loops are partly bound to `threadIdx` axes becomes `C_in_thread_init`, `C_in_thread`
+    (where there are reducing loops that are not bound), `C_cross_thread` and `C_write_back`.
+
+    Raises
+    ------
+    LowerError: the reduction is of no known form, or loops of other axes stand inside of its loops.
+    """
+    return _Lower(func)(func) if target.is_gpu else func
+
+
+_MORE = "{0} holds more than the reduction {1}, whose loops are bound to threads"
+
+
+class _Lower(Rewriter):
+    def __init__(self, func: PrimFunc) -> None:
+        self.func = func
+        self.loops: list[For] = []
+        self.found: dict[For, _Reduction] = {}
+
+    def visit_for(self, node: For) -> Stmt:
+        self.loops.append(node)
+        out = node.map_children(self)
+        self.loops.pop()
+        found = self.found.pop(node, None)
+        return out if found is None else found.lowered()
+
+    def visit_block_realize(self, node: BlockRealize) -> Stmt:
+        reduction = self.reduction(node)
+        if reduction is None:
+            outer, self.loops = self.loops, []
+            out = node.map_children(self)
+            self.loops = outer
+            return out
+        self.found[reduction.loops[0]] = reduction
+        return node
+
+    def reduction(self, node: BlockRealize) -> _Reduction | None:
+        """What is to be lowered where `node` is a reduction across threads."""
+        reducing: set[Var] = set()
+        for iv, value in zip(node.block.iter_vars, node.iter_values):
+            if iv.iter_type is IterType.REDUCE:
+                reducing |= set(free_vars(value))
+        across = [n for n in self.loops if is_bound(n) and n.thread_binding in THREAD_AXES and n.loop_var in reducing]
+        if not across:
+            return None
+        first = next(k for k, n in enumerate(self.loops) if n.loop_var in reducing)
+        inner = self.loops[first:]
+        for k, loop in enumerate(inner):
+            if k + 1 < len(inner) and loop.body is not inner[k + 1]:
+                self.refuse(_MORE, loop, node.block)
+            if loop.loop_var not in reducing and not is_bound(loop):
+                self.refuse("{0} is inside of the loops that the reduction {1} has across threads", loop, node.block)
+        if inner[-1].body is not node:
+            self.refuse(
+                "{0} holds more than the reduction {1}, whose loops are bound to threads", inner[-1], node.block
+            )
+        try:
+            combined = combiner(node.block)
+        except ScheduleError as error:
+            raise LowerError(error.template, *error.nodes, root=self.func, hint=error.hint) from None
+        return _Reduction(node, inner, across, combined)
+
+    def refuse(self, message: str, *nodes: object) -> None:
+        raise LowerError(
+            message, *nodes, root=self.func,
+            hint="reorder the loops so that those of the reduction are innermost, or reduce by rfactor first",
+        )  # fmt: skip
+
+
+@dataclass
+class _Reduction:
+    """A reduction across threads.
+
+    Attributes
+    ----------
+    loops: those of the reduction and inside of it, outermost first. across: those bound to threads and reducing.
+    """
+
+    realize: BlockRealize
+    loops: list[For]
+    across: list[For]
+    combined: Combiner
+
+    def lowered(self) -> Stmt:
+        """The loops bound to threads around the parts, their reduction and the store."""
+        made = self.combined
+        serial = [n for n in self.loops if not is_bound(n)]
+        totals = [_register(f"cross_thread_{s.buffer.name}", s.buffer) for s in made.stores]
+        parts = [_register(f"in_thread_{s.buffer.name}", s.buffer) for s in made.stores] if serial else []
+        steps = [*self.in_thread(parts, serial)] if serial else []
+        body = seq(*steps, self.cross_thread(parts, totals), self.write_back(totals))
+        bound = [n for n in self.loops if is_bound(n)]
+        for loop in reversed(bound):
+            body = loop.replace(body=body)
+        root = Block((), (), (), "", body, None, (*parts, *totals))
+        return BlockRealize((), TRUE, root.replace(name_hint=f"{self.name}_reduction"))
+
+    @property
+    def name(self) -> str:
+        return self.realize.block.name_hint
+
+    def in_thread(self, parts: list[Buffer], serial: list[For]) -> list[Stmt]:
+        """Each thread's part, from what contributes nothing."""
+        made, block = self.combined, self.realize.block
+        at = (const(0),)
+        start = seq(*(BufferStore(b, unit, at) for b, unit in zip(parts, made.units)))
+        init = BlockRealize((), TRUE, Block((), (), tuple(map(_all, parts)), f"{self.name}_in_thread_init", start))
+        update = made.update(parts, [at] * len(parts), made.values)
+        reads = (*map(_all, parts), *(r for r in block.reads if r.buffer not in self.targets))
+        kept = block.replace(
+            init=None,
+            reads=reads,
+            writes=tuple(map(_all, parts)),
+            body=update,
+            name_hint=f"{self.name}_in_thread",
+            iter_vars=tuple(iv for iv in block.iter_vars),
+        )
+        copied = fresh(BlockRealize(self.realize.iter_values, self.realize.predicate, kept))
+        body: Stmt = copied
+        for loop in reversed(serial):
+            body = loop.replace(body=body)
+        return [init, fresh(body) if serial else body]
+
+    @property
+    def targets(self) -> set[Buffer]:
+        return {s.buffer for s in self.combined.stores}
+
+    def cross_thread(self, parts: list[Buffer], totals: list[Buffer]) -> Stmt:
+        """All parts together, in a register of each thread."""
+        made, at = self.combined, (const(0),)
+        condition: Expr = TRUE
+        reads: tuple[BufferRegion, ...] = tuple(map(_all, parts))
+        if parts:
+            values: list[Expr] = [BufferLoad(b, at) for b in parts]
+        else:
+            bound = {iv.var: v for iv, v in zip(self.realize.block.iter_vars, self.realize.iter_values)}
+            values = [substitute(v, bound) for v in made.values]
+            condition = self.realize.predicate
+            regions = (r for r in self.realize.block.reads if r.buffer not in self.targets)
+            reads = tuple(substitute(r, bound) for r in regions)
+        results = [BufferLoad(b, at) for b in totals]
+        axes = [n.loop_var for n in self.across]
+        call = Call(VOID, OPS["tvm_thread_allreduce"], (const(len(values)), *values, condition, *results, *axes))
+        reducer = CommReducer(made.left, made.right, made.combined, made.units)
+        body = AttrStmt(reducer, "reduce_scope", const(0), Evaluate(call))
+        block = Block((), reads, tuple(map(_all, totals)), f"{self.name}_cross_thread", body)
+        return BlockRealize((), TRUE, block)
+
+    def write_back(self, totals: list[Buffer]) -> Stmt:
+        """The store of the total, by the first thread."""
+        made, block, at = self.combined, self.realize.block, (const(0),)
+        spatial = [
+            (iv, value)
+            for iv, value in zip(block.iter_vars, self.realize.iter_values)
+            if iv.iter_type is not IterType.REDUCE
+        ]
+        loads: list[Expr] = [BufferLoad(b, at) for b in totals]
+        if block.init is None:
+            body: Stmt = made.update([s.buffer for s in made.stores], [s.indices for s in made.stores], loads)
+        else:
+            body = seq(*(BufferStore(s.buffer, v, s.indices) for s, v in zip(made.stores, self.from_init(loads))))
+        first = all_of(*(n.loop_var == n.min for n in self.across))
+        kept = block.replace(
+            iter_vars=tuple(iv for iv, _ in spatial),
+            reads=tuple(map(_all, totals)) + (block.writes if block.init is None else ()),
+            init=None,
+            body=body,
+            name_hint=f"{self.name}_write_back",
+        )
+        predicate = all_of(first, _without(self.realize.predicate, {n.loop_var for n in self.loops if not is_bound(n)}))
+        return fresh(BlockRealize(tuple(v for _, v in spatial), predicate, kept))
+
+    def from_init(self, totals: list[Expr]) -> list[Expr]:
+        """The totals combined with what the init says, unless that contributes nothing."""
+        init = self.realize.block.init
+        stores = (init,) if isinstance(init, BufferStore) else init.children() if init is not None else ()
+        begin = {s.buffer: s.value for s in stores if isinstance(s, BufferStore)}
+        values = [begin[s.buffer] for s in self.combined.stores]
+        if all(same_expr(v, unit) for v, unit in zip(values, self.combined.units)):
+            return totals
+        operands: dict[Var, Expr] = dict(zip(self.combined.left, values)) | dict(zip(self.combined.right, totals))
+        return [substitute(e, operands) for e in self.combined.combined]
+
+
+def _without(predicate: Expr, gone: set[Var]) -> Expr:
+    """The parts of a conjunction that do not speak of the variables `gone`, which belong to the reduction."""
+    from ...tir.expr import And
+
+    if isinstance(predicate, And):
+        return all_of(_without(predicate.a, gone), _without(predicate.b, gone))
+    return TRUE if gone & free_vars(predicate).keys() else predicate
+
+
+def _register(name: str, like: Buffer) -> Buffer:
+    return decl_buffer((1,), like.dtype, name, scope="local")
+
+
+def _all(buffer: Buffer) -> BufferRegion:
+    return BufferRegion(buffer, (Range(const(0), const(1)),))

@@ -1,0 +1,93 @@
+"""Reductions across threads: what each thread does, shuffles, shared memory between warps; any reducer, any extent."""
+
+from __future__ import annotations
+
+import pytest
+import tensorir
+from tensorir.codegen.lower import lower
+from tensorir.codegen.passes.lower_cross_thread_reduction import lower_cross_thread_reduction
+from tensorir.script import workloads
+from tensorir.tir.errors import LowerError
+from tensorir.tir.expr import Call
+from tensorir.tir.stmt import Block
+from tensorir.tir.visit import walk
+
+from ..cuda.stages import GPU, every_stage
+
+SUM = """
+@T.prim_func
+def main(X: T.Buffer((4, {n}), "{dtype}"), Y: T.Buffer((4,), "{dtype}")):
+    for i, k in T.grid(4, {n}):
+        with T.block("Y"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                Y[vi] = {init}
+            Y[vi] = {update}
+"""
+
+REDUCERS = {
+    "sum": ("float32", "T.float32(0)", "Y[vi] + X[vi, vk]"),
+    "sum that starts elsewhere": ("int32", "7", "Y[vi] + X[vi, vk]"),
+    "product": ("float64", "T.float64(1)", "Y[vi] * X[vi, vk]"),
+    "max": ("float16", 'T.min_value("float16")', "T.max(Y[vi], X[vi, vk])"),
+    "min": ("int8", 'T.max_value("int8")', "T.min(X[vi, vk], Y[vi])"),
+    "bits": ("bool", "T.bool(True)", "Y[vi] and X[vi, vk]"),
+}
+
+
+def bound(func, n, rows, threads, name):
+    sch = tensorir.Schedule(func)
+    i, k = sch.get_loops(name)
+    i0, i1 = sch.split(i, [None, rows])
+    _, k1 = sch.split(k, [None, threads])
+    sch.bind(i0, "blockIdx.x")
+    sch.bind(i1, "threadIdx.y")
+    sch.bind(k1, "threadIdx.x")
+    return sch
+
+
+@pytest.mark.parametrize("name", REDUCERS)
+def test_any_reducer(name):
+    dtype, init, update = REDUCERS[name]
+    func = tensorir.parse(SUM.format(n=48, dtype=dtype, init=init, update=update))
+    every_stage(bound(func, 48, 2, 16, "Y").func, func)
+
+
+@pytest.mark.parametrize("n, rows, threads", [
+    (64, 4, 16), (64, 1, 64), (50, 1, 25), (70, 1, 70), (60, 2, 12), (33, 2, 64), (7, 1, 20), (96, 2, 32), (64, 2, 64),
+])  # fmt: skip
+@pytest.mark.parametrize("workload, block", [("row_sum", "Y"), ("argmax", "")])
+def test_any_extent(workload, block, n, rows, threads):
+    func = getattr(workloads, workload)(4, n)
+    names = [b.name_hint for b in walk(func.body) if isinstance(b, Block) and b is not func.root]
+    every_stage(bound(func, n, rows, threads, block or names[0]).func, func)
+
+
+def test_axes_that_are_no_neighbours():
+    func = tensorir.parse(SUM.format(n=24, dtype="float32", init="T.float32(0)", update="Y[vi] + X[vi, vk]"))
+    sch = tensorir.Schedule(func)
+    i, k = sch.get_loops("Y")
+    k0, k1 = sch.split(k, [None, 6])
+    sch.bind(i, "threadIdx.x")
+    sch.bind(k1, "threadIdx.y")
+    every_stage(sch.func, func)
+
+
+def test_the_blocks_it_makes():
+    func = workloads.row_sum(4, 64)
+    out = lower_cross_thread_reduction(bound(func, 64, 1, 32, "Y").func, GPU)
+    names = [b.name_hint for b in walk(out.body) if isinstance(b, Block)]
+    for part in ("Y_in_thread_init", "Y_in_thread", "Y_cross_thread", "Y_write_back"):
+        assert part in names
+    (call,) = (n for n in walk(out.body) if isinstance(n, Call) and n.op.name == "tvm_thread_allreduce")
+    assert call.args[0].value == 1
+
+
+def test_a_reduction_across_threads_that_holds_more_is_refused():
+    func = workloads.row_sum(4, 64)
+    sch = tensorir.Schedule(func)
+    i, k = sch.get_loops("Y")
+    sch.bind(k, "threadIdx.x")
+    sch.reorder(k, i)
+    with pytest.raises(LowerError, match="inside of the loops"):
+        lower(sch.func, GPU)
