@@ -114,7 +114,7 @@ def assert_barriers_are_needed(func, arrays):
     """All is well with every barrier, and a race is seen without any one of them."""
     interpreter.run(func, *[a.copy() for a in arrays], sanitize=True)
     for number in range(len(barriers(func))):
-        with pytest.raises(RunError, match="race for|nothing has been written"):
+        with pytest.raises(RunError, match=r"race for|nothing has been written"):
             interpreter.run(without(func, number), *[a.copy() for a in arrays], sanitize=True)
 
 
