@@ -2,32 +2,218 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, prod
+
 from ..codegen.target import Target, as_target
 from ..schedule.schedule import Schedule
-from ..tir.analysis.cost import store_costs
+from ..tir.analysis.cost import Access, AccessCost, StoreCost, store_costs
+from ..tir.buffer import Buffer, BufferLoad
+from ..tir.expr import Add, Call, Cast, Div, Expr, IntImm, Let, Mod, Mul, Select, Sub
 from ..tir.function import IRModule, PrimFunc, as_module
-from ..tir.stmt import ForKind
+from ..tir.op import Intrinsic
+from ..tir.stmt import For, ForKind
 
-GHZ = 3.0
-"""The clock that is assumed: absolute times are rough, their order is what matters."""
+GHZ = 3.5
+"""The clock that is assumed of CPUs: absolute times are rough, their order is what matters."""
+
+LATENCY = 4
+"""Cycles until the result of an addition or a multiply-add can be added to."""
+
+FORK = 2.0
+"""Microseconds to start and join a parallel loop."""
+
+CYCLES: dict[str, float] = {
+    "exp": 14, "exp2": 14, "exp10": 16, "log": 26, "log2": 26, "log10": 26, "log1p": 30, "tanh": 26, "sigmoid": 14,
+    "erf": 32, "sin": 34, "cos": 34, "tan": 45, "pow": 86, "sqrt": 10, "rsqrt": 10, "if_then_else": 0.5, "fma": 1,
+    "likely": 0, "reinterpret": 0,
+}  # fmt: skip
+"""Cycles that a function takes for a full vector register; others count as `ELSE`."""
+
+ELSE = 20.0
+DIVISION = 10.0
+
+
+@dataclass(frozen=True)
+class Level:
+    """A cache: what one thread has of it, and the bytes a cycle that come into it from beyond."""
+
+    bytes: float
+    bandwidth: float
 
 
 def predict_ms(program: Schedule | IRModule | PrimFunc, target: str | Target) -> float:
-    """The time of one call in milliseconds, as a roofline: the slower of arithmetic and memory, for each store."""
+    """The time of one call in milliseconds, all caches warm.
+
+    A roofline for each store: its instructions, loads and the latency of its accumulators against what it moves between
+    the caches (Williams, Waterman and Patterson, 2009), divided by the threads its parallel loops occupy. Loops without
+    a constant extent count by their greatest known value.
+    """
     where = as_target(target)
     mod = program.mod if isinstance(program, Schedule) else as_module(program)
-    cycles = 0.0
+    total = 0.0
     for function in mod.functions.values():
-        for cost in store_costs(function):
-            parallel = vector = 1
-            for loop in cost.loops:
-                extent = getattr(loop.extent, "value", 1)
-                if loop.kind is ForKind.PARALLEL:
-                    parallel *= extent
-                elif loop.kind is ForKind.VECTORIZED:
-                    vector *= extent
-            lanes = min(vector, where.lanes(cost.store.value.dtype.bits))
-            arithmetic = cost.runs * max(cost.flops, 1) / lanes / 2
-            memory = cost.runs * sum(a.bytes[-1] for a in cost.accesses) / 64 / min(lanes, 4)
-            cycles += max(arithmetic, memory) / max(1, min(parallel, where.num_threads or 1))
-    return cycles / (GHZ * 1e6)
+        costs = store_costs(function)
+        held = _held(function, costs)
+        if where.is_gpu:
+            total += sum(_gpu_ms(cost, where) for cost in costs)
+            continue
+        caches = (
+            Level(where.l1_bytes * 0.8, 32),
+            Level(where.l2_bytes * 0.8, 10),
+            Level((where.l3_bytes or 4 * where.l2_bytes) * 0.8 / max(where.num_threads, 1), 4),
+        )
+        total += sum(_cpu_cycles(cost, where, caches, held) for cost in costs) / (GHZ * 1e6)
+        total += len({cost.loops[0] for cost in costs if _parallel(cost)}) * FORK / 1e3
+    return total
+
+
+def _parallel(cost: StoreCost) -> list[For]:
+    return [loop for loop in cost.loops if loop.kind is ForKind.PARALLEL]
+
+
+def _turns(loop: For) -> int:
+    return max(loop.extent.value, 1) if isinstance(loop.extent, IntImm) else 64
+
+
+def _held(function: PrimFunc, costs: Sequence[StoreCost]) -> dict[Buffer, int]:
+    """Of each buffer that is no parameter, how many loops all statements that use it have in common.
+
+    Lowering makes such a buffer as small as what one run of the inner loops needs, so it is the same memory again and
+    again.
+    """
+    own = set(function.buffer_map.values())
+    out: dict[Buffer, tuple[For, ...]] = {}
+    for cost in costs:
+        for access in cost.accesses:
+            if access.buffer in own:
+                continue
+            before = out.get(access.buffer, cost.loops)
+            common = 0
+            while common < min(len(before), len(cost.loops)) and before[common] is cost.loops[common]:
+                common += 1
+            out[access.buffer] = before[:common]
+    return {buffer: len(loops) for buffer, loops in out.items()}
+
+
+def _cpu_cycles(cost: StoreCost, target: Target, caches: Sequence[Level], held: dict[Buffer, int]) -> float:
+    loops = cost.loops
+    turns = [_turns(loop) for loop in loops]
+    inner = len(loops)
+    while inner and loops[inner - 1].kind in (ForKind.UNROLLED, ForKind.VECTORIZED):
+        inner -= 1
+    lanes = turns[-1] if loops and loops[-1].kind is ForKind.VECTORIZED else 1
+    copies = prod(turns[inner:]) // lanes
+    wide = cost.store.value.dtype
+    registers = ceil(lanes * wide.bits / target.vector_bits) if lanes > 1 else 1
+    # Units are as wide as 256 bits: a wider register takes them twice.
+    weight = max(1.0, min(lanes * wide.bits, target.vector_bits) / 256) if lanes > 1 else 1.0
+    issue = copies * registers * weight / 2
+    runs = max(cost.runs // max(copies * lanes, 1), 1)
+    body = issue * _cycles(cost.store.value)
+    loads = stores = 0.0
+    latency = 0.0
+    for access in cost.accesses:
+        moved = _moves(access, inner, lanes, wide.bits, target)
+        if access.access is not Access.READ:
+            kept = inner and access.elements[inner - 1] == access.elements[inner] and turns[inner - 1] > 1
+            if kept:
+                latency = LATENCY if access.access is Access.READ_WRITE else 0
+                most = 32 if target.vector_bits >= 512 or target.is_arm else 16
+                loads += 2 * max(copies * registers + registers + 1 - most, 0)
+                continue
+            stores += moved
+            if access.access is Access.READ_WRITE:
+                latency = LATENCY
+                loads += moved
+        else:
+            loads += moved
+    one = max(body, loads * weight / 2, stores * weight, latency) + (1 if inner else 0)
+    cycles = runs * one
+    for cache in caches:
+        traffic = sum(_traffic(access, cost, turns, cache, held) for access in cost.accesses)
+        cycles = max(cycles, traffic / cache.bandwidth) + 0.1 * min(cycles, traffic / cache.bandwidth)
+    width = prod(_turns(loop) for loop in _parallel(cost))
+    threads = max(target.num_threads, 1)
+    return cycles / (width / ceil(width / threads))
+
+
+def _moves(access: AccessCost, inner: int, lanes: int, bits: int, target: Target) -> float:
+    """Loads or stores of one run of the copies and vectors, vector registers counting one."""
+    elements = access.elements[inner] if access.elements else 1
+    if lanes == 1 or access.stride == 0:
+        return elements
+    if access.stride == 1:
+        return ceil(elements * access.buffer.dtype.bits / target.vector_bits)
+    return elements * (1.0 if access.stride <= 4 else 2.0)
+
+
+def _traffic(
+    access: AccessCost, cost: StoreCost, turns: Sequence[int], cache: Level, held: dict[Buffer, int]
+) -> float:
+    """Bytes that an access brings into a cache in all; nothing where all that the statement uses stays there."""
+    sizes = _sizes(access, held)
+    whole = [sum(_sizes(a, held)[level] for a in cost.accesses) for level in range(len(turns) + 1)]
+    if whole[0] <= cache.bytes or (access.buffer in held and sizes[0] <= cache.bytes / 2):
+        return 0.0
+    level = next((i for i, size in enumerate(whole) if size <= cache.bytes), len(turns))
+    out = sizes[level] * _lines(access, level, len(turns))
+    for at in reversed(range(level)):
+        again = sizes[at] == sizes[at + 1] and whole[at + 1] <= cache.bytes
+        out = out if again else out * turns[at]
+    return out
+
+
+def _sizes(access: AccessCost, held: dict[Buffer, int]) -> tuple[float, ...]:
+    sizes = access.bytes
+    common = held.get(access.buffer, 0)
+    return (sizes[common],) * common + sizes[common:]
+
+
+def _lines(access: AccessCost, level: int, loops: int) -> float:
+    """How many bytes come for each byte used, where one element of each line is used."""
+    if access.stride * access.buffer.dtype.bytes >= 64 and level >= loops - 1:
+        return 64 / max(access.buffer.dtype.bytes, 1)
+    return 1.0
+
+
+@lru_cache(maxsize=4096)
+def _cycles(value: Expr) -> float:
+    """Cycles for one full vector register of a value, a multiply and an addition of its result counting as one."""
+    if isinstance(value, BufferLoad):
+        return 0.0
+    own = 0.0
+    if isinstance(value, Call):
+        own = CYCLES.get(value.op.name, ELSE) if isinstance(value.op, Intrinsic) else ELSE
+    elif isinstance(value, (Add, Sub)):
+        own = 0.0 if isinstance(value.a, Mul) or isinstance(value.b, Mul) else 1.0
+    elif isinstance(value, (Div, Mod)) and value.dtype.is_float:
+        own = DIVISION
+    elif not isinstance(value, (Cast, Let)) and value.children():
+        own = 1.0
+    if isinstance(value, Call) and value.op.name == "if_then_else":
+        return own + max(_cycles(c) for c in value.args[1:])
+    if isinstance(value, Select):
+        own = 1.0
+    return own + sum(_cycles(c) for c in value.children() if isinstance(c, Expr))
+
+
+def _gpu_ms(cost: StoreCost, target: Target) -> float:
+    """A roofline of one store on a GPU: arithmetic and global memory, both scaled by how much of it is occupied."""
+    blocks = threads = 1
+    for loop in cost.loops:
+        tag = loop.thread_binding.thread_tag if loop.thread_binding is not None else ""
+        blocks *= _turns(loop) if tag.startswith("blockIdx") else 1
+        threads *= _turns(loop) if tag.startswith("threadIdx") else 1
+    processors = max(target.num_multiprocessors, 1)
+    waves = ceil(blocks / processors)
+    lanes = min(threads / 128, 1.0) * (threads / (ceil(threads / 32) * 32))
+    busy = max(blocks / (waves * processors) * lanes, 1e-4)
+    arithmetic = cost.runs * max(_cycles(cost.store.value), 1) / (processors * 128 * 1.4e6)
+    level = next((i for i, loop in enumerate(cost.loops) if loop.thread_binding is None), len(cost.loops))
+    outer = prod(_turns(loop) for loop in cost.loops[:level])
+    moved = sum(a.bytes[level] * outer for a in cost.accesses if a.buffer.scope == "global")
+    near = sum(a.bytes[-1] * cost.runs for a in cost.accesses if a.buffer.scope == "shared")
+    return max(arithmetic, moved / 1.5e9, near / (processors * 128 * 1.4e6)) / busy + (0.002 if threads > 1 else 0.0)
