@@ -150,9 +150,7 @@ def _moves(access: AccessCost, inner: int, lanes: int, bits: int, target: Target
     return elements * (1.0 if access.stride <= 4 else 2.0)
 
 
-def _traffic(
-    access: AccessCost, cost: StoreCost, turns: Sequence[int], cache: Level, held: dict[Buffer, int]
-) -> float:
+def _traffic(access: AccessCost, cost: StoreCost, turns: Sequence[int], cache: Level, held: dict[Buffer, int]) -> float:
     """Bytes that an access brings into a cache in all; nothing where all that the statement uses stays there."""
     sizes = _sizes(access, held)
     whole = [sum(_sizes(a, held)[level] for a in cost.accesses) for level in range(len(turns) + 1)]
@@ -204,7 +202,7 @@ def _gpu_ms(cost: StoreCost, target: Target) -> float:
     """A roofline of one store on a GPU: arithmetic and global memory, both scaled by how much of it is occupied."""
     blocks = threads = 1
     for loop in cost.loops:
-        tag = loop.thread_binding.thread_tag if loop.thread_binding is not None else ""
+        tag = loop.thread_binding or ""
         blocks *= _turns(loop) if tag.startswith("blockIdx") else 1
         threads *= _turns(loop) if tag.startswith("threadIdx") else 1
     processors = max(target.num_multiprocessors, 1)

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from random import Random
 
 from ..codegen.target import Target, as_target
 from ..schedule.schedule import Schedule
 from ..tir.errors import UserError
 from ..tir.function import IRModule, PrimFunc
 from .analytical import predict_ms
+from .mutators import mutate
 from .replay import Replayer
 from .space import design_space
 
+CLOSE = 0.97
+"""A sketch is taken if it is to need less than this part of the time of those before it, which rules prefer."""
 
-def default_schedule(mod: PrimFunc | IRModule, target: str | Target = "llvm", *, seconds: float = 0.7) -> Schedule:
-    """The schedule that the analytical model thinks fastest, found in `seconds`; at worst the program as it is.
+BETTER = 0.8
+"""A mutation is taken if it is to need less than this part of the time: the model's smaller differences mean little."""
+
+
+def default_schedule(mod: PrimFunc | IRModule, target: str | Target = "llvm", *, seconds: float = 0.5) -> Schedule:
+    """A good schedule without measuring anything, the same each time; at worst the program as it is.
+
+    Of the sketches of the design space, with the decisions they come with, and then of mutations of the best, the one
+    is taken that the analytical model thinks fastest.
+
+    Parameters
+    ----------
+    seconds: after about so long no more candidates are tried.
 
     Raises
     ------
@@ -23,16 +39,37 @@ def default_schedule(mod: PrimFunc | IRModule, target: str | Target = "llvm", *,
     until = time.perf_counter() + seconds
     where = as_target(target)
     best = Schedule(mod, seed=0)
-    least = predict_ms(best, where)
-    make = Replayer(mod, where)
-    for sketch in design_space(mod, where):
+    try:
+        least = predict_ms(best, where)
+        for candidate, part in _candidates(mod, where):
+            expected = predict_ms(candidate, where)
+            if expected < least * part:
+                best, least = candidate, expected
+            if time.perf_counter() > until:
+                break
+    except UserError:
+        pass  # what the rules cannot work on stays as it is
+    return best
+
+
+def _candidates(mod: PrimFunc | IRModule, target: Target) -> Iterator[tuple[Schedule, float]]:
+    """Candidates, each with the part of the best time so far that it has to beat."""
+    make = Replayer(mod, target)
+    found = []
+    for sketch in design_space(mod, target):
         try:
-            found = make(sketch.trace)
+            found.append(make(sketch.trace))
         except UserError:
             continue
-        expected = predict_ms(found, where)
-        if expected < least:
-            best, least = found, expected
-        if time.perf_counter() > until:
-            break
-    return best
+        yield found[-1], CLOSE
+    rng = Random(0)
+    found.sort(key=lambda sch: predict_ms(sch, target))
+    for sch in found[:3]:
+        for _ in range(8):
+            changed = mutate(sch.trace.without_postproc(), rng)
+            if changed is None:
+                break
+            try:
+                yield make(changed), BETTER
+            except UserError:
+                continue

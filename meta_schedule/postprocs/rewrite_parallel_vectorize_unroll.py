@@ -23,6 +23,9 @@ RFACTOR = "meta_schedule.rfactor"
 TILED = "meta_schedule.tiling_structure"
 LITTLE = 1 << 14
 """Operations below which a loop is not worth waking other threads."""
+MANY = 1 << 10
+"""Operations on vector registers above which nothing is unrolled: compiling them takes longer than they save."""
+
 REGISTERS = 4
 """How many vector registers a vectorised loop that nothing else decided fills: enough to overlap their latencies."""
 
@@ -55,7 +58,7 @@ def rewrite_parallel_vectorize_unroll(sch: Schedule, target: Target) -> None:
             sch.unannotate(block, TILED)
         _vectorize(sch, block, target)
         if copies:
-            _unroll(sch, block, copies)
+            _unroll(sch, block, copies, target)
 
 
 def _parallel(sch: Schedule, parts: int) -> None:
@@ -163,24 +166,27 @@ def _width(extent: int, lanes: int) -> int:
     return most if extent >= 4 * most else lanes
 
 
-def _unroll(sch: Schedule, block: BlockRV, copies: int) -> None:
+def _unroll(sch: Schedule, block: BlockRV, copies: int, target: Target) -> None:
     """Unroll the innermost loops but for the vectors, as long as there is nothing beside them."""
     loops = ref_of(sch, block).loops()
     handles = sch.get_loops(block)
     stmt = ref_of(sch, block).stmt
     if stmt.init is None and isinstance(stmt.body, BufferStore) and is_costly(stmt.body.value):
         return  # nothing to gain: there are no accumulators, and a vector keeps the units busy by itself
-    total = 1
+    one = sum(1 + count_ops(n.value) for n in walk(stmt.body) if isinstance(n, BufferStore))
+    total, most = 1, MANY // max(one, 1)
     for i in reversed(range(len(loops))):
         loop = loops[i]
         if (i + 1 < len(loops) and only_loop(loop.stmt) is None) or (i + 1 == len(loops) and not alone(loop)):
             return
         if not is_serial(loop):
-            if i + 1 == len(loops):
-                continue
-            return
+            if i + 1 < len(loops):
+                return
+            width = (extent_of(loop) or 1) * min(r.buffer.dtype.bits for r in stmt.writes)
+            most //= max(1, width // target.vector_bits)
+            continue
         total *= extent_of(loop) or copies + 1
-        if total > copies:
+        if total > min(copies, most):
             return
         if extent_of(loop) != 1:
             sch.unroll(handles[i])

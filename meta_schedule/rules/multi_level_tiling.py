@@ -16,6 +16,7 @@ from . import Context, rule
 from .tiles import axes_of, reuses_data, tile, unused_axes
 
 STRUCTURE = "SSRSRS"
+TILED = "meta_schedule.tiling_structure"
 PACK = "meta_schedule.layout_rewrite"
 """Marks a copy whose layout a postproc puts into the order in which the tiles read it."""
 
@@ -33,13 +34,19 @@ def multi_level_tiling(sch: Schedule, block: BlockRV, ctx: Context) -> list[Sche
     ref = ref_of(sch, block)
     if not reuses_data(sch, ref):
         return [sch]
+    ways = [
+        (axis, packed, outermost)
+        for axis in _vector_axes(ref)
+        for packed in _packings(sch, ref, axis)
+        for outermost in ((True, False) if _has_stage(sch, ref) else (True,))
+    ]
     out: list[Schedule] = []
-    for axis in _vector_axes(ref):
-        for packed in _packings(sch, ref, axis):
-            for outermost in (True, False) if _has_stage(sch, ref) else (True,):
-                found = _sketch(sch.copy(), block, ctx, axis, packed, outermost)
-                if found is not None:
-                    out.append(found)
+    for way in ways:
+        found = _sketch(sch.copy(), block, ctx, *way)
+        if found is not None:
+            out.append(found)
+        if out and _others(sch, ref):
+            break
     return out or [sch]
 
 
@@ -63,7 +70,7 @@ def _sketch(
                 level.append(level.pop(0))
             sch.reorder(*levels[0], *levels[1])
         sch.reverse_compute_at(stage, levels[1][-1])
-        sch.annotate(block, "meta_schedule.tiling_structure", STRUCTURE)
+        sch.annotate(block, TILED, STRUCTURE)
     except ScheduleError:
         return None  # a loop that cannot be cut, or a stage that cannot be moved: this way of tiling is not legal
     return sch
@@ -87,6 +94,11 @@ def _results(ref: BlockSRef) -> int:
         if iv.iter_type is IterType.SPATIAL:
             out *= getattr(iv.dom.extent, "value", 0)
     return out
+
+
+def _others(sch: Schedule, ref: BlockSRef) -> bool:
+    """Whether another block is tiled already: then there are sketches enough, and this block takes the first way."""
+    return any(TILED in other.stmt.annotations for other in sch.state.child_blocks(ref.scope))
 
 
 def _has_stage(sch: Schedule, ref: BlockSRef) -> bool:

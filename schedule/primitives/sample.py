@@ -6,7 +6,7 @@ import math
 from math import prod
 
 from ...tir.expr import IntImm
-from ...tir.stmt import IterType
+from ...tir.stmt import BufferStore, IterType
 from ...tir.visit import free_vars
 from ..edit import common
 from ..errors import require
@@ -151,7 +151,7 @@ def sample_compute_location(s: State, block: BlockSRef, *, decision: int | None 
     """Draw where `block` is computed: a loop around all its consumers, inside of them, or where it is.
 
     The result is for `compute_at`. Candidates are the loops around the consumers up to the innermost one that drives
-    spatial axes only, but for loops of one iteration.
+    spatial axes only, but for loops of one iteration; inside of the consumers only what is one value at a time.
 
     Parameters
     ----------
@@ -166,12 +166,14 @@ def sample_compute_location(s: State, block: BlockSRef, *, decision: int | None 
         isinstance(decision, int) and decision >= -2,
         f"the decision is the number of a loop, -1 or -2, got {decision!r}",
     )
-    taken = max(index for index in found if index <= decision)
+    taken = max((index for index in found if index <= decision), default=-1)
     return Sampled(found[taken], taken)
 
 
 def _locations(s: State, block: BlockSRef) -> dict[int, LoopSRef | Mark]:
-    out: dict[int, LoopSRef | Mark] = {-2: Mark.INLINE, -1: Mark.ROOT}
+    out: dict[int, LoopSRef | Mark] = {-1: Mark.ROOT}
+    if is_elementwise(block):
+        out[-2] = Mark.INLINE
     written = {region.buffer for region in block.stmt.writes}
     order = s.child_blocks(block.scope)
     consumers = [b for b in order[order.index(block) + 1 :] if any(region.buffer in written for region in b.stmt.reads)]
@@ -189,6 +191,13 @@ def _locations(s: State, block: BlockSRef) -> dict[int, LoopSRef | Mark]:
         if not (isinstance(extent, IntImm) and extent.value == 1) and loop not in block.ancestors():
             out[i] = loop
     return out
+
+
+def is_elementwise(block: BlockSRef) -> bool:
+    """Whether a block computes one value for each instance by one store, as what is inlined must."""
+    stmt = block.stmt
+    spatial = all(iv.iter_type is IterType.SPATIAL for iv in stmt.iter_vars)
+    return stmt.init is None and spatial and isinstance(stmt.body, BufferStore)
 
 
 def _spatial(s: State, block: BlockSRef, loop: LoopSRef) -> bool:

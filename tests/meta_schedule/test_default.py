@@ -1,0 +1,47 @@
+"""The default schedule computes the same, comes quickly, and is one the model prefers to the program as it is."""
+
+import numpy as np
+import pytest
+import tensorir
+from tensorir import T
+from tensorir.meta_schedule.analytical import predict_ms
+from tensorir.script import workloads
+
+from .candidates import PROGRAMS, symbols_of
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_default_schedules_compute_the_same(name: str) -> None:
+    program = PROGRAMS[name]()
+    sch = tensorir.default_schedule(program, "llvm", seconds=0.1)
+    assert predict_ms(sch, "llvm") <= predict_ms(program, "llvm")
+    sch.verify(trials=1, backend="llvm", **symbols_of(program))
+
+
+def test_a_matmul_gets_a_packed_register_tile() -> None:
+    sch = tensorir.default_schedule(workloads.matmul(256, 256, 256), tensorir.Target("llvm", cpu="skylake-avx512"))
+    text = sch.mod.script()
+    assert "T.parallel" in text
+    assert "T.vectorized" in text
+    assert "T.unroll" in text
+    assert 'scope="local"' in text
+
+
+def test_what_rules_cannot_work_on_stays() -> None:
+    @T.prim_func
+    def scan(A: T.Buffer((20,), "int32"), B: T.Buffer((20,), "int32")):
+        with T.block("root"):
+            for i in range(20):
+                with T.block("B"):
+                    vi = T.axis.scan(20, i)
+                    T.reads(A[0:20], B[0:20])
+                    T.writes(B[0:20])
+                    if vi == 0:
+                        B[vi] = A[vi]
+                    else:
+                        B[vi] = B[vi - 1] + A[vi]
+
+    sch = tensorir.default_schedule(scan)
+    a, b = np.arange(20, dtype="int32"), np.zeros(20, "int32")
+    tensorir.build(sch.mod)(a, b)
+    np.testing.assert_array_equal(b, np.cumsum(a))
