@@ -17,8 +17,10 @@ from ....tir.errors import BuildError
 from ...c.compiler import cache_folder
 
 HERE = Path(__file__).parent
+INCLUDE = HERE.parent / "include"
+"""Headers that CUDA and the emulator share; those of the emulator come first."""
 CANDIDATES = ("c++", "g++", "clang++")
-FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-w")
+FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-fno-threadsafe-statics", "-w")
 _CHECKED = (
     "-O1", "-g1", "-fsanitize=thread", "-fsanitize=bounds,alignment", "-fno-inline-functions-called-once",
     "-fno-tree-loop-distribute-patterns",
@@ -59,7 +61,7 @@ def _version(command: tuple[str, ...]) -> str:
 def _headers() -> str:
     """A digest of the runtime and the headers, part of every key."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in HERE.rglob("*") if p.suffix in (".h", ".cpp", ".cuh")):
+    for path in sorted(p for folder in (HERE, INCLUDE) for p in folder.rglob("*") if p.suffix in (".h", ".cpp", ".cuh")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
@@ -123,7 +125,7 @@ def _made(source: str, flags: tuple[str, ...], suffix: str) -> Path:
             path.write_text(source)
             unit = Path(scratch) / "kernel.o"
             include = HERE / "include"
-            prelude = ["-I", str(include), "-include", str(include / "tensorir_emulator.h"), "-x", "c++"]
+            prelude = ["-I", str(include), "-I", str(INCLUDE), "-include", str(include / "tensorir_emulator.h"), "-x", "c++"]
             _invoke([*command, *flags, *prelude, "-c", str(path), "-o", str(unit)], source)
             _invoke([*command, "-shared", str(unit), str(runtime()), "-o", str(fresh), "-lm"], source)
         os.replace(fresh, made)

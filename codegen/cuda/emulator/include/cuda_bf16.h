@@ -1,5 +1,6 @@
 // bfloat16, as CUDA's header of this name declares it.
 #pragma once
+#define __CUDA_BF16_TYPES_EXIST__
 #include "narrow_floats.h"
 
 TIR_NARROW(__nv_bfloat16, 8, 7)

@@ -1,5 +1,6 @@
 // float16, as CUDA's header of this name declares it.
 #pragma once
+#define __CUDA_FP16_TYPES_EXIST__
 #include "narrow_floats.h"
 
 TIR_NARROW(__half, 5, 10)

@@ -1,5 +1,6 @@
 // The floats of 8 bits, as CUDA's header of this name declares them: conversions from float saturate.
 #pragma once
+#define __CUDA_FP8_TYPES_EXIST__
 #include "narrow_floats.h"
 
 #define TIR_FP8(Name, E, M, INFINITE)                                                                         \

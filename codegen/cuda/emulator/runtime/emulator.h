@@ -48,6 +48,14 @@ void copy_async(void* to, const void* from, size_t size, size_t valid);
 void commit_group();
 void wait_group(unsigned in_flight);
 
+enum class Element { F16, BF16, TF32, E4M3, E5M2, S8, U8 };
+// mma.sync.m16n8k(256 / bits of `type`): c += a * b on 4 registers of a, 2 of b, and 4 numbers of c.
+void mma(Element type, float* c, const uint32_t* a, const uint32_t* b);
+void mma(Element type, int* c, const uint32_t* a, const uint32_t* b);
+// ldmatrix.x4: four matrices of 8 rows of 16 bytes, the rows' addresses given by the lanes.
+void load_matrices(uint32_t* out, const void* row, bool transposed);
+bool is_shared(const void* address);
+
 [[noreturn]] void fail(const char* message);
 
 }  // namespace tir_emu

@@ -11,6 +11,7 @@
 
 #include "fiber.h"
 #include "shadow.h"
+#include "tensor_core.h"
 
 extern "C" {
 // The shared arrays of all kernels lie in one section; the linker says where it begins and ends.
@@ -454,6 +455,55 @@ void wait_group(unsigned in_flight) {
   while (groups.size() > in_flight) {
     finish(groups.front());
     groups.pop_front();
+  }
+}
+
+bool is_shared(const void* address) {
+  uintptr_t at = reinterpret_cast<uintptr_t>(address);
+  return at - reinterpret_cast<uintptr_t>(__start_tir_shared) <
+             static_cast<size_t>(__stop_tir_shared - __start_tir_shared) ||
+         at - reinterpret_cast<uintptr_t>(tir_dynamic_shared) < DYNAMIC_SHARED;
+}
+
+void mma(Element type, float* c, const uint32_t* a, const uint32_t* b) {
+  Operands own = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
+  const Payload* given = meet(~0u, "mma.sync", &own, sizeof own, 0);
+  multiply(c, given, 32 / bits_of(type), [=](uint32_t w, unsigned k) { return decode(type, w, k); },
+           [](float& sum, float x, float y) { sum += x * y; });
+}
+
+void mma(Element type, int* c, const uint32_t* a, const uint32_t* b) {
+  Operands own = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
+  const Payload* given = meet(~0u, "mma.sync", &own, sizeof own, 0);
+  auto value = [=](uint32_t w, unsigned k) {
+    uint32_t byte = w >> 8 * k & 0xff;
+    return type == Element::S8 ? static_cast<int>(static_cast<int8_t>(byte)) : static_cast<int>(byte);
+  };
+  // Sums wrap.
+  multiply(c, given, 4, value,
+           [](int& sum, int x, int y) { sum = static_cast<int>(static_cast<unsigned>(sum) + unsigned(x * y)); });
+}
+
+__attribute__((noinline)) void load_matrices(uint32_t* out, const void* row, bool transposed) {
+  uint32_t pc = place_of(__builtin_return_address(0));
+  if (!is_shared(row)) fail("ldmatrix loads from shared memory only");
+  if (reinterpret_cast<uintptr_t>(row) % 16) fail("ldmatrix takes addresses that are multiples of 16");
+  const Payload* given = meet(~0u, "ldmatrix", &row, sizeof row, 0);
+  unsigned lane = lane_id();
+  for (unsigned i = 0; i < 4; ++i) {
+    auto at = [&](unsigned r) {
+      const char* base;
+      memcpy(&base, given[8 * i + r].bytes, sizeof base);
+      return base;
+    };
+    unsigned char word[4];
+    for (unsigned part = 0; part < 2; ++part) {
+      // Lane 4r + c holds elements 2c and 2c + 1 of row r; of the transposed matrix these are of column r.
+      const char* from = transposed ? at(lane % 4 * 2 + part) + 2 * (lane / 4) : at(lane / 4) + 4 * (lane % 4) + 2 * part;
+      if (m.checked) check_access(reinterpret_cast<uintptr_t>(from), 2, Access::READ, pc);
+      memcpy(word + 2 * part, from, 2);
+    }
+    memcpy(out + i, word, 4);
   }
 }
 
