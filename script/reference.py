@@ -115,6 +115,20 @@ EXAMPLES = {
     "T.tvm_warp_activemask": "x = T.tvm_warp_activemask()",
     "T.prefetch": "T.prefetch(A[n, 0], 0, 3)",
     "T.tvm_storage_sync": 'T.tvm_storage_sync("shared")',
+    "T.tvm_fill_fragment": 'F = T.alloc_buffer((256,), "float32", scope="wmma.accumulator")\n'
+    "T.tvm_fill_fragment(F.data, 16, 16, 16, 0, T.float32(0))",
+    "T.tvm_load_matrix_sync": 'F = T.alloc_buffer((256,), "float32", scope="wmma.accumulator")\n'
+    'T.tvm_load_matrix_sync(F.data, 16, 16, 16, 0, A.access_ptr("r"), 16, "row_major")',
+    "T.tvm_mma_sync": 'X = T.alloc_buffer((256,), "float16", scope="wmma.matrix_a")\n'
+    'Y = T.alloc_buffer((256,), "float16", scope="wmma.matrix_b")\n'
+    'F = T.alloc_buffer((256,), "float32", scope="wmma.accumulator")\n'
+    "T.tvm_mma_sync(F.data, 0, X.data, 0, Y.data, 0, F.data, 0)",
+    "T.tvm_store_matrix_sync": 'F = T.alloc_buffer((256,), "float32", scope="wmma.accumulator")\n'
+    'T.tvm_store_matrix_sync(F.data, 16, 16, 16, 0, A.access_ptr("w"), 16, "row_major")',
+    "T.ptx_cp_async": 'S = T.alloc_buffer((16,), "float32", scope="shared")\n'
+    'T.ptx_cp_async(S.access_ptr("w"), A.access_ptr("r"), 16)',
+    "T.ptx_commit_group": "T.ptx_commit_group()",
+    "T.ptx_wait_group": "T.ptx_wait_group(0)",
     "T.assume": "T.assume(n > 0)",
     "T.ret": "T.ret(n)",
     "T.break_loop": "for i in range(n):\n    if B[i] > 0:\n        T.break_loop()",

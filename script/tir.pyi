@@ -752,6 +752,15 @@ def prim_func(
     ...         A[i] = A[i] * k
     """
 
+def ptx_commit_group() -> Expr:
+    """Makes a group of the copies that the thread has begun since the last one."""
+
+def ptx_cp_async(*args: Argument) -> Expr:
+    """Begins a copy of so many bytes from the second to the first pointer: (to, from, n)."""
+
+def ptx_wait_group(x: Argument, /) -> Expr:
+    """Waits until at most so many of the thread's groups of copies are under way."""
+
 def ramp(base: Index, stride: Index, lanes: Constant) -> Expr:
     """The vector `base, base + stride, ..., base + (lanes - 1) * stride`.
 
@@ -900,8 +909,20 @@ def truncmod(a: Value, b: Value) -> Expr:
 def tvm_access_ptr(x: Argument, y: Argument, z: Argument, u: Argument, v: Argument, /) -> Expr:
     """A pointer into a buffer: (type annotation, data, offset, extent, access mask)."""
 
+def tvm_fill_fragment(*args: Argument) -> Expr:
+    """Sets a matrix in a warp's registers: (fragment, m, n, k, index, value)."""
+
+def tvm_load_matrix_sync(*args: Argument) -> Expr:
+    """Loads a matrix into a warp's registers: (fragment, m, n, k, index, pointer, stride, layout)."""
+
+def tvm_mma_sync(*args: Argument) -> Expr:
+    """D = A @ B + C of fragments: (d, index, a, index, b, index, c, index)."""
+
 def tvm_storage_sync(x: Argument, /) -> Expr:
     """A barrier over the threads that share the memory named."""
+
+def tvm_store_matrix_sync(*args: Argument) -> Expr:
+    """Stores a matrix from a warp's registers: (fragment, m, n, k, index, pointer, stride, layout)."""
 
 def tvm_thread_allreduce(*args: Argument) -> Expr:
     """Reduces values across the threads bound to the axes named."""

@@ -264,6 +264,22 @@ _rows(
     ("prefetch", None, None, "Asks for the memory of the element a load names: (load, rw, locality)."),
     ("tvm_storage_sync", 1, None, "A barrier over the threads that share the memory named."),
     ("tvm_thread_allreduce", None, None, "Reduces values across the threads bound to the axes named."),
+    ("tvm_fill_fragment", None, None, "Sets a matrix in a warp's registers: (fragment, m, n, k, index, value)."),
+    (
+        "tvm_load_matrix_sync", None, None,
+        "Loads a matrix into a warp's registers: (fragment, m, n, k, index, pointer, stride, layout).",
+    ),
+    (
+        "tvm_mma_sync", None, None,
+        "D = A @ B + C of fragments: (d, index, a, index, b, index, c, index), then the layouts of A and B, if not plain.",
+    ),
+    (
+        "tvm_store_matrix_sync", None, None,
+        "Stores a matrix from a warp's registers: (fragment, m, n, k, index, pointer, stride, layout).",
+    ),
+    ("ptx_cp_async", None, None, "Begins a copy of so many bytes from the second to the first pointer: (to, from, n)."),
+    ("ptx_commit_group", 0, None, "Makes a group of the copies that the thread has begun since the last one."),
+    ("ptx_wait_group", 1, None, "Waits until at most so many of the thread's groups of copies are under way."),
     ("assume", 1, None, "States a fact that the compiler may use."),
     ("trap", 0, None, "Stops the program with an error."),
 )  # fmt: skip

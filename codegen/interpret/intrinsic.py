@@ -8,10 +8,11 @@ from typing import Any
 from ...tir import op
 from ...tir.buffer import BufferLoad
 from ...tir.dtype import VOID, DType
-from ...tir.expr import Call, CommReducer, Expr, GlobalVar, StringImm
+from ...tir.expr import Call, CommReducer, Expr, GlobalVar, StringImm, Var, const
 from ...tir.op import Domain, Effect, Intrinsic
+from ..fragments import Fragment, is_fragment, layout_of
 from ..intrinsics.instructions import meaning
-from . import scalars
+from . import fragments, scalars
 from .access import Access
 from .expression import Lanes, typed
 from .extern import EXTERNS
@@ -24,6 +25,7 @@ class Calls(Access):
     rules: dict[str, Callable[[Any, Call], Lanes]] = {}
 
     reducer: CommReducer | None = None
+    fragments: dict[Var, Fragment]
     thread = ""
     """The name of the running thread where threads can exchange values, else ""."""
 
@@ -296,6 +298,65 @@ class Calls(Access):
             self.give(target, name)
         return [number(0)]
 
+    # -- matrices in the registers of a warp
+
+    def fragment(self, data: Expr, e: Call) -> tuple[DType, Fragment, str]:
+        """Element type, shape and scope of the fragment that `data` points to."""
+        buffer = next((b for b in self.views if b.data is data), None)
+        shape = self.fragments.get(data)  # type: ignore[call-overload]
+        if buffer is None or not is_fragment(buffer.scope):
+            raise scalars.Fault(f"T.{e.op.name} takes a fragment: a buffer in the scope wmma.matrix_a or the like")
+        if shape is None:
+            # A view of one matrix of a fragment.
+            rows, cols = (int(getattr(x, "value", 0)) for x in buffer.shape)
+            shape = Fragment(rows, cols, rows if buffer.scope.endswith("matrix_b") else cols, "")
+        return buffer.dtype.element, shape, buffer.scope
+
+    def matrix(self, e: Call) -> Lanes:
+        """A fill, load or store of one matrix of a fragment."""
+        data, m, n, k, index, *rest = e.args
+        t, _, scope = self.fragment(data, e)
+        dims = Fragment(*(self.index(x).constant or 0 for x in (m, n, k)), "")
+        rows, cols = dims.shape(scope)
+        shape = (
+            (cols, rows)
+            if e.op.name == "tvm_load_matrix_sync" and layout_of(e.args[7])[0] == "col_major"
+            else (rows, cols)
+        )
+        head = f"{self.value(data).src}, {self.constant(t)}, {shape}, {self.index(index).src}"
+        if e.op.name == "tvm_fill_fragment":
+            self.line(f"{self.constant(fragments.fill)}({head}, {self.value(rest[0]).src})")
+            return [number(0)]
+        pointer, stride, layout = rest
+        _, swizzle = layout_of(layout)
+        # A swizzle is of the whole memory, so it needs the place in it.
+        first = "0"
+        if swizzle and isinstance(pointer, Call) and pointer.op.name == "tvm_access_ptr":
+            first = self.index(pointer.args[2]).src
+            pointer = pointer.replace(args=(*pointer.args[:2], const(0), *pointer.args[3:]))
+        function = fragments.load if e.op.name == "tvm_load_matrix_sync" else fragments.store
+        self.line(
+            f"{self.constant(function)}({head}, {self.value(pointer).src}, {first}, {self.index(stride).src}, "
+            f"{swizzle})"
+        )
+        return [number(0)]
+
+    def multiply(self, e: Call) -> Lanes:
+        operands, layouts = e.args[:8], e.args[8:]
+        (_, d, _), (ta, a, _), (tb, b, _), (tc, _, _) = (self.fragment(data, e) for data in operands[::2])
+        turned = [layout_of(x)[0] == "col_major" for x in layouts] or [x.layout == "col_major" for x in (a, b)]
+        sizes = ", ".join(self.index(x).src if i % 2 else self.value(x).src for i, x in enumerate(operands))
+        types = self.constant((ta, tb, tc))
+        self.line(f"{self.constant(fragments.multiply)}({sizes}, {types}, {(d.m, d.n, a.k)}, {tuple(turned)})")
+        return [number(0)]
+
+    def copy_async(self, e: Call) -> Lanes:
+        to, source, size = e.args
+        self.line(
+            f"{self.constant(fragments.copy)}({self.value(to).src}, {self.value(source).src}, {self.index(size).src})"
+        )
+        return [number(0)]
+
     def axis_of(self, e: Expr) -> str:
         raise NotImplementedError
 
@@ -356,4 +417,8 @@ Calls.rules = {
     **dict.fromkeys(("tvm_warp_shuffle", "tvm_warp_shuffle_up", "tvm_warp_shuffle_down"), Calls.shuffle),
     "tvm_warp_activemask": Calls.activemask,
     "tvm_thread_allreduce": Calls.allreduce,
+    **dict.fromkeys(("tvm_fill_fragment", "tvm_load_matrix_sync", "tvm_store_matrix_sync"), Calls.matrix),
+    "tvm_mma_sync": Calls.multiply,
+    "ptx_cp_async": Calls.copy_async,
+    **dict.fromkeys(("ptx_commit_group", "ptx_wait_group"), Calls.nothing),
 }

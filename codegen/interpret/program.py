@@ -11,6 +11,7 @@ from ...tir.expr import Var
 from ...tir.function import PrimFunc
 from ...tir.stmt import BufferStore
 from ...tir.visit import walk
+from ..fragments import fragments_in
 from . import scalars
 from .runtime import ENVIRONMENT
 from .sanitize import Sanitized
@@ -47,6 +48,7 @@ class Program:
         maker = Sanitized if sanitize or check_regions else Statements
         emitter = maker(sanitize=sanitize, check_regions=check_regions)
         emitter.stmt = function.body
+        emitter.fragments = fragments_in(function)
         emitter.effects = has_effects(function.body)
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, DEEP))

@@ -61,7 +61,9 @@ def _version(command: tuple[str, ...]) -> str:
 def _headers() -> str:
     """A digest of the runtime and the headers, part of every key."""
     digest = hashlib.sha256()
-    for path in sorted(p for folder in (HERE, INCLUDE) for p in folder.rglob("*") if p.suffix in (".h", ".cpp", ".cuh")):
+    for path in sorted(
+        p for folder in (HERE, INCLUDE) for p in folder.rglob("*") if p.suffix in (".h", ".cpp", ".cuh")
+    ):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
@@ -125,7 +127,16 @@ def _made(source: str, flags: tuple[str, ...], suffix: str) -> Path:
             path.write_text(source)
             unit = Path(scratch) / "kernel.o"
             include = HERE / "include"
-            prelude = ["-I", str(include), "-I", str(INCLUDE), "-include", str(include / "tensorir_emulator.h"), "-x", "c++"]
+            prelude = [
+                "-I",
+                str(include),
+                "-I",
+                str(INCLUDE),
+                "-include",
+                str(include / "tensorir_emulator.h"),
+                "-x",
+                "c++",
+            ]
             _invoke([*command, *flags, *prelude, "-c", str(path), "-o", str(unit)], source)
             _invoke([*command, "-shared", str(unit), str(runtime()), "-o", str(fresh), "-lm"], source)
         os.replace(fresh, made)
