@@ -11,7 +11,7 @@ from ...tir.errors import LowerError
 from ...tir.expr import Call, GlobalVar, IntImm, StringImm
 from ...tir.op import Effect, Intrinsic
 from ..c.writer import ADD, BITS, COMPARE, UNARY, Code
-from . import casts
+from . import casts, fragments
 from .types import scalar
 
 if TYPE_CHECKING:
@@ -283,5 +283,6 @@ RULES: dict[str, Rule] = {
     "assume": CallEmitter.nothing,
     "trap": CallEmitter.trap,
     **dict.fromkeys(("call_extern", "call_pure_extern"), CallEmitter.call_extern),
+    **fragments.RULES,
 }
 """The code of each intrinsic that is not a plain function of floats."""

@@ -27,6 +27,7 @@ class Memory:
     ----------
     kinds: the data type that each pointer in scope points to. read_only: pointers whose memory no thread writes.
     aligned: bytes that each pointer must be a multiple of, for the vectors moved through it.
+    fragments: the buffers that are matrices in the registers of a warp, by their pointers.
     """
 
     def __init__(self, exprs: Exprs) -> None:
@@ -35,6 +36,7 @@ class Memory:
         self.read_only: set[Var] = set()
         self.aligned: dict[Var, int] = {}
         self.views: dict[Buffer, Code] = {}
+        self.fragments: dict[Var, Buffer] = {}
 
     def pointer(self, buffer: Buffer) -> Code:
         """The pointer to a buffer's memory, as one to its elements."""

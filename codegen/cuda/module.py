@@ -13,6 +13,7 @@ from ..passes.kernels import AXES, is_bound
 from ..passes.split_host_device import KERNEL, split_host_device
 from ..signatures import written_pointers
 from ..target import Target
+from . import fragments
 from .names import RESERVED
 from .prelude import needed, table
 from .source import CudaSource, Kernel, KernelParam
@@ -49,6 +50,7 @@ def generate(module: IRModule, target: Target, program: IRModule | None = None) 
         structs |= emitter.exprs.structs
     code = "\n".join(texts)
     headers = dict.fromkeys(HEADERS[t] for t in HEADERS if t in types)
+    headers.update(dict.fromkeys(fragments.headers(code)))
     parts = [
         "".join(f"#include <{header}>\n" for header in headers),
         "".join(f"\n{text}" for text in structs.values()),

@@ -26,7 +26,9 @@ from ...tir.stmt import (
 )
 from ...tir.visit import Visitor, free_vars, walk, walk_unique
 from ..c.writer import UNARY, Code, Writer
+from ..fragments import fragments_in, is_fragment
 from .expr import Exprs
+from .fragments import declaration
 from .types import scalar
 
 ALIGNMENT = 16
@@ -56,6 +58,7 @@ class Stmts(Visitor):
         self.dynamic: Buffer | None = None
         self.locals: dict[Var, tuple[list[str], int]] = {}
         self.announced: tuple[str, ...] = ()
+        self.fragments = fragments_in(func)
 
     def __call__(self, node: Any) -> None:
         method = self.table.get(type(node))
@@ -201,6 +204,17 @@ class Stmts(Visitor):
         elif buffer.scope == "shared":
             self.static_bytes += count * buffer.dtype.bytes
             self.shared.append((f"__shared__ __align__({{align}}) {kind} {name}[{count}];", kind, buffer.data))
+        elif is_fragment(buffer.scope):
+            self.exprs.memory.fragments[buffer.data] = buffer
+            known = self.fragments.get(buffer.data)
+            if known is None:
+                raise LowerError(
+                    f"{buffer.name} is in {buffer.scope!r} memory, but no intrinsic fills or loads it",
+                    node,
+                    root=self.func,
+                    hint="tensorize the blocks that write it",
+                )
+            self.w.line(declaration(buffer, name, count, known))
         elif buffer.scope == "local":
             self.locals[buffer.data] = self.w.lines, len(self.w.lines)
             self.w.line(f"{kind} {name}[{count}];")

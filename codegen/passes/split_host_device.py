@@ -44,6 +44,8 @@ class _Split(Rewriter):
     def __init__(self, func: PrimFunc, name: str, taken: set[str]) -> None:
         self.func, self.name, self.taken = func, name, taken
         self.kernels: dict[str, PrimFunc] = {}
+        self.buffers = {n.buffer.data: n.buffer for n in walk_unique(func.body) if isinstance(n, Allocate)}
+        self.buffers |= {buffer.data: buffer for buffer in func.buffers}
 
     def visit_for(self, node: For) -> Stmt:
         return self.launch(node) if is_kernel(node) else node.map_children(self)
@@ -63,7 +65,7 @@ class _Split(Rewriter):
                         hint="pass it as a parameter, or bind as many threads as there may be and let some do nothing",
                     )
         name = self.fresh()
-        buffers, scalars = _free(node)
+        buffers, scalars = _free(node, self.buffers)
         params = [Var(group[0].data.name, HANDLE, group[0].data.pointee, group[0].data.scope) for group in buffers]
         pointers = {group[0].data: group[0].data.replace() for group in buffers}
         inner = Substitute(dict(pointers), {b: b.replace(data=pointers[b.data]) for group in buffers for b in group})
@@ -96,8 +98,11 @@ class _Split(Rewriter):
         return {k: v for k, v in self.func.attrs.items() if k in ("tir.noalias", "tir.min_blocks_per_sm")}
 
 
-def _free(node: Stmt) -> tuple[list[list[Buffer]], list[Var]]:
-    """What a kernel uses from outside: buffers, those of one memory together, and scalar variables."""
+def _free(node: Stmt, known: dict[Var, Buffer]) -> tuple[list[list[Buffer]], list[Var]]:
+    """What a kernel uses from outside: buffers, those of one memory together, and scalar variables.
+
+    `known` has the buffers of the function, of which a kernel may use the pointer alone.
+    """
     defined: set[Var] = set()
     for n in walk_unique(node):
         if isinstance(n, For):
@@ -113,7 +118,8 @@ def _free(node: Stmt) -> tuple[list[list[Buffer]], list[Var]]:
     groups: dict[Var, list[Buffer]] = {}
     scalars: dict[Var, None] = {}
     declared = {n.buffer for n in walk_unique(node) if isinstance(n, DeclBuffer)}
-    for buffer in buffers_in(node):
+    pointers = dict.fromkeys(known[n] for n in walk_unique(node) if type(n) is Var and n in known)
+    for buffer in dict.fromkeys([*buffers_in(node), *pointers]):
         if buffer.data not in defined:
             groups.setdefault(buffer.data, [])
             if buffer not in declared:

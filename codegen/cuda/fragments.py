@@ -1,0 +1,141 @@
+"""Fragments as CUDA C++: their declarations, the operations on them, copies that go on beside the program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...tir.buffer import Buffer
+from ...tir.errors import LowerError
+from ...tir.expr import Call, Expr, IntImm, Var
+from ..c.writer import UNARY, Code
+from ..fragments import Fragment, layout_of
+from .types import scalar
+
+if TYPE_CHECKING:
+    from .calls import CallEmitter
+
+NAMESPACES = {"wmma": "nvcuda::wmma", "mma": "tir::mma"}
+HEADERS = {"nvcuda::wmma::": "mma.h", "tir::mma::": "tensorir/mma.cuh", "tir::cp_async": "tensorir/cp_async.cuh"}
+"""The header that declares what begins so."""
+
+_TF32 = {"nvcuda::wmma": "nvcuda::wmma::precision::tf32", "tir::mma": "tir::mma::precision_tf32"}
+
+
+def headers(text: str) -> list[str]:
+    """The headers that kernels need for what they call."""
+    return [header for name, header in HEADERS.items() if name in text]
+
+
+def namespace_of(buffer: Buffer) -> str:
+    """Where the words for a fragment are declared."""
+    return NAMESPACES[buffer.scope.split(".")[0]]
+
+
+def declaration(buffer: Buffer, name: str, count: int, fragment: Fragment) -> str:
+    """An array of fragments: as many as the buffer holds matrices."""
+    space, use = namespace_of(buffer), buffer.scope.split(".")[-1]
+    kind = scalar(buffer.dtype)
+    layout = ""
+    if use != "accumulator":
+        layout = f", {space}::{fragment.layout or 'row_major'}"
+        kind = _TF32[space] if str(buffer.dtype) == "float32" else kind
+    rows, cols = fragment.shape(buffer.scope)
+    dims = f"{fragment.m}, {fragment.n}, {fragment.k}"
+    return f"{space}::fragment<{space}::{use}, {dims}, {kind}{layout}> {name}[{count // (rows * cols)}];"
+
+
+def _at(emitter: CallEmitter, data: Expr, index: Expr) -> str:
+    return f"{emitter.exprs(data)}[{emitter.exprs(index)}]"
+
+
+def _space(emitter: CallEmitter, data: Expr, node: Call) -> str:
+    buffer = emitter.exprs.memory.fragments.get(data)  # type: ignore[call-overload]
+    if buffer is None:
+        raise LowerError(f"T.{node.op.name} takes a fragment: a buffer in the scope wmma.matrix_a or the like", node)
+    return namespace_of(buffer)
+
+
+def fill(emitter: CallEmitter, node: Call) -> Code:
+    """`tvm_fill_fragment`."""
+    data, _, _, _, index, value = node.args
+    return Code(f"{_space(emitter, data, node)}::fill_fragment({_at(emitter, data, index)}, {emitter.exprs(value)})")
+
+
+def transfer(emitter: CallEmitter, node: Call) -> Code:
+    """`tvm_load_matrix_sync` and `tvm_store_matrix_sync`."""
+    data, _, _, _, index, pointer, stride, layout = node.args
+    space = _space(emitter, data, node)
+    load = node.op.name == "tvm_load_matrix_sync"
+    name = f"{space}::{'load' if load else 'store'}_matrix_sync"
+    order, swizzle = layout_of(layout)
+    fragment, ld = _at(emitter, data, index), emitter.exprs(stride)
+    if space == "nvcuda::wmma":
+        if swizzle:
+            raise LowerError("a fragment of nvcuda::wmma cannot be loaded from swizzled memory", node)
+        at = emitter.exprs(pointer)
+        ends = [f"{space}::mem_{order}"] if not load or _accumulates(emitter, data) else []
+        return Code(f"{name}({', '.join([fragment, at, ld] if load else [at, fragment, ld])}{''.join(f', {e}' for e in ends)})")
+    if not isinstance(pointer, Call) or pointer.op.name != "tvm_access_ptr":
+        raise LowerError(f"T.{node.op.name} takes a pointer made by T.tvm_access_ptr", node)
+    annotation, base, offset = pointer.args[:3]
+    at = _pointer(emitter, annotation, base)
+    if swizzle:
+        name += f"<tir::swizzle<{', '.join(map(str, swizzle))}>>"
+    place = emitter.exprs(offset)
+    return Code(f"{name}({', '.join([fragment, at, place, ld] if load else [at, place, fragment, ld])})")
+
+
+def multiply(emitter: CallEmitter, node: Call) -> Code:
+    """`tvm_mma_sync`."""
+    operands = node.args[:8]
+    space = _space(emitter, operands[0], node)
+    given = ", ".join(_at(emitter, data, index) for data, index in zip(operands[::2], operands[1::2]))
+    return Code(f"{space}::mma_sync({given})")
+
+
+def copy_async(emitter: CallEmitter, node: Call) -> Code:
+    """`ptx_cp_async`, of 4, 8 or 16 bytes."""
+    to, source, size = node.args
+    if not isinstance(size, IntImm) or size.value not in (4, 8, 16):
+        raise LowerError("T.ptx_cp_async copies 4, 8 or 16 bytes at once", node)
+    for pointer in (to, source):
+        if isinstance(pointer, Call) and pointer.op.name == "tvm_access_ptr" and isinstance(pointer.args[1], Var):
+            aligned = emitter.exprs.memory.aligned
+            aligned[pointer.args[1]] = max(aligned.get(pointer.args[1], 1), size.value)
+    return Code(f"tir::cp_async<{size.value}>({emitter.exprs(to)}, {emitter.exprs(source)})")
+
+
+def commit(emitter: CallEmitter, node: Call) -> Code:
+    """`ptx_commit_group`."""
+    return Code("tir::cp_async_commit()")
+
+
+def wait(emitter: CallEmitter, node: Call) -> Code:
+    """`ptx_wait_group`."""
+    (count,) = node.args
+    if not isinstance(count, IntImm):
+        raise LowerError("T.ptx_wait_group takes a constant", node)
+    return Code(f"tir::cp_async_wait<{count.value}>()")
+
+
+def _accumulates(emitter: CallEmitter, data: Expr) -> bool:
+    return emitter.exprs.memory.fragments[data].scope.endswith("accumulator")  # type: ignore[index]
+
+
+def _pointer(emitter: CallEmitter, annotation: Expr, data: Expr) -> Code:
+    pointer: Code = emitter.exprs(data)
+    known = emitter.exprs.memory.kinds.get(data)  # type: ignore[call-overload]
+    if known is None or scalar(known) != scalar(annotation.dtype):
+        return Code(f"(({scalar(annotation.dtype)}*){pointer})", UNARY)
+    return pointer
+
+
+RULES = {
+    "tvm_fill_fragment": fill,
+    **dict.fromkeys(("tvm_load_matrix_sync", "tvm_store_matrix_sync"), transfer),
+    "tvm_mma_sync": multiply,
+    "ptx_cp_async": copy_async,
+    "ptx_commit_group": commit,
+    "ptx_wait_group": wait,
+}
+"""The code of each operation."""
