@@ -47,7 +47,7 @@ def fragments_in(body: PrimFunc | Stmt) -> dict[Var, Fragment]:
     """The fragments that a program fills, loads and stores, by their pointers."""
     found: dict[Var, Fragment] = {}
     for node in walk_unique(body):
-        if not isinstance(node, Call) or node.op.name not in OPERATIONS or node.op.name == MMA:
+        if not isinstance(node, Call) or node.op.name not in OPERATIONS - {MMA}:
             continue
         data, m, n, k = node.args[:4]
         known = found.get(data)  # type: ignore[call-overload]

@@ -916,7 +916,7 @@ def tvm_load_matrix_sync(*args: Argument) -> Expr:
     """Loads a matrix into a warp's registers: (fragment, m, n, k, index, pointer, stride, layout)."""
 
 def tvm_mma_sync(*args: Argument) -> Expr:
-    """D = A @ B + C of fragments: (d, index, a, index, b, index, c, index)."""
+    """D = A @ B + C of fragments: (d, index, a, index, b, index, c, index), then the layouts of A and B."""
 
 def tvm_storage_sync(x: Argument, /) -> Expr:
     """A barrier over the threads that share the memory named."""

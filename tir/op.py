@@ -271,7 +271,7 @@ _rows(
     ),
     (
         "tvm_mma_sync", None, None,
-        "D = A @ B + C of fragments: (d, index, a, index, b, index, c, index), then the layouts of A and B, if not plain.",
+        "D = A @ B + C of fragments: (d, index, a, index, b, index, c, index), then the layouts of A and B.",
     ),
     (
         "tvm_store_matrix_sync", None, None,

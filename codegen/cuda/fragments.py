@@ -73,8 +73,10 @@ def transfer(emitter: CallEmitter, node: Call) -> Code:
         if swizzle:
             raise LowerError("a fragment of nvcuda::wmma cannot be loaded from swizzled memory", node)
         at = emitter.exprs(pointer)
-        ends = [f"{space}::mem_{order}"] if not load or _accumulates(emitter, data) else []
-        return Code(f"{name}({', '.join([fragment, at, ld] if load else [at, fragment, ld])}{''.join(f', {e}' for e in ends)})")
+        given = [fragment, at, ld] if load else [at, fragment, ld]
+        if not load or _accumulates(emitter, data):
+            given.append(Code(f"{space}::mem_{order}"))
+        return Code(f"{name}({', '.join(given)})")
     if not isinstance(pointer, Call) or pointer.op.name != "tvm_access_ptr":
         raise LowerError(f"T.{node.op.name} takes a pointer made by T.tvm_access_ptr", node)
     annotation, base, offset = pointer.args[:3]

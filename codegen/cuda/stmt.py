@@ -26,7 +26,7 @@ from ...tir.stmt import (
 )
 from ...tir.visit import Visitor, free_vars, walk, walk_unique
 from ..c.writer import UNARY, Code, Writer
-from ..fragments import fragments_in, is_fragment
+from ..fragments import MMA, OPERATIONS, fragments_in, is_fragment
 from .expr import Exprs
 from .fragments import declaration
 from .types import scalar
@@ -249,12 +249,16 @@ def _indexes_registers(node: For) -> bool:
     """Whether a short loop indexes memory of the thread's own, which is in registers if the loop is unrolled."""
     if node.kind is not ForKind.SERIAL or not isinstance(node.extent, IntImm) or node.extent.value > LONGEST:
         return False
-    return any(
-        isinstance(n, (BufferLoad, BufferStore))
-        and n.buffer.scope == "local"
-        and any(node.loop_var in free_vars(i) for i in n.indices)
-        for n in walk_unique(node.body)
-    )
+    return any(node.loop_var in free_vars(i) for n in walk_unique(node.body) for i in _register_indices(n))
+
+
+def _register_indices(n: Any) -> tuple[Any, ...]:
+    """The indices at which a node accesses memory of the thread's own."""
+    if isinstance(n, (BufferLoad, BufferStore)):
+        return n.indices if n.buffer.scope == "local" else ()
+    if isinstance(n, Call) and n.op.name in OPERATIONS:
+        return n.args[1:8:2] if n.op.name == MMA else (n.args[4],)
+    return ()
 
 
 def _comment(text: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from ..fragments import is_fragment
+
 TYPES = {
     "f16": "float16", "bf16": "bfloat16", "tf32": "float32", "f32": "float32", "s8": "int8", "u8": "uint8",
     "s32": "int32", "e4m3": "float8_e4m3fn", "e5m2": "float8_e5m2",
@@ -37,25 +39,36 @@ _LOAD = re.compile(_PART.format("load") + r"([a-z0-9]+)_(a|b)(_trans)?_(global|s
 _FILL = re.compile(_PART.format("fill") + r"(f32|s32|f16)")
 _STORE = re.compile(_PART.format("store") + r"(f32|s32|f16)(?:_(f16|bf16))?_(global|shared|shared_dyn)")
 
-NAMES = tuple(
-    name
-    for family in DEPTHS
-    for name in (
-        *(f"{family}_sync_16x16x{k}_{t}{t}{SUMS[t][0]}{x}" for t, k in DEPTHS[family].items() for x in ("", "_trans")),
-        *(
-            f"{family}_load_16x16x{k}_{t}_{side}{x}_shared_dyn"
-            for t, k in DEPTHS[family].items()
-            for side in "ab"
-            for x in ("", "_trans")[: 1 + (side == "b")]
-        ),
-        f"{family}_fill_16x16x16_f32",
-        f"{family}_store_16x16x16_f32_global",
-    )
-) + ("mma_store_16x16x16_f32_f16_global",)
+NAMES = (
+    *(
+        name
+        for family in DEPTHS
+        for name in (
+            *(
+                f"{family}_sync_16x16x{k}_{t}{t}{SUMS[t][0]}{x}"
+                for t, k in DEPTHS[family].items()
+                for x in ("", "_trans")
+            ),
+            *(
+                f"{family}_load_16x16x{k}_{t}_{side}{x}_shared_dyn"
+                for t, k in DEPTHS[family].items()
+                for side in "ab"
+                for x in ("", "_trans")[: 1 + (side == "b")]
+            ),
+            f"{family}_fill_16x16x16_f32",
+            f"{family}_store_16x16x16_f32_global",
+        )
+    ),
+    "mma_store_16x16x16_f32_f16_global",
+)
 
-_BUFFER = '    {name}: T.Buffer(({rows}, {cols}), "{t}", align=64, offset_factor={factor}, scope="{scope}"{strides}),\n'
-_HEAD = "@T.prim_func\ndef {name}(\n{buffers}):\n"
-_FRAGMENT = "{b}.elem_offset // ({b}.strides[0] * {rows}) * ({b}.strides[0] // {cols}) + {b}.elem_offset % {b}.strides[0] // {cols}"
+_BUFFER = '    {b}: T.Buffer(({rows}, {cols}), "{t}", align=64, offset_factor={factor}, scope="{scope}"),\n'
+_STRIDED = (
+    '    {b} = T.match_buffer({handle}, ({rows}, {cols}), "{t}", align=64, offset_factor={factor}, scope="{scope}", '
+    "strides=[{b}_s, 1])\n"
+)
+_ROW = "{b}.elem_offset // ({b}.strides[0] * {rows}) * ({b}.strides[0] // {cols})"
+_COLUMN = "{b}.elem_offset % {b}.strides[0] // {cols}"
 
 
 def texts(name: str) -> tuple[str, str] | None:
@@ -67,33 +80,36 @@ def texts(name: str) -> tuple[str, str] | None:
     return None
 
 
-def _buffer(name: str, rows: int, cols: int, t: str, scope: str, *, strided: bool) -> str:
-    strides = f", strides=[{name}_s, 1]" if strided else ""
-    factor = cols if "matrix" in scope or "accumulator" in scope else 8
-    return _BUFFER.format(name=name, rows=rows, cols=cols, t=t, scope=scope, factor=factor, strides=strides)
+Row = tuple[str, int, int, str, str]
+"""A parameter: name, rows, columns, element type, scope."""
 
 
-def _function(name: str, buffers: list[tuple[str, int, int, str, str]], body: str, *, strided: bool) -> str:
-    made = "".join(_buffer(*row, strided=strided) for row in buffers)
-    symbols = "".join(f"    {row[0]}_s = T.int32()\n" for row in buffers) if strided else ""
-    if not strided:
-        return _HEAD.format(name=name, buffers=made) + body
-    handles = ", ".join(f"{row[0].lower()}: T.handle" for row in buffers)
-    matches = "".join(
-        f'    {b} = T.match_buffer({b.lower()}, ({rows}, {cols}), "{t}", align=64, offset_factor={cols if "." in scope and "dyn" not in scope else 8}, '
-        f'scope="{scope}", strides=[{b}_s, 1])\n'
+def _both(name: str, buffers: list[Row], head: str, loops: str, call: str) -> tuple[str, str]:
+    """The description of compact buffers and the implementation for rows at any distance."""
+    fields = [
+        {
+            "b": b,
+            "handle": b.lower(),
+            "rows": rows,
+            "cols": cols,
+            "t": t,
+            "scope": scope,
+            "factor": _factor(scope, cols),
+        }
         for b, rows, cols, t, scope in buffers
-    )
-    return f"@T.prim_func\ndef {name}({handles}):\n{symbols}{matches}{body}"
-
-
-def _both(
-    name: str, buffers: list[tuple[str, int, int, str, str]], head: str, loops: str, call: str
-) -> tuple[str, str]:
+    ]
+    compact = "".join(_BUFFER.format(**f) for f in fields)
+    handles = ", ".join(f"{f['handle']}: T.handle" for f in fields)
+    strided = "".join(f"    {f['b']}_s = T.int32()\n" for f in fields) + "".join(_STRIDED.format(**f) for f in fields)
     return (
-        _function(name, buffers, head + loops, strided=False),
-        _function(name, buffers, head + call, strided=True),
+        f"@T.prim_func\ndef {name}(\n{compact}):\n{head}{loops}",
+        f"@T.prim_func\ndef {name}({handles}):\n{strided}{head}{call}",
     )
+
+
+def _factor(scope: str, cols: int) -> int:
+    """What offsets are multiples of: of a matrix's columns in fragments, elsewhere of what ldmatrix loads at once."""
+    return cols if is_fragment(scope) else 8
 
 
 def _sync(name: str, family: str, k_text: str, pair: str, c: str, trans: str | None) -> tuple[str, str] | None:
@@ -122,9 +138,10 @@ def _sync(name: str, family: str, k_text: str, pair: str, c: str, trans: str | N
                 C[vi, vj] = C[vi, vj] + {wide("A[vi, vk]")} * {wide(f"B[{b_index}]")}
 """
     c_at = _at("C", 16, 16)
+    layouts = ', "row_major", "col_major"' if trans else ""
     call = f"""\
         T.tvm_mma_sync(
-            C.data, {c_at}, A.data, {_at("A", 16, k)}, B.data, {_at("B", *b_shape)}, C.data, {c_at},{' "row_major", "col_major",' if trans else ""}
+            C.data, {c_at}, A.data, {_at("A", 16, k)}, B.data, {_at("B", *b_shape)}, C.data, {c_at}{layouts}
         )
 """
     return _both(name, buffers, head, loops, call)
@@ -212,4 +229,4 @@ def _store(name: str, family: str, k_text: str, c: str, rounded: str | None, mem
 
 def _at(buffer: str, rows: int, cols: int) -> str:
     """Which matrix of a fragment a view of it is."""
-    return _FRAGMENT.format(b=buffer, rows=rows, cols=cols)
+    return f"{_ROW} + {_COLUMN}".format(b=buffer, rows=rows, cols=cols)

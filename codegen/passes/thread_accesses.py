@@ -12,6 +12,7 @@ from ...tir.node import Node
 from ...tir.op import Effect, Intrinsic
 from ...tir.stmt import BufferStore, Evaluate, For, IfThenElse, LetStmt, Stmt, While
 from ...tir.visit import substitute, walk_unique
+from ..fragments import LOAD, OPERATIONS, STORE, Fragment, layout_of
 from .kernels import THREAD_AXES, WAITING, is_bound
 
 READS, WRITES = 1, 2
@@ -144,6 +145,8 @@ def accesses(node: Stmt, where: Where) -> list[Access]:
             out.append(_access(node.buffer, node.indices, place, node, written=True))
         return out
     if isinstance(node, Evaluate):
+        if isinstance(node.value, Call) and node.value.op.name in OPERATIONS:
+            return list(_matrices(node.value, _alone(where, together="threadIdx.x"), node))
         changes = isinstance(node.value, Call) and node.value.op.name not in WAITING
         return list(_in(node.value, _alone(where) if changes else where, node))
     if isinstance(node, LetStmt):
@@ -160,9 +163,10 @@ def is_shared(buffer: Buffer) -> bool:
     return buffer.scope == "global" or buffer.scope.startswith(("shared", "warp"))
 
 
-def _alone(where: Where) -> Where:
-    """The thread that does what stands under no loop of some axis: the first."""
-    missing = [where.threads[axis][0] for axis in THREAD_AXES if axis in where.threads and axis not in where.under]
+def _alone(where: Where, together: str = "") -> Where:
+    """The thread that does what stands under no loop of some axis: the first; all those of the axis `together`."""
+    axes = [axis for axis in THREAD_AXES if axis in where.threads and axis not in where.under and axis != together]
+    missing = [where.threads[axis][0] for axis in axes]
     return replace(where, conditions=(*where.conditions, *(v == const(0, v.dtype) for v in missing)))
 
 
@@ -211,6 +215,31 @@ def _in(e: Expr, where: Where, stmt: Stmt) -> Iterator[Access]:
     for child in e.children():
         if isinstance(child, Expr):
             yield from _in(child, where, stmt)
+
+
+def _matrices(e: Call, where: Where, stmt: Stmt) -> Iterator[Access]:
+    """What a warp touches that loads or stores a matrix: each row, as every thread's."""
+    for arg in e.args:
+        if not isinstance(arg, Call) or arg.op.name != "tvm_access_ptr":
+            continue
+        if e.op.name not in (LOAD, STORE):
+            yield from _pointed(arg, where, stmt)
+            continue
+        annotation, data, offset, _, mask = arg.args
+        stride = e.args[6]
+        rows, cols = _extents(e)
+        for row in range(rows):
+            yield from _pointed(
+                arg.replace(args=(annotation, data, offset + stride * row, const(cols), mask)), where, stmt
+            )
+
+
+def _extents(e: Call) -> tuple[int, int]:
+    """Rows and columns in memory of the matrix that a load or store moves."""
+    m, n, k = (x.value if isinstance(x, IntImm) else 1 for x in e.args[1:4])
+    scope = getattr(e.args[0], "scope", "") or ""
+    rows, cols = Fragment(m, n, k, "").shape(scope)
+    return (cols, rows) if layout_of(e.args[7])[0] == "col_major" else (rows, cols)
 
 
 def _pointed(e: Call, where: Where, stmt: Stmt) -> Iterator[Access]:

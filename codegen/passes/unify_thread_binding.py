@@ -12,6 +12,7 @@ from ...tir.function import PrimFunc
 from ...tir.op import Effect, Intrinsic
 from ...tir.stmt import BufferStore, Evaluate, For, ForKind, IfThenElse, Stmt
 from ...tir.visit import Rewriter, Substitute, buffers_in, walk
+from ..fragments import OPERATIONS
 from ..target import Target
 from .kernels import BLOCK_AXES, THREAD_AXES, WAITING, is_bound, is_kernel
 
@@ -136,9 +137,9 @@ class _Merge(Substitute):
             return body
         return IfThenElse(var < own, body)
 
-    def alone(self, stmt: Stmt) -> Stmt:
-        """`stmt` done by one thread of each axis it stands under no loop of."""
-        missing = [axis for axis in self.threads if axis not in self.under]
+    def alone(self, stmt: Stmt, together: str = "") -> Stmt:
+        """`stmt` done by one thread of each axis it stands under no loop of, but by all those of axis `together`."""
+        missing = [axis for axis in self.threads if axis not in self.under and axis != together]
         if not missing:
             return stmt
         return IfThenElse(all_of(*(self.axes[a][0] == const(0, self.axes[a][0].dtype) for a in missing)), stmt)
@@ -150,6 +151,9 @@ class _Merge(Substitute):
     def visit_evaluate(self, node: Evaluate) -> Stmt:
         out = node.map_children(self)
         calls = [n for n in walk(node) if isinstance(n, Call) and isinstance(n.op, Intrinsic)]
+        if any(n.op.name in OPERATIONS for n in calls):
+            # What works on fragments a warp does as one.
+            return self.alone(out, together="threadIdx.x")
         changes = any(n.op.effect is Effect.UPDATE for n in calls if isinstance(n.op, Intrinsic))
         return self.alone(out) if changes and not any(n.op.name in WAITING for n in calls) else out
 
