@@ -316,7 +316,8 @@ class Calls(Access):
         """A fill, load or store of one matrix of a fragment."""
         data, m, n, k, index, *rest = e.args
         t, _, scope = self.fragment(data, e)
-        dims = Fragment(*(self.index(x).constant or 0 for x in (m, n, k)), "")
+        rows, cols, depth = (self.index(x).constant or 0 for x in (m, n, k))
+        dims = Fragment(rows, cols, depth, "")
         rows, cols = dims.shape(scope)
         shape = (
             (cols, rows)
