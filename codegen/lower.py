@@ -25,6 +25,7 @@ from .passes.lower_intrin import lower_intrin
 from .passes.lower_match_buffer import lower_match_buffer
 from .passes.lower_opaque_block import lower_opaque_block
 from .passes.lower_thread_allreduce import lower_thread_allreduce
+from .passes.merge_shared_memory_allocations import merge_shared_memory_allocations
 from .passes.narrow_data_type import narrow_data_type
 from .passes.plan_and_update_buffer_allocation_location import plan_and_update_buffer_allocation_location
 from .passes.simplify import simplify
@@ -56,6 +57,7 @@ PASSES: tuple[Pass, ...] = (
     vectorize_loop,
     lower_intrin,
     legalize_narrow_floats,
+    merge_shared_memory_allocations,
     thread_sync,
     unify_thread_binding,
     lower_thread_allreduce,

@@ -14,6 +14,7 @@ from ..passes.split_host_device import KERNEL, split_host_device
 from ..signatures import written_pointers
 from ..target import Target
 from . import fragments
+from .limits import require_bound, require_fits
 from .names import RESERVED
 from .prelude import needed, table
 from .source import CudaSource, Kernel, KernelParam
@@ -35,6 +36,7 @@ def generate(module: IRModule, target: Target, program: IRModule | None = None) 
     ------
     LowerError: a function holds something that a GPU, or its host, has no code for.
     """
+    require_bound(program or module)
     split = split_host_device(module, target)
     named = {name: blocks_of(f) for name, f in (program or module).items()}
     kernels: dict[str, Kernel] = {}
@@ -44,6 +46,7 @@ def generate(module: IRModule, target: Target, program: IRModule | None = None) 
             continue
         blocks = next((b for owner, b in named.items() if name.startswith(f"{owner}_kernel")), {})
         text, kernel, emitter = _kernel(name, func, target, blocks)
+        require_fits(kernel, func, target)
         kernels[name] = kernel
         texts.append(text)
         types |= emitter.exprs.types

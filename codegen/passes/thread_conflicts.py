@@ -63,7 +63,8 @@ class _Unknown(Exception):
 def _enumerated(a: Access, b: Access, order: Order, threads: Mapping[str, tuple[Var, Expr]]) -> bool | None:
     try:
         first, second, shared = _aligned(a, b, order, {var for var, _ in threads.values()})
-        left, right = (_touched(x, shared, order, threads) for x in (first, second))
+        mixed = a.buffer.dtype.element.bytes != b.buffer.dtype.element.bytes
+        left, right = (_touched(x, shared, order, threads, mixed=mixed) for x in (first, second))
     except _Unknown:
         return None
     return _meet(left, right)
@@ -131,9 +132,12 @@ def _inner(a: Access, order: Order) -> dict[Var, Range]:
 
 
 def _touched(
-    a: Access, shared: Mapping[Var, Range], order: Order, threads: Mapping[str, tuple[Var, Expr]]
+    a: Access, shared: Mapping[Var, Range], order: Order, threads: Mapping[str, tuple[Var, Expr]], *, mixed: bool
 ) -> np.ndarray:
-    """The pairs (place in bytes with the common variables, thread) that an access touches."""
+    """The pairs (place in bytes with the common variables, thread) that an access touches.
+
+    `mixed`: places are told apart by bytes, as elements of several sizes meet.
+    """
     index = a.index
     assert index is not None
     needed = set(free_vars(index))
@@ -172,7 +176,7 @@ def _touched(
     parts = []
     for k in range(lanes):
         place = np.broadcast_to(_value(lane_of(index, k), values), whole) * size + base
-        parts += [place + byte for byte in range(size)] if _is_mixed(a) else [place]
+        parts += [place + byte for byte in range(size)] if mixed else [place]
     tag = np.zeros(whole, np.int64)
     for var, low, n in axes:
         if var in shared:
@@ -181,11 +185,6 @@ def _touched(
     keep = np.broadcast_to(mask, place.shape)
     tags = np.broadcast_to(tag, place.shape)[keep]
     return np.stack([place[keep] + tags * REACH, np.broadcast_to(thread, place.shape)[keep]])
-
-
-def _is_mixed(a: Access) -> bool:
-    """Whether memory is seen as of other types as well: places are told apart by bytes then."""
-    return a.buffer.data.pointee is not None and a.buffer.data.pointee.element != a.buffer.dtype.element
 
 
 def _period(var: Var, exprs: Sequence[Expr]) -> int:
@@ -266,7 +265,7 @@ def _value(e: Expr, at: Mapping[Var, Any]) -> Any:
 def _apart(a: Access, b: Access, threads: Mapping[str, tuple[Var, Expr]]) -> bool:
     """Whether two accesses provably lie in intervals that do not meet, or are each thread's own."""
     assert a.index is not None and b.index is not None
-    if a.buffer.dtype.element != b.buffer.dtype.element:
+    if a.buffer.dtype.element.bytes != b.buffer.dtype.element.bytes:
         return False
     analyzer = Analyzer()
     for var, extent in threads.values():
