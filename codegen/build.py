@@ -57,12 +57,12 @@ def build(
         from .cuda.emulator.built import EmulatedModule
 
         return EmulatedModule(program, lower(program, where), where, flags)
-    if where.kind != "llvm":
-        raise BuildError(
-            f"no code can be built for a {where.kind!r} target; 'llvm', 'c' and 'cuda-emulator' are the kinds there are"
-        )
     if flags:
-        raise BuildError("flags are the C compiler's; the 'llvm' target takes none")
+        raise BuildError(f"flags are the C compiler's; the {where.kind!r} target takes none")
+    if where.kind == "cuda":
+        from .cuda.built import CudaModule
+
+        return CudaModule(program, lower(program, where), where)
     lowered = lower(program, where)
     return Module(program, lowered, emit(lowered, where, sanitize=sanitize), where, opt)
 

@@ -206,6 +206,23 @@ class Schedule(PrimitiveMethods):
 
         verify_schedule(self, **options)
 
+    def bind_default(self, *, max_threads: int = 256) -> None:
+        """Bind what is bound to no threads of a GPU: the data-parallel loops around each block, fused.
+
+        Each block, or what is computed at its loops, becomes a kernel of as many threads as it has elements,
+        `max_threads` of them in a block; reductions are serial, and what has no data-parallel loop runs in one thread.
+        It is made of primitives, which the trace records.
+
+        Raises
+        ------
+        UserError: `max_threads` is no number of threads that a block can have.
+        """
+        if not 1 <= max_threads <= 1024:
+            raise UserError(f"a block has 1 to 1024 threads, not {max_threads!r}")
+        from .bind_default import bind_default
+
+        bind_default(self, max_threads)
+
     def suggest(self, block_or_loop: Any) -> Suggestions:
         """Which primitives apply to a block or loop as it is now, with arguments, and why the others do not.
 

@@ -50,7 +50,7 @@ class Memory:
 
     def element(self, buffer: Buffer, at: Expr) -> Code:
         """An element as an lvalue."""
-        return Code(f"{self.pointer(buffer)}[{self.exprs(at)}]")
+        return Code(f"{self.pointer(buffer)}[{self.exprs(self.exprs.analyzer.simplify(at))}]")
 
     def vector_at(self, buffer: Buffer, at: Expr, kind: str, size: int, *, const_: bool = False) -> Code:
         """So many bytes of a buffer from an element on, as a pointer to `kind`."""

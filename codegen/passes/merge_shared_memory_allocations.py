@@ -143,10 +143,10 @@ def _placed(parts: list[Buffer], lives: dict[Buffer, _Life]) -> tuple[dict[Buffe
         life = lives.get(buffer, _Life(0, 0))
         align = max(ALIGNMENT, buffer.data_alignment)
         at = 0
-        for begin, end, other in sorted(fixed, key=lambda f: f[0]):
+        for begin, past, other in sorted(fixed, key=lambda f: f[0]):
             apart = other.last < life.first or life.last < other.first
-            if not apart and begin < at + sized[buffer] and at < end:
-                at = _up(end, align)
+            if not apart and begin < at + sized[buffer] and at < past:
+                at = _up(past, align)
         fixed.append((at, at + sized[buffer], life))
         places[buffer] = const(at)
         total = max(total, at + sized[buffer])

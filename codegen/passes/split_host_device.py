@@ -66,6 +66,8 @@ class _Split(Rewriter):
                     )
         name = self.fresh()
         buffers, scalars = _free(node, self.buffers)
+        order = {buffer.data: k for k, buffer in enumerate(self.func.buffers)}
+        buffers.sort(key=lambda group: order.get(group[0].data, len(order)))
         params = [Var(group[0].data.name, HANDLE, group[0].data.pointee, group[0].data.scope) for group in buffers]
         pointers = {group[0].data: group[0].data.replace() for group in buffers}
         inner = Substitute(dict(pointers), {b: b.replace(data=pointers[b.data]) for group in buffers for b in group})

@@ -9,7 +9,7 @@ from enum import StrEnum
 from ..arith import Analyzer, IterMapLevel, detect_iter_map
 from ..arith.regions import disjoint, relax_region
 from ..buffer import Buffer, BufferRegion, Range
-from ..expr import Expr, IntImm, Var, const
+from ..expr import And, Expr, IntImm, Var, all_of, const
 from ..stmt import For
 from ..visit import free_vars, substitute
 from .scope import Child, Scope
@@ -200,11 +200,15 @@ class _Question:
         loops = {v: r for v, r in src.below(self.loop).items() if v in used}
         loops[self.loop.loop_var] = self.loop.range
         # A loop further out that shares a digit with this one, as after fusing and splitting, has to be seen with it.
+        same = src.realize.predicate is dst.realize.predicate
+        predicates = list(_conjuncts(src.realize.predicate)) if same else []
         further = [outer for outer in src.loops[: src.loops.index(self.loop)] if outer.loop_var in used]
         for outer in (None, *reversed(further)):
             if outer is not None:
                 loops[outer.loop_var] = outer.range
-            if detect_iter_map(indices, loops, True, IterMapLevel.BIJECTIVE, self.an):
+            # Where both run under one predicate, the points left out do not count: as after splitting unevenly.
+            known = [p for p in predicates if loops.keys() >= free_vars(p).keys()]
+            if detect_iter_map(indices, loops, all_of(*known), IterMapLevel.BIJECTIVE, self.an):
                 return True
         return False
 
@@ -217,6 +221,14 @@ class _Question:
         domains = {v: Range(_at(r.min, var, later), _at(r.extent, var, later)) for v, r in dst.below(self.loop).items()}
         y = relax_region(self.an, moved, domains)
         return disjoint(self.an, x.region, y.region)
+
+
+def _conjuncts(e: Expr) -> Iterator[Expr]:
+    if isinstance(e, And):
+        yield from _conjuncts(e.a)
+        yield from _conjuncts(e.b)
+    else:
+        yield e
 
 
 def _at(e: Expr, var: Var, value: Expr) -> Expr:

@@ -55,7 +55,7 @@ class EmulatedModule(Module):
             raise LowerError("{0} gives a value, which a function that launches kernels cannot", func)
         # What arguments must be, the interpreter knows from the function's head.
         head = Interpreted(func.replace(body=Evaluate(const(0))))
-        head.written = written_pointers(func)
+        head.written = written_pointers(self.lowered[func.name])
 
         def call(*args: Any, **named: Any) -> None:
             values = bind(head, arrange(func, args, named))
