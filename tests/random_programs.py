@@ -127,7 +127,7 @@ class _Program:
             if kind <= 3:
                 return self.load(axes)
             if kind == 4 or not axes:
-                return const(c.number(-3, 3), self.dtype)
+                return const(c.number(0 if self.dtype.startswith("uint") else -3, 3), self.dtype)
             return cast(c.pick(axes)[0], self.dtype)
         a = self.value(axes, depth - 1)
         kind = c.number(0, 8 if self.shape.inexact and self.dtype in ("float32", "float64") else 6)
