@@ -13,6 +13,7 @@ from typing import Any
 from ..tir.dtype import DType
 from ..tir.errors import BuildError, CallError, UserError
 from ..tir.function import IRModule, PrimFunc, as_module
+from .bounds import refuse_outside
 from .llvm.foreign import check_foreign
 from .llvm.module import Emitted, emit, symbol
 from .lower import lower
@@ -37,18 +38,22 @@ def build(
     ----------
     x: a function, a module, or anything with a `mod` attribute that holds one (a schedule).
     sanitize: check every access against the bounds of its buffer at run time; a `RunError` names the buffer.
-        Without it, accesses at indices that data decide (loaded, passed as scalars) are checked alone.
+        Without it, accesses that are not shown to be inside are checked alone: at indices that are loaded or passed,
+        and in buffers of symbolic shape.
     opt: the optimisation level, 0 to 3.
     flags: of the C compiler, for the "c" target, as in ("-ffp-contract=fast",); for "cuda-emulator", ("unchecked",)
         leaves out the checks; others take none.
 
     Raises
     ------
-    LowerError: the program has no form on the target. BuildError: the target cannot be built for here.
+    LowerError: the program has no form on the target, or makes an access outside of its buffer whatever its data, and
+    `sanitize` is not set. BuildError: the target cannot be built for here.
     """
     program = as_module(x if isinstance(x, (PrimFunc, IRModule)) else getattr(x, "mod", x))
     program = IRModule({name: f.with_name(name) for name, f in program.items()}, program.attrs)
     where = as_target(target)
+    if not sanitize:
+        refuse_outside(program)
     if where.kind == "c":
         from .c.built import CModule
 
@@ -64,7 +69,7 @@ def build(
 
         return CudaModule(program, lower(program, where), where)
     lowered = lower(program, where)
-    return Module(program, lowered, emit(lowered, where, sanitize=sanitize), where, opt)
+    return Module(program, lowered, emit(lowered, where, program, sanitize=sanitize), where, opt)
 
 
 class Module:

@@ -28,6 +28,7 @@ from .passes.lower_thread_allreduce import lower_thread_allreduce
 from .passes.merge_shared_memory_allocations import merge_shared_memory_allocations
 from .passes.narrow_data_type import narrow_data_type
 from .passes.plan_and_update_buffer_allocation_location import plan_and_update_buffer_allocation_location
+from .passes.rewrite_unsafe_select import rewrite_unsafe_select
 from .passes.simplify import simplify
 from .passes.storage_rewrite import storage_rewrite
 from .passes.thread_sync import thread_sync
@@ -48,6 +49,7 @@ PASSES: tuple[Pass, ...] = (
     inject_software_pipeline,
     lower_opaque_block,
     simplify,
+    rewrite_unsafe_select,
     loop_partition,
     hoist_if_then_else,
     inject_virtual_thread,

@@ -9,7 +9,6 @@ from ...tir.dtype import DType
 from ...tir.errors import InternalError
 from ...tir.expr import Broadcast, Expr, IntImm, Ramp, Var, const
 from ...tir.stmt import BufferStore
-from ..data_indices import decided_by_data
 from .types import is_narrow, memory_type, padded
 from .writer import ADD, ATOM, MUL, UNARY, Code
 
@@ -55,7 +54,7 @@ class Memory:
             lane = exprs.name(scalar, buffer.dtype)
             return exprs.each_lane(type_, lambda: lane)
         start = self.start(buffer, index)
-        if start is not None and node.predicate is None and self.is_plain(type_) and not self.is_checked(index):
+        if start is not None and node.predicate is None and self.is_plain(type_) and not self.is_checked(buffer, index):
             kind = exprs.kind(type_)
             return exprs.w.let(kind, f"*(const {kind}_at *)({self.pointer(buffer)} + {start.within(ADD)})", "v")
         at = self.lane(buffer, index, start)
@@ -76,7 +75,7 @@ class Memory:
             w.line(f"{self.element(buffer, self.checked(buffer, index, exprs.index(index)))} = {value};")
             return
         start = self.start(buffer, index)
-        if start is not None and node.predicate is None and self.is_plain(type_) and not self.is_checked(index):
+        if start is not None and node.predicate is None and self.is_plain(type_) and not self.is_checked(buffer, index):
             value = exprs(node.value)
             w.line(f"*({exprs.kind(type_)}_at *)({self.pointer(buffer)} + {start.within(ADD)}) = {value};")
             return
@@ -88,15 +87,15 @@ class Memory:
             element = self.element(buffer, self.checked(buffer, index, at, mask))
             w.line(f"{guard}{element} = {self.to_memory(lane, type_.element)};")
 
-    def is_checked(self, index: Expr) -> bool:
-        """Whether an access is checked: at indices that data decide, and everywhere where the module is sanitized."""
+    def is_checked(self, buffer: Buffer, index: Expr) -> bool:
+        """Whether an access is checked: where it is not shown to be inside, and everywhere in a sanitized module."""
         shared = self.exprs.w.shared
-        return shared.sanitize or decided_by_data(index, shared.data_variables)
+        return shared.sanitize or (buffer, index) in shared.checked
 
     def checked(self, buffer: Buffer, whole: Expr, index: Code, mask: Code | None = None) -> Code:
         """The scalar `index`, a lane of `whole`; where it is checked, leave with an error unless it is inside."""
         w = self.exprs.w
-        if not self.is_checked(whole):
+        if not self.is_checked(buffer, whole):
             return index
         size = self.exprs.index(buffer.shape[0]) if buffer.shape else Code("1")
         lanes = f" * {buffer.dtype.lanes}" if buffer.dtype.lanes > 1 else ""

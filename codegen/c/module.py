@@ -9,7 +9,7 @@ from ...tir.dtype import dtype
 from ...tir.function import IRModule, PrimFunc
 from ...tir.stmt import Block, BufferStore
 from ...tir.visit import walk_unique
-from ..data_indices import data_variables
+from ..bounds import to_check
 from ..runtime import stored
 from ..runtime.signature import ScalarParam, Signature
 from ..signatures import RESULT, kernel_params, signature_of, written_pointers
@@ -68,8 +68,8 @@ def emit(module: IRModule, target: Target, program: IRModule | None = None, *, s
 
     Parameters
     ----------
-    program: what was lowered, for comments that name its blocks.
-    sanitize: check every access against the bounds of its buffer, not only those at indices that data decide.
+    program: what was lowered, for comments that name its blocks; what is shown of its accesses need not be checked.
+    sanitize: check every access against the bounds of its buffer, not only those that are not shown to be inside.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def emit(module: IRModule, target: Target, program: IRModule | None = None, *, s
     shared = Shared(sanitize=sanitize)
     functions, prototypes = [], []
     for name, func in module.items():
-        shared.data_variables = data_variables(func)
+        shared.checked = to_check(program[name] if program is not None and name in program else func, func)
         blocks = _blocks(program[name]) if program is not None and name in program else {}
         prototype, body = _function(shared, module, func, target, blocks)
         prototypes.append(prototype)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...tir.expr import Var
+from ..bounds import Access
 from ..runtime import codes
 from .names import Names
 
@@ -35,7 +35,7 @@ class Shared:
     """What the functions of a file share: the messages of error codes, the types and functions it declares."""
 
     sanitize: bool = False
-    data_variables: frozenset[Var] = frozenset()
+    checked: frozenset[Access] = frozenset()
     messages: list[str] = field(default_factory=list)
     vectors: dict[str, str] = field(default_factory=dict)
     externs: dict[str, str] = field(default_factory=dict)

@@ -9,7 +9,6 @@ from ...tir.dtype import DType
 from ...tir.errors import InternalError
 from ...tir.expr import Broadcast, Expr, IntImm, Ramp, Var, const
 from ...tir.stmt import BufferStore
-from ..data_indices import decided_by_data
 from .forwarding import Access
 from .function import FunctionBuilder
 from .narrow import Narrow
@@ -179,9 +178,9 @@ class Memory:
     def check_bounds(self, buffer: Buffer, index: Expr, mask: str | None) -> None:
         """Leave with an error unless every active lane is inside the flat buffer.
 
-        Done where data decide the index, which could lead anywhere, and everywhere where the module is sanitized.
+        Done where that is not shown, and everywhere where the module is sanitized.
         """
-        if not self.fb.module.sanitize and not decided_by_data(index, self.fb.module.data_variables):
+        if not self.fb.module.sanitize and (buffer, index) not in self.fb.module.checked:
             return
         lanes = index.dtype.lanes
         size = self.exprs.index(buffer.shape[0]) if buffer.shape else "1"

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ...tir.expr import Call, GlobalVar, Var
+from ...tir.expr import Call, GlobalVar
 from ...tir.function import IRModule
 from ...tir.visit import walk_unique
+from ..bounds import Access, to_check
 from ..runtime import codes
 from ..target import Target
 
@@ -37,7 +38,7 @@ class ModuleBuilder:
     module: IRModule
     target: Target
     sanitize: bool = False
-    data_variables: frozenset[Var] = frozenset()
+    checked: frozenset[Access] = frozenset()
     declarations: dict[str, str] = field(default_factory=dict)
     globals: list[str] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
@@ -114,22 +115,26 @@ def quoted(name: str) -> str:
     return f'@"{safe}"'
 
 
-def emit(module: IRModule, target: Target, *, sanitize: bool = False) -> Emitted:
+def emit(module: IRModule, target: Target, program: IRModule | None = None, *, sanitize: bool = False) -> Emitted:
     """LLVM IR for the lowered functions of `module`.
 
     Each becomes `i32 @tir.<name>(params..., symbolic extents...)`, which returns 0 or one of the
     codes of `runtime.codes`. A function with a result takes a pointer to it as its last parameter.
 
+    Parameters
+    ----------
+    program: what was lowered; what is shown of its accesses need not be checked.
+    sanitize: check every access against the bounds of its buffer, not only those that are not shown to be inside.
+
     Raises
     ------
     LowerError: a function holds something the backend has no code for.
     """
-    from ..data_indices import data_variables
     from .stmt import emit_function
 
     builder = ModuleBuilder(module, target, sanitize)
-    for func in module.functions.values():
-        builder.data_variables = data_variables(func)
+    for name, func in module.functions.items():
+        builder.checked = to_check(program.functions[name] if program else func, func)
         emit_function(builder, func)
     symbols = {name: symbol(name) for name in module.functions}
     return Emitted(builder.text(), symbols, tuple(builder.messages), builder.externs, builder.probes)
