@@ -58,7 +58,7 @@ class Reached(Visitor):
     def between(self, low: Expr, high: Expr, size: Expr) -> bool:
         """Whether 0 <= low and high < size."""
         if isinstance(low, IntImm) and isinstance(high, IntImm) and isinstance(size, IntImm):
-            return 0 <= low.value and high.value < size.value
+            return low.value >= 0 and high.value < size.value
         if isinstance(size, IntImm):
             if self.an.const_int_bound(low)[0] >= 0 and self.an.const_int_bound(high)[1] < size.value:
                 return True

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from tensorir import RunError, Schedule, build, lower, parse
 from tensorir.codegen.bounds import refuse_outside, to_check
 from tensorir.codegen.interpreter import run
