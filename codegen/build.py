@@ -52,7 +52,7 @@ def build(
     program = as_module(x if isinstance(x, (PrimFunc, IRModule)) else getattr(x, "mod", x))
     program = IRModule({name: f.with_name(name) for name, f in program.items()}, program.attrs)
     where = as_target(target)
-    if not sanitize:
+    if not sanitize and where.kind != "cuda-emulator":  # which tells more, when it runs
         refuse_outside(program)
     if where.kind == "c":
         from .c.built import CModule
