@@ -61,9 +61,20 @@ def mutate(trace: Trace, rng: Random, weights: Mapping[str, float] | None = None
     return None
 
 
-def _steps(trace: Trace, name: str, used_by: str | None = None) -> list[int]:
-    """The sampling steps of a primitive, but for those that mark something else than `used_by` if that is given."""
-    return [i for i, inst in enumerate(trace.insts) if inst.primitive.name == name and _use(trace, i) == used_by]
+UNROLL = ("meta_schedule.unroll_explicit", "meta_schedule.unroll_implicit")
+PARALLEL = ("meta_schedule.parallel",)
+
+
+def _steps(trace: Trace, *names: str) -> list[int]:
+    """The steps of some sampling primitives."""
+    return [i for i, inst in enumerate(trace.insts) if inst.primitive.name in names]
+
+
+def _numbers(trace: Trace, uses: tuple[str, ...] | None = None) -> list[int]:
+    """The steps that sample a number for annotations of some names; without names, for anything else."""
+    other = uses is None
+    named = (*UNROLL, *PARALLEL) if uses is None else uses
+    return [i for i in _steps(trace, "sample_categorical") if (_use(trace, i) in named) != other]
 
 
 def _use(trace: Trace, step: int) -> str | None:
@@ -78,7 +89,7 @@ def _use(trace: Trace, step: int) -> str | None:
 @mutator(weight=9.0)
 def mutate_tile_size(trace: Trace, rng: Random) -> Trace | None:
     """Move a factor from one level of a tile to another."""
-    steps = _steps(trace, "sample_perfect_tile") + _steps(trace, "sample_partitioned_tile")
+    steps = _steps(trace, "sample_perfect_tile", "sample_partitioned_tile")
     steps = [i for i in steps if any(f > 1 for f in trace.insts[i].decision or ())]
     if not steps:
         return None
@@ -115,20 +126,19 @@ def _another_candidate(trace: Trace, rng: Random, steps: list[int]) -> Trace | N
 @mutator(weight=0.3)
 def mutate_unroll(trace: Trace, rng: Random) -> Trace | None:
     """Take another limit for unrolling."""
-    steps = _steps(trace, "sample_categorical", "meta_schedule.unroll_explicit")
-    return _another_candidate(trace, rng, steps + _steps(trace, "sample_categorical", "meta_schedule.unroll_implicit"))
+    return _another_candidate(trace, rng, _numbers(trace, UNROLL))
 
 
 @mutator(weight=0.3)
 def mutate_parallel(trace: Trace, rng: Random) -> Trace | None:
     """Take another number of parallel parts."""
-    return _another_candidate(trace, rng, _steps(trace, "sample_categorical", "meta_schedule.parallel"))
+    return _another_candidate(trace, rng, _numbers(trace, PARALLEL))
 
 
 @mutator(weight=0.5)
 def mutate_thread_binding(trace: Trace, rng: Random) -> Trace | None:
-    """Take another number of threads, or any other number that a rule left open and that marks no loop."""
-    return _another_candidate(trace, rng, _steps(trace, "sample_categorical"))
+    """Take another number of threads, or any other number that a rule left open."""
+    return _another_candidate(trace, rng, _numbers(trace))
 
 
 @mutator(weight=0.5)

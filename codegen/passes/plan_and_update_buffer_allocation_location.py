@@ -6,7 +6,7 @@ from typing import Any
 
 from ...tir.analysis.lca import buffer_lca
 from ...tir.buffer import Buffer, BufferRegion
-from ...tir.expr import TRUE, Var
+from ...tir.expr import TRUE, IntImm, Var
 from ...tir.function import PrimFunc
 from ...tir.node import Attrs
 from ...tir.stmt import Block, BlockRealize, BufferStore, For, Stmt
@@ -97,7 +97,7 @@ class _Carried(Visitor):
         for region in block.reads:
             if region.buffer in written:
                 for depth, loop in enumerate(self.path, 1):
-                    if isinstance(loop, For) and loop.loop_var not in followed:
+                    if isinstance(loop, For) and loop.loop_var not in followed and not _once(loop):
                         self.limit(region.buffer, depth)
                         break
         outer, self.bare = self.bare, [] if block.iter_vars or block.writes else list(self.bare)
@@ -111,6 +111,11 @@ class _Carried(Visitor):
     def visit_buffer_store(self, node: BufferStore) -> None:
         if self.bare:
             self.limit(node.buffer, self.bare[0])
+
+
+def _once(loop: For) -> bool:
+    """Whether a loop has one iteration, which hands nothing on."""
+    return isinstance(loop.extent, IntImm) and loop.extent.value <= 1
 
 
 class _Place(Rewriter):

@@ -38,7 +38,15 @@ def postproc(apply: Any = None, *, kinds: Sequence[str] = ()) -> Any:
 
 _CPU = ("disallow_dynamic_loops", "rewrite_layout", "rewrite_parallel_vectorize_unroll", "rewrite_reduction_block")
 
-DEFAULTS: dict[str, tuple[str, ...]] = {"llvm": _CPU, "c": _CPU, "cuda": ("disallow_dynamic_loops",)}
+_GPU = (
+    "disallow_dynamic_loops",
+    "rewrite_cooperative_fetch",
+    "rewrite_unbound_block",
+    "rewrite_reduction_block",
+    "verify_gpu_resources",
+)
+
+DEFAULTS: dict[str, tuple[str, ...]] = {"llvm": _CPU, "c": _CPU, "cuda": _GPU}
 """The postprocs for each kind of target, in order; a postproc is a function in the file of its name."""
 
 

@@ -73,7 +73,9 @@ _CPU = (
     "parallel_vectorize_unroll",
 )
 
-DEFAULTS: dict[str, tuple[str, ...]] = {"llvm": _CPU, "c": _CPU, "cuda": ("auto_inline",)}
+_GPU = ("auto_inline", "multi_level_tiling_gpu", "cross_thread_reduction", "random_compute_location", "auto_bind")
+
+DEFAULTS: dict[str, tuple[str, ...]] = {"llvm": _CPU, "c": _CPU, "cuda": _GPU}
 """The rules for each kind of target, in order; a rule is a function in the file of its name."""
 
 

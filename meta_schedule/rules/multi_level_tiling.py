@@ -10,10 +10,10 @@ from ...schedule.trace import BlockRV
 from ...tir.errors import ScheduleError
 from ...tir.expr import IntImm, Var
 from ...tir.stmt import IterType
-from ..facts import consumers, instances, is_output, is_spatial, one_store, producers, ref_of
+from ..facts import producers, ref_of
 from ..guess import register_tile
 from . import Context, rule
-from .tiles import axes_of, reuses_data, tile, unused_axes
+from .tiles import axes_of, reuses_data, tile, unused_axes, write_stage
 
 STRUCTURE = "SSRSRS"
 TILED = "meta_schedule.tiling_structure"
@@ -58,7 +58,7 @@ def _sketch(
         for number in packed:
             copy = sch.cache_read(block, number, "global")
             sch.annotate(copy, PACK, 1)
-        stage = _write_stage(sch, block)
+        stage = write_stage(sch, block)
         loops = {sch.get_sref(loop).stmt.loop_var: loop for loop in sch.get_loops(block)}
         values = sch.state.realize(ref).iter_values
         vector = loops[values[axis]]
@@ -74,26 +74,6 @@ def _sketch(
     except ScheduleError:
         return None  # a loop that cannot be cut, or a stage that cannot be moved: this way of tiling is not legal
     return sch
-
-
-def _write_stage(sch: Schedule, block: BlockRV) -> BlockRV:
-    """The stage that takes the results of a tile out of the local buffer: the one elementwise consumer, or a copy."""
-    ref = ref_of(sch, block)
-    readers = consumers(sch, ref)
-    if len(readers) == 1 and not is_output(sch, ref) and is_spatial(readers[0]) and one_store(readers[0]) is not None:
-        if instances(readers[0].stmt) == _results(ref):
-            (reader,) = sch.get_consumers(block)
-            sch.set_scope(block, 0, "local")
-            return reader
-    return sch.cache_write(block, 0, "local")
-
-
-def _results(ref: BlockSRef) -> int:
-    out = 1
-    for iv in ref.stmt.iter_vars:
-        if iv.iter_type is IterType.SPATIAL:
-            out *= getattr(iv.dom.extent, "value", 0)
-    return out
 
 
 def _others(sch: Schedule, ref: BlockSRef) -> bool:

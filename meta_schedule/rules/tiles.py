@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
 
 from ...schedule.schedule import Schedule
 from ...schedule.sref import BlockSRef
@@ -12,7 +11,7 @@ from ...tir.buffer import BufferRegion
 from ...tir.expr import IntImm, Var
 from ...tir.stmt import IterType
 from ...tir.visit import free_vars
-from ..facts import is_plain_nest, is_reduction
+from ..facts import consumers, instances, is_output, is_plain_nest, is_reduction, is_spatial, one_store, ref_of
 
 INNERMOST = 64
 """The greatest factor of the innermost level."""
@@ -98,12 +97,21 @@ def _kinds(sch: Schedule, ref: BlockSRef) -> list[str]:
     return ["S" if var in spatial else "R" for var in _loop_vars(ref)]
 
 
-def extents(ref: BlockSRef) -> dict[Var, int]:
-    """The constant extents of a block's iterators."""
-    return {iv.var: iv.dom.extent.value for iv in ref.stmt.iter_vars if isinstance(iv.dom.extent, IntImm)}
+def write_stage(sch: Schedule, block: BlockRV) -> BlockRV:
+    """The stage that takes the results of a tile out of the local buffer: the one elementwise consumer, or a copy."""
+    ref = ref_of(sch, block)
+    readers = consumers(sch, ref)
+    if len(readers) == 1 and not is_output(sch, ref) and is_spatial(readers[0]) and one_store(readers[0]) is not None:
+        if instances(readers[0].stmt) == _results(ref):
+            (reader,) = sch.get_consumers(block)
+            sch.set_scope(block, 0, "local")
+            return reader
+    return sch.cache_write(block, 0, "local")
 
 
-def size(ref: BlockSRef, axes: Sequence[Var]) -> int:
-    """The product of the extents of iterators."""
-    known = extents(ref)
-    return prod(known[v] for v in axes)
+def _results(ref: BlockSRef) -> int:
+    out = 1
+    for iv in ref.stmt.iter_vars:
+        if iv.iter_type is IterType.SPATIAL:
+            out *= getattr(iv.dom.extent, "value", 0)
+    return out

@@ -1,6 +1,8 @@
 """Caches and moves around blocks whose loops run past their domains: a predicate on a reduction leaves no gap."""
 
+import pytest
 from tensorir import Schedule
+from tensorir.script import workloads
 
 from .programs import matmul
 
@@ -26,3 +28,12 @@ def test_cooperative_fetching_in_vectors() -> None:
     _, _, lanes = sch.split(sch.fuse(*sch.get_loops(shared)[-2:]), [2, 2, None])
     sch.vectorize(lanes)
     sch.verify(trials=1, backend="interpreter", sanitize=True)
+
+
+@pytest.mark.parametrize(("m", "n", "threads"), [(18, 33, 256), (7, 13, 12), (5, 3, 4)])
+def test_threads_share_fused_loops_unevenly(m: int, n: int, threads: int) -> None:
+    sch = Schedule(workloads.transpose(m, n))
+    outer, inner = sch.split(sch.fuse(*sch.get_loops("Y")), [None, threads])
+    sch.bind(outer, "blockIdx.x")
+    sch.bind(inner, "threadIdx.x")
+    sch.verify(backend="interpreter", sanitize=True)

@@ -1,0 +1,66 @@
+"""Sketches for a GPU: candidates computed by the interpreter's threads, bindings complete, resources within limits."""
+
+from itertools import islice
+
+import pytest
+import tensorir
+from tensorir.meta_schedule.postprocs import apply_postprocs
+from tensorir.meta_schedule.space import design_space
+from tensorir.schedule.edit import statements
+from tensorir.script import workloads
+from tensorir.tir.stmt import For
+from tensorir.tir.visit import walk
+
+from .candidates import PROGRAMS, candidates, symbols_of
+
+SMALL = [name for name in PROGRAMS if name not in ("conv2d_nchw", "conv2d_winograd", "conv2d_grouped", "attention")]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_candidates_compute_the_same(name: str) -> None:
+    program = PROGRAMS[name]()
+    for candidate in islice(candidates(program, "cuda", seeds=1), 3):
+        for stage in statements(candidate.func.root.body):
+            loops = [n for n in walk(stage) if isinstance(n, For)]
+            assert any(loop.thread_binding == "blockIdx.x" for loop in loops)
+        candidate.verify(trials=1, backend="interpreter", **symbols_of(program))
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_many_candidates_compute_the_same(name: str) -> None:
+    program = PROGRAMS[name]()
+    for candidate in candidates(program, "cuda", seeds=10, mutations=4):
+        candidate.verify(trials=1, backend="interpreter", sanitize=True, **symbols_of(program))
+
+
+def test_a_matmul_uses_shared_memory_and_registers() -> None:
+    sch = tensorir.default_schedule(workloads.matmul(128, 128, 128), "cuda")
+    text = sch.mod.script()
+    for part in ('scope="shared"', 'scope="local"', '"blockIdx.x"', '"threadIdx.x"'):
+        assert part in text
+
+
+def test_too_many_threads_are_refused() -> None:
+    sch = tensorir.Schedule(workloads.relu(64, 64))
+    i, j = sch.get_loops("Y")
+    sch.bind(i, "threadIdx.y")
+    sch.bind(j, "threadIdx.x")
+    with pytest.raises(tensorir.ScheduleError, match="4096 threads, the target has at most 1024"):
+        apply_postprocs(sch, "cuda")
+
+
+def test_too_much_shared_memory_is_refused() -> None:
+    sch = tensorir.Schedule(workloads.relu(64, 1024))
+    copy = sch.cache_read("Y", 0, "shared")
+    loop = sch.get_loops("Y")[0]
+    outer, _ = sch.split(loop, [1, 64])
+    sch.compute_at(copy, outer)
+    sch.bind(outer, "blockIdx.x")
+    with pytest.raises(tensorir.ScheduleError, match="262144 bytes of shared memory"):
+        apply_postprocs(sch, "cuda")
+
+
+def test_a_reduction_has_a_sketch_with_threads_that_reduce_together() -> None:
+    sketches = design_space(workloads.row_sum(8, 256), "cuda")
+    assert ['"threadIdx.x"' in s.mod.script() for s in sketches] == [True, False]
