@@ -202,14 +202,16 @@ class _Question:
         # A loop further out that shares a digit with this one, as after fusing and splitting, has to be seen with it.
         same = src.realize.predicate is dst.realize.predicate
         predicates = list(_conjuncts(src.realize.predicate)) if same else []
+        around = {each.loop_var for each in src.loops}
         further = [outer for outer in src.loops[: src.loops.index(self.loop)] if outer.loop_var in used]
         for outer in (None, *reversed(further)):
             if outer is not None:
                 loops[outer.loop_var] = outer.range
             # Where both run under one predicate, the points left out do not count: as after splitting unevenly.
-            known = [p for p in predicates if loops.keys() >= free_vars(p).keys()]
-            if detect_iter_map(indices, loops, all_of(*known), IterMapLevel.BIJECTIVE, self.an):
-                return True
+            known = [p for p in predicates if loops.keys() >= around & free_vars(p).keys()]
+            for condition in dict.fromkeys((all_of(*known), *known)):
+                if detect_iter_map(indices, loops, condition, IterMapLevel.BIJECTIVE, self.an):
+                    return True
         return False
 
     def ordered(self, src: Child, dst: Child, a: BufferRegion, b: BufferRegion) -> bool:
