@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from ..tir.analysis.cover import affine_failure
 from ..tir.analysis.dependence import carried_dependence
 from ..tir.analysis.kinds import complete_failure, complete_or_reduction_failure, reduction_failure
-from ..tir.analysis.scope import Failure, Scope, scope_of
-from ..tir.arith.analyzer import Analyzer
-from ..tir.arith.regions import region_contains, relax_region, union_region
-from ..tir.buffer import Buffer, BufferRegion, Range
-from ..tir.expr import TRUE, Var
+from ..tir.analysis.scope import Child, Failure, Scope, scope_of
+from ..tir.buffer import BufferRegion, Range
+from ..tir.expr import Var
 from ..tir.stmt import IterType
-from ..tir.visit import free_vars, substitute
+from ..tir.visit import free_vars
+from .bindings import Turns, is_plain, key_of
 from .errors import refusal, require
-from .rewrite import bind_loops
+from .privacy import Privacy
 from .sref import BlockSRef, LoopSRef, SRef
 from .state import State
 
@@ -44,13 +43,9 @@ def _raise(failure: Failure | None, prefix: str = "") -> None:
 
 def require_affine(s: State, block: BlockSRef) -> None:
     """Require that the loops run every instance of `block`: its bindings are an affine map of the loops."""
-    realize = s.realize(block)
-    loops = [loop.stmt for loop in block.loops()]
-    variables = {loop.loop_var for loop in loops}
-    if realize.predicate is TRUE and all(type(v) is Var and v in variables for v in realize.iter_values):
-        if len(set(realize.iter_values)) == len(realize.iter_values):
-            return
-    key = (realize, tuple((loop.loop_var, loop.min, loop.extent) for loop in loops))
+    if is_plain(s, block):
+        return
+    key = key_of(s, block)
     if key not in s.affine:
         scope = scope_of(block.scope.stmt)
         s.affine[key] = affine_failure(scope, scope.child(block.stmt), around(block))
@@ -106,8 +101,12 @@ def require_no_order_between(s: State, loops: Sequence[LoopSRef]) -> None:
 
 
 def _require_apart(s: State, scope: Scope, loop: LoopSRef, purpose: str, *, reductions: bool) -> None:
-    own = private_buffers(s, loop)
-    carried = carried_dependence(scope, loop.stmt, around(loop), reductions=reductions, ignore=own)
+    turns, privacy = Turns(s, loop), Privacy(s, loop)
+
+    def apart(src: Child, dst: Child, a: BufferRegion, b: BufferRegion) -> bool:
+        return (src is dst and turns.are_apart(src.block, a, b)) or privacy.of(a.buffer)
+
+    carried = carried_dependence(scope, loop.stmt, around(loop), reductions=reductions, apart=apart)
     if carried is not None:
         raise refusal(
             f"{{0}} cannot {purpose}: {{1}}",
@@ -117,52 +116,3 @@ def _require_apart(s: State, scope: Scope, loop: LoopSRef, purpose: str, *, redu
             carried.dst.block,
             hint="the iterations depend on each other; keep their order, or separate the blocks",
         )
-
-
-def private_buffers(s: State, loop: LoopSRef) -> set[Buffer]:
-    """The buffers that each iteration of `loop` could have for itself: no value in them passes from one to another."""
-    blocks = s.child_blocks(loop)
-    found = {b for b in _intermediates(s, loop, blocks) if _own_values(s, blocks, loop, b)}
-    for block in blocks if found else ():
-        values = zip(block.stmt.iter_vars, s.realize(block).iter_values, strict=True)
-        if any(iv.iter_type is not IterType.SPATIAL and loop.stmt.loop_var in free_vars(v) for iv, v in values):
-            # Each iteration adds to what the others did.
-            found -= {w.buffer for w in block.stmt.writes}
-    return found
-
-
-def _intermediates(s: State, loop: LoopSRef, blocks: Sequence[BlockSRef]) -> set[Buffer]:
-    """The intermediate buffers written below `loop` that nothing outside of it touches."""
-    written = {region.buffer for block in blocks for region in block.stmt.writes}
-    written -= set(s.function(loop).buffers)
-    if not written:
-        return written
-    inside = set(blocks)
-    for other in s.child_blocks(loop.scope):
-        if other not in inside:
-            written -= {region.buffer for region in (*other.stmt.reads, *other.stmt.writes)}
-    allocated = set(loop.scope.stmt.alloc_buffers)
-    return written & allocated
-
-
-def _own_values(s: State, blocks: Sequence[BlockSRef], loop: LoopSRef, buffer: Buffer) -> bool:
-    """Whether what is read of `buffer` in an iteration of `loop` was written in that iteration."""
-    analyzer = bind_loops(Analyzer(), loop, own=True)
-    writes: list[BufferRegion] = []
-    for block in blocks:
-        for region in block.stmt.reads:
-            if region.buffer is buffer:
-                needed = relaxed(s, block, region, loop)
-                if not writes or not region_contains(analyzer, union_region(analyzer, writes), needed):
-                    return False
-        writes += [relaxed(s, block, region, loop) for region in block.stmt.writes if region.buffer is buffer]
-    return True
-
-
-def relaxed(s: State, block: BlockSRef, region: BufferRegion, boundary: LoopSRef) -> BufferRegion:
-    """What `block` touches by `region` in one iteration of `boundary`, in terms of the loops from there up."""
-    realize = s.realize(block)
-    bound = {iv.var: value for iv, value in zip(block.stmt.iter_vars, realize.iter_values, strict=True)}
-    loops = block.loops()
-    inner = {loop.stmt.loop_var: loop.stmt.range for loop in loops[loops.index(boundary) + 1 :]}
-    return relax_region(bind_loops(Analyzer(), boundary, own=True), substitute(region, bound), inner)

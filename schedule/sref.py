@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
-from ..tir.stmt import Block, For, Stmt
+from ..tir.stmt import Block, BlockRealize, For, Stmt
 from .errors import refusal
 
 
@@ -95,12 +95,16 @@ def reference(stmt: Stmt, parent: SRef | None) -> SRef:
 
 def nearest(stmt: Stmt) -> Iterator[For | Block]:
     """The outermost loops and blocks within `stmt`, itself included, in program order."""
-    if isinstance(stmt, (For, Block)):
-        yield stmt
-        return
-    for child in stmt.children():
-        if isinstance(child, Stmt):
-            yield from nearest(child)
+    stack: list[Any] = [stmt]
+    while stack:
+        top = stack.pop()
+        cls = type(top)
+        if cls is For or cls is Block:
+            yield top
+        elif cls is BlockRealize:
+            yield top.block
+        elif isinstance(top, Stmt):
+            stack.extend(reversed(top.children()))
 
 
 def below(stmt: For | Block) -> Iterator[For | Block]:

@@ -27,24 +27,22 @@ class Journal:
 
     def set(self, target: Any, name: Any, value: Any) -> None:
         """Assign an attribute (or an item of a dict; `_MISSING` removes it), remembering the former value."""
-        self.entries.append((target, name, _assign(target, name, value)))
+        if type(target) is dict:
+            old = target.get(name, _MISSING)
+            if value is _MISSING:
+                target.pop(name, None)
+            else:
+                target[name] = value
+        else:
+            old = getattr(target, name)
+            setattr(target, name, value)
+        self.entries.append((target, name, old))
 
     def swap(self) -> None:
         """Exchange the present values with the remembered ones."""
-        self.entries = [(t, name, _assign(t, name, value)) for t, name, value in reversed(self.entries)]
-
-
-def _assign(target: Any, name: Any, value: Any) -> Any:
-    if isinstance(target, dict):
-        old = target.get(name, _MISSING)
-        if value is _MISSING:
-            target.pop(name, None)
-        else:
-            target[name] = value
-        return old
-    old = getattr(target, name)
-    setattr(target, name, value)
-    return old
+        entries, self.entries = self.entries, []
+        for target, name, value in reversed(entries):
+            self.set(target, name, value)
 
 
 class State:
@@ -57,7 +55,8 @@ class State:
     roots: the root block's reference of each such function, by name.
     step: the number of the step being made, written into references that it removes.
     rng: the random numbers of sampling primitives.
-    affine: what was found of bindings under loops (see `conditions.require_affine`): why they are not affine, or None.
+    affine: what was found of bindings (see `bindings.key_of`): why they are not affine, or None.
+    one_to_one: bindings that are known to be one to one (see `bindings`).
     working_on: the function in which blocks are looked up by default, if one was chosen.
     layouts: the changes of layout made to functions' parameters, by function and the parameter's number.
     """
@@ -71,6 +70,7 @@ class State:
         self.rng = random.Random(0)
         self.working_on: str | None = None
         self.affine: dict[Any, Failure | None] = {}
+        self.one_to_one: set[Any] = set()
         self.layouts: dict[tuple[str, int], tuple[Any, ...]] = {}
         for name, function in mod.items():
             self._enter(name, function)
@@ -98,7 +98,7 @@ class State:
         new = State.__new__(State)
         new.mod, new.journal, new.step, new.working_on = self.mod, Journal(), self.step, self.working_on
         new.rng = random.Random(0)
-        new.affine = self.affine
+        new.affine, new.one_to_one = self.affine, self.one_to_one
         new.layouts = dict(self.layouts)
         twins: dict[SRef, SRef] = {}
 
@@ -163,12 +163,16 @@ class State:
     def child_blocks(self, sref: SRef) -> list[BlockSRef]:
         """The blocks below a loop or block that no other block lies between, in program order."""
         out: list[BlockSRef] = []
-        for child in below(sref.stmt):
-            at = self.srefs[child]
-            if isinstance(at, BlockSRef):
-                out.append(at)
-            else:
-                out.extend(self.child_blocks(at))
+        stack: list[Any] = [sref.stmt.body]
+        while stack:
+            stmt = stack.pop()
+            cls = type(stmt)
+            if cls is For:
+                stack.append(stmt.body)
+            elif cls is BlockRealize:
+                out.append(self.srefs[stmt.block])  # type: ignore[arg-type]
+            elif isinstance(stmt, Stmt):
+                stack.extend(reversed(stmt.children()))
         return out
 
     def replace(self, sref: SRef, new: Any, reuse: Mapping[Block, Block] | None = None) -> None:

@@ -18,6 +18,9 @@ def const(value: Any, dtype_: Any = None) -> Expr:
     ------
     UserError: the value does not fit the type.
     """
+    if type(value) is int and type(dtype_) is DType and dtype_.is_integral and dtype_.lanes == 1:
+        if dtype_.min <= value <= dtype_.max:
+            return IntImm(dtype_, value)
     if dtype_ is None:
         if isinstance(value, bool):
             dtype_ = "bool"

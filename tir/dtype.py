@@ -44,6 +44,7 @@ class DType(str):
     bits: width of one lane in bits.
     lanes: number of lanes; 1 for scalars.
     element: the scalar type of one lane.
+    is_integral: whether it is a signed or unsigned integer (bool is not).
     """
 
     __slots__ = (
@@ -54,6 +55,7 @@ class DType(str):
         "is_handle",
         "is_index",
         "is_int",
+        "is_integral",
         "is_uint",
         "kind",
         "lanes",
@@ -68,17 +70,13 @@ class DType(str):
     is_handle: bool
     is_index: bool
     is_int: bool
+    is_integral: bool
     is_uint: bool
 
     @property
     def bytes(self) -> int:
         """Bytes one lane takes in memory (at least 1: bool and 4-bit lanes take a byte each)."""
         return (self.bits + 7) // 8
-
-    @property
-    def is_integral(self) -> bool:
-        """Whether the type is a signed or unsigned integer (bool is not)."""
-        return self.is_int or self.is_uint
 
     @property
     def is_scalar(self) -> bool:
@@ -142,6 +140,7 @@ def _parse(name: str) -> DType:
     self.kind, self.bits, self.lanes = kind, width, int(lanes or 1)
     self.element = self if lanes is None else _parse(name.rsplit("x", 1)[0])
     self.is_int, self.is_uint = kind == "int", kind == "uint"
+    self.is_integral = self.is_int or self.is_uint
     self.is_float = "float" in kind
     self.is_bool, self.is_handle = kind == "bool", kind == "handle"
     self.is_index = kind == "int" and width in (32, 64)

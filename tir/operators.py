@@ -50,7 +50,7 @@ def match_types(a: Any, b: Any) -> tuple[Expr, Expr]:
     elif not isinstance(b, Expr):
         b = as_expr(b, a.dtype)
     left, right = a.dtype, b.dtype
-    if left == right:
+    if left is right or left == right:
         return a, b
     if left.lanes != right.lanes:
         if left.lanes == 1:
@@ -83,7 +83,13 @@ def _common(a: DType, b: DType) -> DType | None:
 
 def binary(cls: type[Any], a: Any, b: Any) -> Expr:
     """The node `cls` over the operands brought to one type, nothing folded (the parser keeps what was written)."""
-    a, b = match_types(a, b)
+    return _matched(cls, *match_types(a, b))
+
+
+def _matched(cls: type[Any], a: Expr, b: Expr) -> Expr:
+    """The node `cls` over operands of one type."""
+    if a.dtype.is_index and cls is not And and cls is not Or:
+        return cls(a, b)
     if cls in (And, Or):
         if not a.dtype.is_bool:
             raise UserError(f"`{cls.symbol}` takes bools, got {a.dtype}; compare with something, as in `x != 0`")
@@ -133,7 +139,7 @@ def arith(cls: type[Any], a: Any, b: Any) -> Expr:
             return b
         if a.value == 0 and cls is Mul:
             return a
-    return binary(cls, a, b)
+    return _matched(cls, a, b)
 
 
 def _truncdiv(x: int, y: int) -> int:

@@ -152,10 +152,13 @@ class Substitute(Rewriter):
         self.memo: dict[Expr, Expr] = {}
 
     def __call__(self, node: Any) -> Any:
+        cls = type(node)
+        if cls is Var:
+            return self.variables.get(node, node)
+        if cls is expr.IntImm:
+            return node
         if not isinstance(node, Expr):
             return super().__call__(node)
-        if type(node) is Var:
-            return self.variables.get(node, node)
         out = self.memo.get(node)
         if out is None:
             out = self.memo[node] = super().__call__(node)

@@ -10,6 +10,7 @@ from ...tir.buffer import Range
 from ...tir.expr import TRUE, Expr, IntImm, Var, cast, const
 from ...tir.stmt import For, ForKind, IterType, Stmt
 from ...tir.visit import free_vars
+from ..bindings import Carried
 from ..conditions import require_affine, require_no_order_between
 from ..errors import require
 from ..primitive import primitive
@@ -89,7 +90,10 @@ def split(
     predicate = TRUE if exact else analyzer.simplify(index < old.extent)
     body = substitute_loop_vars(old.body, {old.loop_var: old.min + index}, analyzer, predicate)
     new = make_nest(list(zip(variables, extents, strict=True)), body)
+    known = None if disable_predication else Carried(s, loop)
     s.replace(loop, new)
+    if known is not None:
+        known.to_present()
     return nest_refs(s, new, len(factors))
 
 
@@ -178,7 +182,9 @@ def fuse(s: State, *loops: LoopSRef, preserve_unit_iters: bool = True) -> LoopSR
         rest = rest // extent
     body = substitute_loop_vars(loops[-1].stmt.body, values, analyzer)
     new = For(fused, const(0, dtype), total, ForKind.SERIAL, body)
+    known = Carried(s, loops[0])
     s.replace(loops[0], new)
+    known.to_present()
     return nest_refs(s, new, 1)[0]
 
 

@@ -10,10 +10,10 @@ from ...tir.buffer import Buffer, BufferRegion, Range
 from ...tir.expr import TRUE, Expr, Var, cast, const
 from ...tir.stmt import Block, BlockRealize, For, ForKind, IterType, IterVar, Stmt, seq
 from ...tir.visit import Rewriter, free_vars, fresh, substitute
-from ..conditions import private_buffers
 from ..edit import child_towards, common, statements
 from ..errors import require
 from ..primitive import primitive
+from ..privacy import Privacy
 from ..rewrite import bind_loops, nest_refs, substitute_loop_vars
 from ..sref import BlockSRef, LoopSRef, SRef
 from ..state import State
@@ -87,8 +87,10 @@ def loop_partition(
     an = bind_loops(Analyzer(), loop)
     ranges = _parts(an, loop, factors)
     name, var = blocks[0].stmt.name_hint, old.loop_var.name
-    own = private_buffers(s, loop)
-    allocated = tuple(b for b in loop.scope.stmt.alloc_buffers if b in own)
+    private = Privacy(s, loop)
+    touched = {region.buffer for block in blocks for region in block.stmt.writes}
+    allocated = tuple(b for b in loop.scope.stmt.alloc_buffers if b in touched and private.of(b))
+    own = set(allocated)
     reuse: dict[Block, Block] = {}
     parts: list[Stmt] = []
     loops: list[For] = []

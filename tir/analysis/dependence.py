@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -124,7 +124,7 @@ def carried_dependence(
     around: Mapping[Var, Range] | None = None,
     *,
     reductions: bool = True,
-    ignore: Collection[Buffer] = (),
+    apart: Callable[[Child, Child, BufferRegion, BufferRegion], bool] | None = None,
 ) -> Carried | None:
     """A dependence between turns of `loop`, or None where it is shown that there is none.
 
@@ -132,17 +132,18 @@ def carried_dependence(
     ----------
     around: ranges of the loops around the scope's block.
     reductions: count the updates of a reduction as dependences; they may be done in any order, but not at once.
-    ignore: buffers of which each turn has its own copy.
+    apart: asked first: whether the caller knows that `a` of one block in one turn and `b` of another in another turn
+        do not meet, or need not, as where each turn has its own copy of the buffer.
     """
     children = scope.by_loop.get(loop, ())
     extent = loop.extent
     if isinstance(extent, IntImm) and extent.value <= 1:
         return None
-    pairs = [pair for pair in _pairs(children, reductions) if pair[3].buffer not in ignore]
-    if not pairs:
-        return None
-    question = _Question(scope, loop, around)
-    for kind, src, dst, a, b in pairs:
+    question: _Question | None = None
+    for kind, src, dst, a, b in _pairs(children, reductions):
+        if apart is not None and apart(src, dst, a, b):
+            continue
+        question = question or _Question(scope, loop, around)
         if not question.apart(src, dst, a, b):
             witness = find_witness(loop, src, dst, a, b)
             return Carried(loop, kind, src, dst, a.buffer, witness)

@@ -9,7 +9,7 @@ from ..buffer import Range
 from ..dtype import DType
 from ..expr import Broadcast, Cast, Expr, FloorDiv, FloorMod, IntImm, Max, Min, Ramp, Select, Var, const
 from ..visit import Rewriter, free_vars
-from .linear import ZERO, Linear, Monomial
+from .linear import ZERO, Linear, Monomial, factors
 from .prove import split
 from .rewrite import HasEffect
 
@@ -60,37 +60,39 @@ def eval_set(an: Analyzer, e: Expr, domains: Mapping[Var, Range]) -> IntervalSet
     Domains are listed outermost first: the range of a later variable may speak of an earlier one. The interval holds
     every value; it may be wider than need be. A vector's is that of all its lanes.
     """
-    domains = dict(domains)
-    if e.dtype.lanes == 1 and not any(var in domains for var in free_vars(e)):
-        return IntervalSet(e, e)
     if e.dtype.lanes > 1:
-        scalarize = _Scalarize(domains)
-        e = scalarize(e)
+        domains = dict(domains)
+        e = _Scalarize(domains)(e)
         if e.dtype.lanes > 1:
             return EVERYTHING
+    varying = {var for var in free_vars(e) if var in domains}
+    if not varying:
+        return IntervalSet(e, e)
     try:
         form = an.normal(e)
     except HasEffect:
         return EVERYTHING
-    bounds: Bounds = _affine_bounds(form, domains) or (form, form)
-    for var in reversed(domains):
-        if all(b is None or not _mentions(b, var) for b in bounds):
-            continue
-        low, high = an.normal(domains[var].min), an.normal(domains[var].min + domains[var].extent - 1)
-        bounds = _eliminate(an, bounds, var, low, high, e.dtype)
+    exact = _affine_bounds(form, domains)
+    bounds: Bounds = exact or (form, form)
+    for var in [] if exact else reversed(list(domains)):
+        if var in varying and any(b is not None and _mentions(b, var) for b in bounds):
+            domain = domains[var]
+            varying |= {*free_vars(domain.min), *free_vars(domain.extent)}
+            low, high = an.normal(domain.min), an.normal(domain.min + domain.extent - 1)
+            bounds = _eliminate(an, bounds, var, low, high, e.dtype)
     dtype = e.dtype
     return IntervalSet(*(None if b is None or _overflows(b, dtype) else an.build(b, dtype) for b in bounds))
 
 
 def _affine_bounds(form: Linear, domains: Mapping[Var, Range]) -> tuple[Linear, Linear] | None:
-    """The bounds of a sum of multiples of variables whose domains are constant; None for any other form."""
+    """The bounds of a sum of multiples of variables with constant domains, and of what does not vary; else None."""
     rest: dict[Monomial, int] = {}
     least = greatest = form.const
     for key, factor in form.terms.items():
-        if type(key) is not Var:
-            return None
-        domain = domains.get(key)
+        domain = domains.get(key) if type(key) is Var else None
         if domain is None:
+            if type(key) is not Var and any(v in domains for atom in factors(key) for v in free_vars(atom)):
+                return None
             rest[key] = factor
             continue
         low, extent = domain.min, domain.extent
@@ -111,6 +113,8 @@ def _mentions(form: Linear, var: Var) -> bool:
 
 def _eliminate(an: Analyzer, bounds: Bounds, var: Var, low: Linear, high: Linear, dtype: DType) -> Bounds:
     least, greatest = bounds
+    if least is greatest:
+        return (None, None) if least is None else _bounds(an, least, var, low, high, dtype)
     return (
         None if least is None else _bounds(an, least, var, low, high, dtype)[0],
         None if greatest is None else _bounds(an, greatest, var, low, high, dtype)[1],

@@ -57,3 +57,20 @@ def primitives(sch, get_block):
     sch.vectorize(j1)
     sch.unroll(k1)
     sch.decompose_reduction(block, k0)
+
+
+def cached(sch, get_block):
+    """The same with a write cache: 3 splits, reorder, cache_write, reverse_compute_at, vectorize twice, and so on."""
+    block = get_block("C")
+    i, j, k = sch.get_loops(block)
+    i0, i1 = sch.split(i, [None, 32])
+    j0, j1 = sch.split(j, [None, 32])
+    k0, k1 = sch.split(k, [None, 4])
+    sch.reorder(i0, j0, k0, i1, k1, j1)
+    cache = sch.cache_write(block, 0, "global")
+    sch.reverse_compute_at(cache, j0)
+    sch.vectorize(j1)
+    sch.vectorize(sch.get_loops(cache)[-1])
+    sch.unroll(k1)
+    sch.parallel(sch.fuse(i0, j0))
+    sch.decompose_reduction(block, k0)
