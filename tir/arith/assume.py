@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..expr import EQ, LT, And, CmpOp, Expr, FloorMod, IntImm, Not, Or
+from ..expr import EQ, LT, And, CmpOp, Expr, FloorDiv, FloorMod, IntImm, Not, Or
 from .compare import difference, reduce_negative
 from .linear import Linear
-from .modular import meet, modulus_of_atom
+from .modular import meet, modulus_of_atom, reduced
 from .rewrite import HasEffect, negated, operands
 
 if TYPE_CHECKING:
@@ -87,9 +87,45 @@ def _not_negative(an: Analyzer, form: Linear) -> None:
                 high = min(high, form.const // -coef)
             an.context.set(an.context.intervals, key, (low, high))
             an.context.forget()
+            if type(key) is FloorDiv and type(key.b) is IntImm and key.b.value > 0:
+                divisor = key.b.value
+                bound = -low * divisor if coef > 0 else high * divisor + divisor - 1
+                _not_negative(an, an.normal(key.a).scale(1 if coef > 0 else -1).shift(bound))
             return
     if form.terms:
         an.context.append(an.context.facts, form)
+        _narrow(an, form)
+    if len(form.terms) > 1:
+        _sum(an, form)
+
+
+def _sum(an: Analyzer, form: Linear) -> None:
+    """Record `form >= 0` as intervals of its sum of terms and of minus that."""
+    content = form.content()
+    bound = form.const // content
+    sums = an.context.sums
+    for sign in (1, -1):
+        key = frozenset((term, sign * coef // content) for term, coef in form.terms.items())
+        low, high = sums.get(key) or an.bound_of(Linear(dict(key)))
+        an.context.set(sums, key, (max(low, -bound), high) if sign > 0 else (low, min(high, bound)))
+    an.context.forget()
+
+
+def _narrow(an: Analyzer, form: Linear) -> None:
+    """Narrow the interval of each atom of `form >= 0` to what the greatest values of the others leave it."""
+    narrowed = []
+    for key, coef in form.terms.items():
+        if isinstance(key, tuple):
+            continue
+        low, high = an.bound_of(Linear({key: 1}))
+        rest = an.bound_of(form.without(key))[1]
+        limit = -(rest // coef) if coef > 0 else rest // -coef
+        if (low < limit <= high) if coef > 0 else (low <= limit < high):
+            narrowed.append((key, (limit, high) if coef > 0 else (low, limit)))
+    for key, interval in narrowed:
+        an.context.set(an.context.intervals, key, interval)
+    if narrowed:
+        an.context.forget()
 
 
 def _residue(an: Analyzer, form: Linear) -> None:
@@ -100,6 +136,8 @@ def _residue(an: Analyzer, form: Linear) -> None:
     if type(key) is not FloorMod or not isinstance(key.b, IntImm) or key.b.value <= 0 or form.const % coef:
         return
     base = an.normal(key.a)
+    if len(base.terms) > 1 and base.content() == 1:
+        _sum_residue(an, base, key.b.value, -form.const // coef)
     if len(base.terms) != 1:
         return
     ((inner, weight),) = base.terms.items()
@@ -109,3 +147,12 @@ def _residue(an: Analyzer, form: Linear) -> None:
     residue = (-form.const // coef - base.const) * weight % divisor
     known = meet(modulus_of_atom(an, inner), (divisor, residue))
     an.context.set(an.context.residues, inner, known)
+
+
+def _sum_residue(an: Analyzer, base: Linear, divisor: int, residue: int) -> None:
+    """Record `base % divisor == residue` of a sum of several terms and of minus that."""
+    for sign in (1, -1):
+        terms = Linear({k: sign * c for k, c in base.terms.items()})
+        found = meet(an.modulus_of(terms), reduced(divisor, sign * (residue - base.const)))
+        an.context.set(an.context.sum_residues, frozenset(terms.terms.items()), found)
+    an.context.forget()

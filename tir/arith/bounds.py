@@ -32,7 +32,17 @@ def bound_of(an: Analyzer, form: Linear) -> Interval:
         else:
             low += coef * greatest
             high += coef * least
-    return low, high
+    return _known_sum(an, form, low, high) if an.context.sums and len(form.terms) > 1 else (low, high)
+
+
+def _known_sum(an: Analyzer, form: Linear, low: int, high: int) -> Interval:
+    """The interval narrowed to what a constraint says of the sum."""
+    content = form.content()
+    known = an.context.sums.get(frozenset((key, coef // content) for key, coef in form.terms.items()))
+    if known is None:
+        return low, high
+    low, high = max(low, known[0] * content + form.const), min(high, known[1] * content + form.const)
+    return (low, high) if low <= high else (low, low)
 
 
 def bound_of_product(an: Analyzer, key: Monomial) -> Interval:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
-from ..expr import EQ, FALSE, GE, GT, LE, LT, NE, TRUE, CmpOp, Expr, Not, Select
+from ..expr import EQ, FALSE, GE, GT, LE, LT, NE, TRUE, CmpOp, Expr, FloorDiv, IntImm, Max, Min, Not, Select
 from .linear import Linear, constant
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ def compare(an: Analyzer, e: CmpOp) -> Expr:
     known = _zero(an, form)
     if known is not None:
         return TRUE if known is (cls is EQ) else FALSE
+    sided = _sided(an, form)
+    if sided is not None:
+        return negative(an, sided.shift(-1) if cls is EQ else sided.scale(-1), e)
     return _written(an, cls, reduce_zero(form), e)
 
 
@@ -90,6 +93,18 @@ def _zero(an: Analyzer, form: Linear) -> bool | None:
     return None
 
 
+def _sided(an: Analyzer, form: Linear) -> Linear | None:
+    """For `max(a, b) - b` and the like, a form that is <= 0 where that is zero; None for any other form."""
+    for atom, weight in form.terms.items():
+        if isinstance(atom, (Min, Max)):
+            rest = form.without(atom)
+            arms = [rest.add(an.normal(operand), weight) for operand in (atom.a, atom.b)]
+            for arm, other in (arms, reversed(arms)):
+                if arm.is_const and arm.const == 0:
+                    return other.scale(1 if isinstance(atom, Max) is (weight > 0) else -1)
+    return None
+
+
 def reduce_zero(form: Linear) -> Linear:
     """A form that is zero where `form` is, divided by its common factor, its first coefficient positive."""
     common = gcd(form.content(), form.const)
@@ -104,7 +119,48 @@ def negative(an: Analyzer, form: Linear, e: CmpOp) -> Expr:
         return TRUE
     if an.proves_negative(form.scale(-1).shift(-1), quick=True):
         return FALSE
-    return _written(an, LT, reduce_negative(an, form), e)
+    chosen = _by_extremum(an, form)
+    if isinstance(chosen, bool):
+        return TRUE if chosen else FALSE
+    if chosen is not None:
+        return negative(an, chosen, e)
+    return _written(an, LT, _undivided(an, reduce_negative(an, form)), e)
+
+
+def _by_extremum(an: Analyzer, form: Linear) -> Linear | bool | None:
+    """`form < 0` with an extremum in it of which one operand is decided: the form with the other, or the truth.
+
+    `min(a, b) < c` is `a < c or b < c`, `max(a, b) < c` is `a < c and b < c`, and so on with the signs.
+    """
+    for atom, weight in form.terms.items():
+        if not isinstance(atom, (Min, Max)):
+            continue
+        rest = form.without(atom)
+        arms = [rest.add(an.normal(operand), weight) for operand in (atom.a, atom.b)]
+        either = isinstance(atom, Min) is (weight > 0)
+        for arm, other in (arms, reversed(arms)):
+            truth = _known_negative(an, arm)
+            if truth is not None:
+                return truth if truth is either else an.merged(other)
+    return None
+
+
+def _known_negative(an: Analyzer, form: Linear) -> bool | None:
+    if an.proves_negative(form, quick=True):
+        return True
+    return False if an.proves_negative(form.scale(-1).shift(-1), quick=True) else None
+
+
+def _undivided(an: Analyzer, form: Linear) -> Linear:
+    """`x // c + k < 0` as `x + c*k < 0`, and `k - x // c < 0` as `c*k + c - 1 - x < 0`."""
+    if len(form.terms) != 1:
+        return form
+    ((key, coef),) = form.terms.items()
+    if type(key) is not FloorDiv or type(key.b) is not IntImm or key.b.value <= 0 or abs(coef) != 1:
+        return form
+    divisor = key.b.value
+    slack = divisor - 1 if coef < 0 else 0
+    return reduce_negative(an, an.normal(key.a).scale(coef).shift(divisor * form.const + slack))
 
 
 def reduce_negative(an: Analyzer, form: Linear) -> Linear:
@@ -159,10 +215,11 @@ def _written(an: Analyzer, cls: type[Any], form: Linear, e: CmpOp) -> Expr:
 
 def _sides(an: Analyzer, cls: type[Any], a: Linear, b: Linear, e: CmpOp) -> Expr:
     dtype = e.a.dtype
-    if an.fits(a, dtype) and an.fits(b, dtype):
+    given = an.normal(e.a), an.normal(e.b)
+    if all(form in given or an.fits(form, dtype) for form in (a, b)):
         return cls(an.build(a, dtype), an.build(b, dtype))
     # What is added up on a side need not fit the type although the operands do.
-    left, right = an.build(an.normal(e.a), dtype), an.build(an.normal(e.b), dtype)
+    left, right = (an.build(form, dtype) for form in given)
     if type(e) is GT or type(e) is GE:
         left, right = right, left
     plain: type[Any] = FLIPPED[type(e)] if isinstance(e, (GT, GE)) else type(e)

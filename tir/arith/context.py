@@ -30,6 +30,8 @@ class Context:
     intervals: atoms whose value is known to lie in an interval.
     ranges: variables with bounds that are not constants, as (least, greatest).
     residues: atoms known to be `base` modulo `coeff`, as (coeff, base).
+    sums: sums of several terms known to lie in an interval, by their terms, which have no common factor.
+    sum_residues: the same sums known modulo something.
     truths: bool expressions known to be true or false.
     facts: forms known to be >= 0.
     unequal: forms known not to be 0.
@@ -45,6 +47,8 @@ class Context:
         self.intervals: dict[Expr, Interval] = {}
         self.ranges: dict[Var, tuple[Linear, Linear]] = {}
         self.residues: dict[Expr, tuple[int, int]] = {}
+        self.sums: dict[frozenset[tuple[Monomial, int]], Interval] = {}
+        self.sum_residues: dict[frozenset[tuple[Monomial, int]], tuple[int, int]] = {}
         self.truths: dict[Expr, bool] = {}
         self.facts: list[Linear] = []
         self.unequal: list[Linear] = []

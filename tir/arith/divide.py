@@ -112,7 +112,10 @@ def _quotient(an: Analyzer, a: Linear, divisor: int, dtype: DType, room: Room) -
     bounds = an.bound_of(form)
     if bounds[0] // divisor >= bounds[1] // divisor:
         return whole.shift(bounds[0] // divisor)
-    if quotient or form.const != a.const:
+    if quotient:
+        room = _room_without(an, whole, room)
+    elif form.const != a.const:
+        # A constant is taken out only where bounds allow: `(x + 12) // 5 // 8` is to stay one quotient of `x + 12`.
         room = UNKNOWN
     common = gcd(form.content(), divisor)
     if common > 1:
@@ -129,12 +132,21 @@ def _quotient(an: Analyzer, a: Linear, divisor: int, dtype: DType, room: Room) -
     return whole.add(_atom(an, FloorDiv, form, divisor, dtype)) if _fits(bounds, dtype, room) else None
 
 
+def _room_without(an: Analyzer, dropped: Linear, room: Room) -> Room:
+    """What is known of a form once another is taken from it: less of it is no greater."""
+    least, greatest = an.bound_of(dropped)
+    return room[0] and greatest <= 0, room[1] and least >= 0
+
+
 def _fits(bounds: tuple[int, int], dtype: DType, room: Room) -> bool:
     return bool((room[0] or bounds[0] >= dtype.min) and (room[1] or bounds[1] <= dtype.max))
 
 
 def floor_mod_const(an: Analyzer, a: Linear, divisor: int, dtype: DType) -> Linear:
     """The form of `a % divisor` for a positive constant; `a` fits `dtype`, in which operands are built."""
+    atom = a.atom
+    if type(atom) is FloorMod and _positive(atom.b) and atom.b.value % divisor == 0:  # type: ignore[attr-defined]
+        return floor_mod_const(an, an.normal(atom.a), divisor, dtype)
     out = _remainder(an, a, divisor, dtype, FITS)
     return out if out is not None else _atom(an, FloorMod, a, divisor, dtype)
 
@@ -151,8 +163,7 @@ def _remainder(an: Analyzer, a: Linear, divisor: int, dtype: DType, room: Room) 
     form = Linear(terms, form.const % divisor)
     if not terms:
         return form
-    if form != a:
-        room = UNKNOWN
+    room = _room_without(an, a.add(form, -1), room)
     coeff, residue = an.modulus_of(form)
     if coeff % divisor == 0:
         return constant(residue % divisor)
@@ -231,7 +242,7 @@ def _nested_quotient(an: Analyzer, form: Linear, divisor: int, dtype: DType) -> 
         return None
     place = key.b.value  # type: ignore[attr-defined]
     inner = an.normal(key.a).shift(form.const * place)
-    if place * divisor > dtype.max or not an.fits(inner, dtype):
+    if place * divisor > dtype.max or (form.const and not an.fits(inner, dtype)):
         return None
     return floor_div_const(an, inner, place * divisor, dtype)
 

@@ -38,8 +38,14 @@ def modulus_of(an: Analyzer, form: Linear) -> Residue:
         coeff = gcd(coeff, coef * term_coeff)
         base += coef * term_base
         if coeff == 1:
-            return ANY
-    return reduced(coeff, base)
+            break
+    found = reduced(coeff, base)
+    if an.context.sum_residues and len(form.terms) > 1:
+        content = form.content()
+        known = an.context.sum_residues.get(frozenset((key, coef // content) for key, coef in form.terms.items()))
+        if known is not None:
+            found = meet(found, reduced(known[0] * content, known[1] * content + form.const))
+    return found
 
 
 def _product(an: Analyzer, atoms: tuple[Expr, ...]) -> Residue:

@@ -54,7 +54,11 @@ def normal(an: Analyzer, e: Expr) -> Linear:
     memo = an.context.normal
     out = memo.get(e)
     if out is None:
-        out = memo[e] = merge(an, raw(an, e))
+        out = merge(an, raw(an, e))
+        if an.context.sums and len(out.terms) > 1:
+            low, high = an.bound_of(out)
+            out = constant(low) if low == high else out
+        memo[e] = out
     return out
 
 

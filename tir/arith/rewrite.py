@@ -41,6 +41,7 @@ from ..op import OPS, Effect, Intrinsic
 from ..visit import substitute
 from .choose import MOST_BRANCHES, choose
 from .compare import NEGATED, compare, difference
+from .linear import Linear
 
 if TYPE_CHECKING:
     from .analyzer import Analyzer
@@ -166,19 +167,58 @@ class _Parts:
         self.cls = cls
         self.parts: list[Expr] = []
         self.bounds: dict[frozenset[Any], tuple[int, int]] = {}
+        self.compared: list[tuple[CmpOp, type[CmpOp], Linear]] = []
 
     def add(self, part: Expr) -> None:
         """Append an operand, or put it in the place of one that it makes redundant."""
         place = len(self.parts)
         if isinstance(part, CmpOp) and part.a.dtype.is_integral and self.an.is_total(part):
             cls, form = difference(self.an, part)
+            for known, other, its in self.compared:
+                joined = _JOINED.get((self.cls, other, cls))
+                whole = joined(known, its, form) if joined is not None else None
+                if whole is not None:
+                    self.parts[self.parts.index(known)] = whole
+                    self.compared.remove((known, other, its))
+                    return
+            self.compared.append((part, cls, form))
             if cls is LT:
                 key = frozenset(form.terms.items())
-                known = self.bounds.get(key)
-                if known is not None and (known[1] <= form.const if self.cls is And else form.const <= known[1]):
-                    place = known[0]
+                bound = self.bounds.get(key)
+                if bound is not None and (bound[1] <= form.const if self.cls is And else form.const <= bound[1]):
+                    place = bound[0]
                 self.bounds[key] = place, form.const
         self.parts[place : place + 1] = [part]
+
+
+def _side(form: Linear, other: Linear, offset: int) -> int:
+    """1 where `other` is the form plus the offset, -1 where it is minus the form plus that, else 0."""
+    return 1 if other == form.shift(offset) else -1 if other == form.scale(-1).shift(offset) else 0
+
+
+def _sided(known: CmpOp, cls: type[Any], side: int) -> Expr | None:
+    """`cls(a, b)` or `cls(b, a)` of the operands of `known`."""
+    return None if side == 0 else cls(known.a, known.b) if side > 0 else cls(known.b, known.a)
+
+
+_JOINED: dict[tuple[type[Any], type[CmpOp], type[CmpOp]], Callable[[CmpOp, Linear, Linear], Expr | None]] = {
+    # `x == y or x < y`, `x != y and x <= y`, `x < y or y < x`, `x <= y and y <= x`; the first two either way round.
+    (Or, EQ, LT): lambda known, form, other: _sided(known, LE, _side(form, other, 0)),
+    (And, NE, LT): lambda known, form, other: _sided(known, LT, _side(form, other, -1)),
+    (Or, LT, EQ): lambda known, form, other: (
+        LE(known.a, known.b) if type(known) is LT and _side(form, other, 0) else None
+    ),
+    (And, LT, NE): lambda known, form, other: (
+        LT(known.a, known.b) if type(known) is LE and _side(form.shift(1), other, 0) else None
+    ),
+    (Or, LT, LT): lambda known, form, other: (
+        NE(known.a, known.b) if type(known) is LT and other == form.scale(-1) else None
+    ),
+    (And, LT, LT): lambda known, form, other: (
+        EQ(known.a, known.b) if type(known) is LE and other == form.scale(-1).shift(-2) else None
+    ),
+}
+"""Two comparisons of a conjunction or disjunction that are one, by their forms (see `difference`)."""
 
 
 def _not(an: Analyzer, e: Not) -> Expr:
