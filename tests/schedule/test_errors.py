@@ -22,7 +22,6 @@ SHARED = (
     "footprint",
     "index_maps",
     "redirect",
-    "reducers",
     "region_maps",
     "relaid",
     "scopes",
