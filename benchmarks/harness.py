@@ -9,6 +9,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ THREAD_VARIABLES = (
     "TVM_NUM_THREADS",
     "HL_NUM_THREADS",
 )
+# Threads of some peers go on spinning for a fifth of a second after their turn.
+SETTLE_SECONDS = 0.25
 # Long enough for any case here to be set up; a peer that takes longer is killed.
 PATIENCE_SECONDS = 300
 
@@ -81,6 +84,8 @@ class Row:
     name: str
     rounds: dict[str, list[float]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What peers said when they loaded the case."""
 
     def median(self, peer: str) -> float | None:
         """Median milliseconds over the rounds."""
@@ -140,23 +145,30 @@ def find_peers(arguments: argparse.Namespace) -> list[Peer]:
     return peers
 
 
-def measure_case(path: Path, peers: list[Peer], arguments: argparse.Namespace) -> Row:
-    """Load the case everywhere, then let the peers take turns, each round starting with the next one."""
-    row = Row(path.stem)
+def measure_case(path: Path, peers: list[Peer], arguments: argparse.Namespace, name: str = "", **more: Any) -> Row:
+    """Load the case everywhere, then let the peers take turns, each round starting with the next one.
+
+    Parameters
+    ----------
+    name: of the row; the case's by default. more: what else the workers are told when they load it.
+    """
+    row = Row(name or path.stem)
     environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(arguments.threads))}
     workers = [Worker(peer, environment) for peer in peers]
     active = []
     for worker in workers:
-        reply = worker.ask(load=str(path))
+        reply = worker.ask(load=str(path), **more)
         if "error" in reply:
             row.errors[worker.peer] = reply["error"]
         elif "loaded" in reply:
             active.append(worker)
+            row.facts[worker.peer] = reply
     for turn in range(arguments.rounds):
         first = turn % max(1, len(active))
         for worker in active[first:] + active[:first]:
             if worker.peer in row.errors:
                 continue
+            time.sleep(SETTLE_SECONDS)
             reply = worker.ask(measure=arguments.seconds, clock=arguments.clock)
             if "error" in reply:
                 row.errors[worker.peer] = reply["error"]
@@ -218,13 +230,8 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def main(description: str, folder: str) -> None:
-    """Run the cases in `cases/<folder>`, print the table, write the JSON; exit with 1 when anything failed."""
-    arguments = options(description).parse_args()
-    paths = sorted((HERE / "cases" / folder).glob("[!_]*.py"))
-    if arguments.cases:
-        paths = [path for path in paths if any(part in path.stem for part in arguments.cases)]
-    peers = find_peers(arguments)
+def print_conditions(peers: list[Peer], arguments: argparse.Namespace) -> None:
+    """Say what a reader needs to believe the figures."""
     cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
     print(f"{processor()}, {cores} cores, load average {load:.1f}; {arguments.rounds} rounds, medians")
     if load > 0.3 * cores and arguments.clock == "wall":
@@ -232,10 +239,25 @@ def main(description: str, folder: str) -> None:
     print(", ".join(f"{peer.name} {peer.version}" for peer in peers))
     print(" ".join(f"{variable}={arguments.threads}" for variable in THREAD_VARIABLES))
     print(f"{arguments.clock} time; ratio: the peer's time over ours, above 1 we win\n", flush=True)
+
+
+def main(description: str, folder: str) -> None:
+    """Run the cases in `cases/<folder>`, print the table, write the JSON; exit with 1 when anything failed."""
+    arguments = options(description).parse_args()
+    paths = sorted((HERE / "cases" / folder).glob("[!_]*.py"))
+    if arguments.cases:
+        paths = [path for path in paths if any(part in path.stem for part in arguments.cases)]
+    peers = find_peers(arguments)
+    print_conditions(peers, arguments)
     rows = [measure_case(path, peers, arguments) for path in paths]
     print_table(rows, peers)
     if arguments.json:
         Path(arguments.json).write_text(json.dumps([row.record() for row in rows], indent=1) + "\n")
+    tell_failures(rows)
+
+
+def tell_failures(rows: list[Row]) -> None:
+    """Write what went wrong to standard error, and end with 1 where something did, with 0 elsewhere."""
     failures = [(row.name, peer, text) for row in rows for peer, text in row.errors.items()]
     for name, peer, text in failures:
         print(f"\n{name}: {peer} failed\n{text}", file=sys.stderr)

@@ -49,3 +49,27 @@ def torch_tensors(arrays):
 
     torch.set_num_threads(threads())
     return [torch.from_numpy(array) for array in arrays]
+
+
+def halide_input(array, name):
+    """A parameter of Halide's that stands for `array` and says how large it is: the autoscheduler ignores constants."""
+    import halide as hl
+
+    parameter = hl.ImageParam(hl.Float(32), array.ndim, name)
+    parameter.set(hl.Buffer(array))
+    parameter.set_estimates([hl.Range(0, extent) for extent in reversed(array.shape)])
+    return parameter
+
+
+def halide_task(func, extents, result):
+    """Let Adams2019 schedule `func`, and compute `result` by it; `extents` are (variable, size), innermost first."""
+    import halide as hl
+
+    hl.load_plugin(os.path.join(os.path.dirname(hl.__file__), "lib64", "libautoschedule_adams2019.so"))
+    for variable, size in extents:
+        func.set_estimate(variable, 0, size)
+    pipeline = hl.Pipeline(func)
+    target = hl.get_host_target()
+    pipeline.apply_autoscheduler(target, hl.AutoschedulerParams("Adams2019", {"parallelism": threads()}))
+    pipeline.compile_jit(target)
+    return functools.partial(pipeline.realize, hl.Buffer(result))

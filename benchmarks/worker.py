@@ -3,6 +3,7 @@
 `python worker.py PEER` reads one request per line from standard input and answers each with one line:
 
     {"load": "path/of/case.py"} -> {"loaded": true} | {"absent": true}   (the case has no entry for this peer)
+        with "shape": sizes by name, "folder": of files written by prepare.py, for the case of a kernel
     {"measure": seconds, "clock": "wall" | "cpu"} -> {"ms": median milliseconds of one run, "runs": how many}
 
 Anything that goes wrong is answered with {"error": text}. It needs Python 3.9 and numpy, nothing of tensorir.
@@ -25,8 +26,8 @@ MAX_BUNCHES = 1000
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
-def load(peer, path):
-    """(task, its arrays) of `peer` in the case file at `path`, run and checked once; (None, []) when it has none.
+def load(peer, path, **kernel):
+    """(task, its arrays, facts) of `peer` in the case at `path`, run and checked once; (None, [], {}) if it has none.
 
     A task is a callable without arguments. It may hold no more than the address of an array, so keep the arrays.
     """
@@ -38,15 +39,19 @@ def load(peer, path):
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # inspect.getsource, which decorators use, looks modules up here
     spec.loader.exec_module(module)
+    if kernel:
+        import kernel_case
+
+        return kernel_case.load(peer, module, **kernel)
     maker = module.PEERS.get(peer)
     if maker is None:
-        return None, []
+        return None, [], {}
     arrays = module.inputs() if hasattr(module, "inputs") else []
     task = maker(*arrays)
     task()
     if hasattr(module, "check"):
         module.check(*arrays)
-    return task, arrays
+    return task, arrays, {}
 
 
 def bunch(task, runs, clock):
@@ -87,8 +92,8 @@ def main():
         request = json.loads(line)
         try:
             if "load" in request:
-                task, _arrays = load(sys.argv[1], request["load"])
-                reply = {"absent": True} if task is None else {"loaded": True}
+                task, _arrays, facts = load(sys.argv[1], request.pop("load"), **request)
+                reply = {"absent": True} if task is None else {"loaded": True, **facts}
             else:
                 ms, runs = measure(task, request["measure"], CLOCKS[request["clock"]])
                 reply = {"ms": ms, "runs": runs}

@@ -23,8 +23,7 @@ def program(m: int, n: int) -> tensorir.PrimFunc:
         for i, j in T.grid(m, n):
             with T.block("B"):
                 vi, vj = T.axis.remap("SS", [i, j])
-                half = A[vi, vj] * T.float32(0.5)
-                B[vi, vj] = half + half * T.erf(A[vi, vj] * T.float32(math.sqrt(0.5)))
+                B[vi, vj] = A[vi, vj] * (T.float32(0.5) + T.float32(0.5) * T.erf(A[vi, vj] * T.float32(math.sqrt(0.5))))
 
     return main
 

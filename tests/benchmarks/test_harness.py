@@ -1,7 +1,9 @@
 """The benchmark harness: what it records, and that one peer's failure is told and stays that peer's."""
 
 import importlib.util
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -121,6 +123,19 @@ def test_times_are_shown_in_their_unit(harness: ModuleType) -> None:
     assert shown == ["", "1.23 s", "12.3 ms", "12.3 µs", "253 ns"]
 
 
+def test_a_kernel_is_prepared_and_run_by_us_and_numpy(harness: ModuleType, tmp_path: Path) -> None:
+    shape, path = {"m": 3, "k": 20}, BENCHMARKS / "cases" / "kernels" / "gemv.py"
+    command = [sys.executable, str(BENCHMARKS / "prepare.py"), path.stem, json.dumps(shape), str(tmp_path)]
+    subprocess.run(command, check=True)
+    assert json.loads((tmp_path / "work.json").read_text()) == {"operations": 120, "bytes": 332}
+    peers = [harness.Peer(name, sys.executable, "0") for name in ("tensorir", "numpy", "peak")]
+    arguments = harness.options("").parse_args(["--rounds=1", "--seconds=0.001"])
+    row = harness.measure_case(path, peers, arguments, name="small", shape=shape, folder=str(tmp_path))
+    assert row.errors == {}
+    assert row.name == "small" and set(row.rounds) == {"tensorir", "numpy", "peak"}
+    assert row.facts["tensorir"]["build_ms"] > 0
+
+
 @pytest.mark.parametrize("path", sorted(BENCHMARKS.glob("cases/*/[!_]*.py")), ids=lambda path: path.stem)
 def test_every_case_has_our_side(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
@@ -131,5 +146,8 @@ def test_every_case_has_our_side(path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert "tensorir" in module.PEERS
+    if path.parent.name == "kernels":
+        assert (BENCHMARKS.parent / "examples" / "schedules" / path.name).exists()
+    else:
+        assert "tensorir" in module.PEERS
     assert set(module.PEERS) <= {"tensorir", "numpy", "torch", "tvm", "halide"}
