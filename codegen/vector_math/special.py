@@ -5,30 +5,36 @@ from __future__ import annotations
 import math
 
 from ...tir import op
-from ...tir.expr import Add, And, Cast, Div, Expr, Mul, Select, Sub
-from .exponential import exp
+from ...tir.expr import Add, And, Cast, Div, Expr, Min, Mul, Select, Sub
 from .kit import Kit
 from .logarithm import split
 
-# erf(x) / x - 1 in x^2 on |x| <= 1, and log(erfc(x)) from 0.9 to 3.95.
+# erf(x) / x - 1 in x^2 on |x| <= 0.82, log2(erfc(x)) from 0.78 to 3.95, and (2^r - 1) / r on |r| <= 1/2 to 2^-23.
 ERF = (
-    0.12837916612625122, -0.3761262595653534, 0.1128358542919159, -0.026853812858462334, 0.005188327748328447,
-    -0.0008010191959328949, 7.853852002881467e-05,
+    0.12837916612625122, -0.37612590193748474, 0.11282972991466522, -0.026814086362719536, 0.005072111263871193,
+    -0.000644782732706517,
 )  # fmt: skip
-LOG_ERFC = (
-    0.0001799229794414714, -1.129539966583252, -0.6332964897155762, -0.10833537578582764, 0.025155045092105865,
-    -0.0041845450177788734, 0.00043723732233047485, -2.133447560481727e-05,
+LOG2_ERFC = (
+    -5.9602942201308906e-05, -1.6278529167175293, -0.9175727963447571, -0.15148182213306427, 0.03283742442727089,
+    -0.004590711090713739, 0.0003037772548850626,
+)  # fmt: skip
+COARSE_EXP2 = (
+    0.6931470036506653, 0.24022242426872253, 0.05550733581185341, 0.009671512991189957, 0.001326472731307149,
 )  # fmt: skip
 
 
 def erf(m: Kit, x: Expr) -> Expr:
+    """Beyond 0.8 by 1 - erfc, where an error of erfc counts a third at most."""
     a = m.let(m.abs(x), "a")
     z = m.let(Mul(a, a))
     small = m.mad(a, m.horner(z, ERF), a)
-    # Beyond 3.95 the result rounds to 1, as it does here.
-    y = m.let(Select(a < m.f(3.95), a, Select(a >= m.f(3.95), m.f(3.95), a)))
-    large = Sub(m.f(1.0), exp(m, m.let(m.horner(y, LOG_ERFC))))
-    return m.with_sign(Select(a < m.f(0.95), small, large), x)
+    # Beyond 3.95 the result rounds to 1, as it does here; NaN stays.
+    t = m.let(m.horner(m.let(Min(a, m.f(3.95))), LOG2_ERFC))
+    n, k = m.nearest(t, 1.0)
+    r = m.let(Sub(t, n), "r")
+    power = m.mad(r, m.horner(r, COARSE_EXP2), m.f(1.0))
+    large = m.mad(Sub(m.f(-0.0), power), m.power_of_two(k), m.f(1.0))
+    return m.with_sign(Select(a < m.f(0.8), small, large), x)
 
 
 def hypot(m: Kit, x: Expr, y: Expr) -> Expr:
