@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ...codegen.target import Target
 from ...schedule.schedule import Schedule
 from ...schedule.sref import BlockSRef
+from ...schedule.tiling import divisors
 from ...schedule.trace import BlockRV, LoopRV
 from ...tir.arith.analyzer import Analyzer
 from ...tir.arith.index_map import IndexMap
@@ -17,6 +18,10 @@ from . import postproc
 from .nests import leaves
 
 PACK = "meta_schedule.layout_rewrite"
+
+
+ROWS, COLUMNS = 16, 8
+"""The tile of a copy that transposes: a cache line of float32 to read, as many lines as a cache holds side by side."""
 
 
 class Digit(NamedTuple):
@@ -114,5 +119,16 @@ def _follow(sch: Schedule, block: BlockRV, digits: list[Digit]) -> None:
         own = sorted((d for d in digits if d.dim == dim), key=lambda d: -d.weight)
         parts = sch.split(loop, [d.extent for d in own]) if len(own) > 1 else [loop]
         by_digit |= dict(zip(own, parts))
-    if len(digits) > 1:
-        sch.reorder(*(by_digit[d] for d in digits))
+    order = [by_digit[d] for d in digits]
+    last = [d for d in digits if d.dim == len(loops) - 1 and d.weight == 1]
+    if last and last[0] is not digits[-1] and min(last[0].extent, digits[-1].extent) >= ROWS:
+        # The copy reads along another axis than it writes: do small tiles of both, so that cache lines are used up.
+        tiles = []
+        for digit, most in ((last[0], ROWS), (digits[-1], COLUMNS)):
+            size = max(d for d in divisors(digit.extent) if d <= most)
+            tiles.append(sch.split(by_digit[digit], [digit.extent // size, size]))
+        (rows, row), (columns, column) = tiles
+        order = [loop for loop in order if loop not in (by_digit[last[0]], by_digit[digits[-1]])]
+        order += [rows, columns, row, column]
+    if len(order) > 1:
+        sch.reorder(*order)

@@ -69,6 +69,7 @@ _CPU = (
     "multi_level_tiling",
     "add_rfactor",
     "tile_reduction",
+    "tile_strided",
     "random_compute_location",
     "parallel_vectorize_unroll",
 )
