@@ -78,20 +78,21 @@ class Module:
     Attributes
     ----------
     program: what was built. lowered: what it became after the passes. target: what it was built for.
+    messages: what the error codes stand for.
     """
 
     def __init__(self, program: IRModule, lowered: IRModule, emitted: Emitted, target: Target, opt: int) -> None:
         self.program, self.lowered, self.target = program, lowered, target
-        self._llvm = emitted.text
-        self._options = _options(target, opt)
+        self._llvm, self.messages = emitted.text, emitted.messages
+        self.options = _options(target, opt)
         self._signatures = {name: signature_of(f, emitted.messages) for name, f in lowered.items()}
         self._functions: dict[str, Callable[..., Any]] = {}
-        check_foreign(emitted, self._options, runs_here=not target.obstacle)
+        check_foreign(emitted, self.options, runs_here=not target.obstacle)
         if not target.obstacle:
             self._link()
 
     def _link(self) -> None:
-        library = jit.load(jit.compile(self._llvm, self._options), native.symbols())
+        library = jit.load(jit.compile(self._llvm, self.options), native.symbols())
         for name, signature in self._signatures.items():
             if signature is not None:
                 self._functions[name] = bound(signature, library, symbol(name), self.lowered[name].ret_type)
@@ -155,15 +156,27 @@ class Module:
         return {
             "tir": lambda: self.lowered.script(),
             "llvm": lambda: self._llvm,
-            "llvm-opt": lambda: jit.optimized(self._llvm, self._options),
-            "asm": lambda: jit.assembly(self._llvm, self._options),
+            "llvm-opt": lambda: jit.optimized(self._llvm, self.options),
+            "asm": lambda: jit.assembly(self._llvm, self.options),
+            "h": self._header,
         }
+
+    @property
+    def signatures(self) -> dict[str, Signature | None]:
+        """What each function takes; None for one that takes a bare pointer."""
+        return self._signatures
+
+    def _header(self) -> str:
+        from .llvm.saved import header
+
+        return header(self)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the module to a file of the kind its suffix names, and give its path.
 
-        A module for "c" is saved as ".c", ".so" or ".o", each with a header beside it, as ".h" or as ".s"; one for
-        "llvm" as ".ll" or ".s". `tensorir.load` loads a ".so"; a C program links with any of the first three.
+        ".so" and ".o" are written with a header beside them, for "c" ".c" as well; ".h", ".s" and, for "llvm", ".ll"
+        are text alone. `tensorir.load` loads a ".so"; a C program links with either, or compiles the ".c". Linking a
+        ".so" takes the system's C compiler. The files need nothing of this package; those of "llvm" bring their threads.
 
         Raises
         ------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from .build import Module
     from .c.built import CModule
 
-_TEXTS = {"c": {".c": "c", ".h": "h", ".s": "asm"}, "llvm": {".ll": "llvm", ".s": "asm"}}
+_TEXTS = {"c": {".c": "c", ".h": "h", ".s": "asm"}, "llvm": {".ll": "llvm", ".s": "asm", ".h": "h"}}
 """The forms of source that are files by themselves, by the target's kind and the file's suffix."""
 
 
@@ -25,18 +26,17 @@ def save(module: Module, path: str | os.PathLike[str]) -> Path:
     """Write `module` to a file of the kind its suffix names; see `Module.save`."""
     target = Path(path)
     kind = module.target.kind
-    texts = _TEXTS[kind]
-    compiled: dict[str, Callable[[Any, Path], None]] = {".so": _shared, ".o": _object} if kind == "c" else {}
+    texts, compiled = _TEXTS[kind], _COMPILED[kind]
     if target.suffix in texts:
         target.write_text(module.source(texts[target.suffix]))
     elif target.suffix in compiled:
         compiled[target.suffix](module, target)
     else:
         legal = ", ".join((*texts, *compiled))
-        hint = "" if kind == "c" or target.suffix not in (".so", ".o", ".c", ".h") else "; build for 'c' to save that"
+        hint = "; build for 'c' to save that" if target.suffix == ".c" else ""
         given = repr(target.suffix or "no suffix")
         raise UserError(f"a module for {kind!r} is saved as one of {legal}, not as {given}{hint}")
-    if kind == "c" and target.suffix in (".c", ".so", ".o"):
+    if target.suffix in (".c", ".so", ".o"):
         target.with_suffix(".h").write_text(module.source("h"))
     return target
 
@@ -51,9 +51,41 @@ def _object(module: CModule, path: Path) -> None:
     _place(compiler.compiled(module.emitted.text, (*module.flags, "-c"), ".o"), path)
 
 
+def _llvm_object(module: Module, path: Path) -> None:
+    from .llvm.saved import object_file
+
+    fresh = _beside(path)
+    fresh.write_bytes(object_file(module))
+    os.replace(fresh, path)
+
+
+def _llvm_shared(module: Module, path: Path) -> None:
+    from .c import compiler
+
+    if module.target.triple:
+        raise UserError(f"a module for {module.target.triple} is saved as .o, and linked by its own system's compiler")
+    fresh = _beside(path).with_suffix(".so")
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "module.o"
+        _llvm_object(module, made)
+        compiler.invoke(made, fresh, ("-pthread",))
+    os.replace(fresh, path)
+
+
+_COMPILED: dict[str, dict[str, Callable[[Any, Path], None]]] = {
+    "c": {".so": _shared, ".o": _object},
+    "llvm": {".so": _llvm_shared, ".o": _llvm_object},
+}
+"""What writes the files that are not text."""
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
 def _place(made: Path, path: Path) -> None:
     """Copy a file into place in one step: the old one may be loaded somewhere."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh = _beside(path)
     shutil.copyfile(made, fresh)
     os.replace(fresh, path)
 

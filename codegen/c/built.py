@@ -33,6 +33,7 @@ class CModule(Module):
     ) -> None:
         self.program, self.lowered, self.target = program, lowered, target
         self.emitted = emit(lowered, target, program, sanitize=sanitize)
+        self.messages = self.emitted.messages
         self.flags = compiler.flags(target, opt, flags)
         self._signatures = dict(self.emitted.signatures)
         self.library = SharedLibrary(compiler.compiled(self.emitted.text, self.flags))

@@ -49,9 +49,9 @@ def checked_threads(count: object, what: str) -> int:
     return count
 
 
-def facts() -> dict[str, str | int]:
-    """The values of the names in the `.ll` templates."""
-    machine = platform.machine().lower()
+def facts(machine: str = "") -> dict[str, str | int]:
+    """The values of the names in the `.ll` templates, for a kind of processor, this one's where left out."""
+    machine = machine or platform.machine().lower()
     machine = _ARCHITECTURES.get(machine, machine)
     if machine not in _SPIN_HINTS:
         raise InternalError(f"the runtime knows no {machine} processors, only {', '.join(_SPIN_HINTS)}")

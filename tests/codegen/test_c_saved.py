@@ -79,8 +79,8 @@ def test_what_is_no_saved_module_is_refused(tmp_path):
     compiler.invoke(tmp_path / "other.c", tmp_path / "other.so", ["-fPIC"])
     with pytest.raises(UserError, match="not saved by tensorir"):
         tensorir.load(tmp_path / "other.so")
-    with pytest.raises(UserError, match=r"saved as one of \.ll, \.s, not as '\.so'; build for 'c'"):
-        tensorir.build(tensorir.parse(MODULE)).save(tmp_path / "x.so")
+    with pytest.raises(UserError, match=r"saved as one of \.ll, \.s, \.h, \.so, \.o, not as '\.c'; build for 'c'"):
+        tensorir.build(tensorir.parse(MODULE)).save(tmp_path / "x.c")
 
 
 def test_equal_text_is_compiled_once_even_by_many_at_once(cache):
