@@ -176,7 +176,7 @@ class Module:
 
         ".so" and ".o" are written with a header beside them, for "c" ".c" as well; ".h", ".s" and, for "llvm", ".ll"
         are text alone. `tensorir.load` loads a ".so"; a C program links with either, or compiles the ".c". Linking a
-        ".so" takes the system's C compiler. The files need nothing of this package; those of "llvm" bring their threads.
+        ".so" takes the system's C compiler. The files need nothing of this package, those of "llvm" bring threads.
 
         Raises
         ------
