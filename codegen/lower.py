@@ -15,6 +15,8 @@ from .passes.convert_blocks_to_opaque import convert_blocks_to_opaque
 from .passes.flatten_buffer import flatten_buffer
 from .passes.fold_constants import fold_constants
 from .passes.hoist_if_then_else import hoist_if_then_else
+from .passes.inject_permuted_layout import inject_permuted_layout
+from .passes.inject_ptx_async_copy import inject_ptx_async_copy
 from .passes.inject_software_pipeline import inject_software_pipeline
 from .passes.inject_virtual_thread import inject_virtual_thread
 from .passes.legalize_narrow_floats import legalize_narrow_floats
@@ -47,6 +49,7 @@ PASSES: tuple[Pass, ...] = (
     compact_buffer_allocation,
     lower_match_buffer,
     inject_software_pipeline,
+    inject_permuted_layout,
     lower_opaque_block,
     simplify,
     rewrite_unsafe_select,
@@ -62,6 +65,7 @@ PASSES: tuple[Pass, ...] = (
     merge_shared_memory_allocations,
     thread_sync,
     unify_thread_binding,
+    inject_ptx_async_copy,
     lower_thread_allreduce,
     unroll_loop,
     fold_constants,

@@ -7,11 +7,24 @@ from typing import Any
 
 from ...tir.arith import Analyzer
 from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range
+from ...tir.dtype import VOID
 from ...tir.errors import LowerError
-from ...tir.expr import FALSE, TRUE, Call, Expr, IntImm, Var, all_of, const
+from ...tir.expr import FALSE, TRUE, Call, Expr, IntImm, StringImm, Var, all_of, const
 from ...tir.function import PrimFunc
-from ...tir.op import floormod
-from ...tir.stmt import AttrStmt, Block, BlockRealize, BufferStore, For, ForKind, IfThenElse, SeqStmt, Stmt, seq
+from ...tir.op import OPS, floormod
+from ...tir.stmt import (
+    AttrStmt,
+    Block,
+    BlockRealize,
+    BufferStore,
+    Evaluate,
+    For,
+    ForKind,
+    IfThenElse,
+    SeqStmt,
+    Stmt,
+    seq,
+)
 from ...tir.visit import Rewriter, fresh, substitute, walk
 from ..target import Target
 
@@ -24,9 +37,10 @@ def inject_software_pipeline(func: PrimFunc, target: Target) -> PrimFunc:
 
     In step `t` of the pipeline a statement of stage `s` runs for iteration `t - s`, the statements in their order.
     A buffer of the loop's body that is written in one stage and read in a later one gets as many versions as
-    iterations may hold it at once, and version `i % versions` in iteration `i`. On a GPU the statements of
-    asynchronous stages stand under "async_commit_queue_scope", and who reads what they write under
-    "async_wait_queue_scope" with the number of groups that may still be in flight; a CPU runs them in place.
+    iterations may hold it at once, and version `i % versions` in iteration `i`. On a GPU that can, the statements of
+    asynchronous stages stand under "async_scope", from which `inject_ptx_async_copy` makes copies that go on beside
+    the program. Every step makes one group of those it begins, of none at the end, so that what a step reads is there
+    when as many groups as steps lie between are left in flight; it waits first, and so do all threads, for each other.
 
     Raises
     ------
@@ -76,7 +90,18 @@ class _Inject(Rewriter):
         known = {*buffers, *(n for n in walk(loop.body) if isinstance(n, Buffer))}
         parts = [_Part(s, stages[k], order[k], *_accesses(s, known)) for k, s in enumerate(stmts)]
         self.check(original, parts, set(buffers))
-        asynchronous = frozenset(map(_int, loop.annotations.get(ASYNC, ()))) if self.target.is_gpu else frozenset()
+        given = frozenset(map(_int, loop.annotations.get(ASYNC, ())))
+        asynchronous = given if copies_beside(self.target) else frozenset()
+        for part in parts:
+            for other in parts:
+                together = part.stage == other.stage and other.stage in asynchronous
+                self.require(
+                    not (together and part is not other and part.writes & other.reads),
+                    "{0} reads what {1} writes in the same asynchronous stage",
+                    _named(other.stmt),
+                    _named(part.stmt),
+                    hint="give it a later stage",
+                )
         made = _Pipeline(self, original, loop, parts, asynchronous)
         return made.build(buffers)
 
@@ -152,62 +177,42 @@ class _Pipeline:
     def step(self, at: Expr, grown: dict[Buffer, Buffer], begin: Expr, end: Expr, *, steady: bool) -> Stmt | None:
         """The statements of step `at` of the pipeline, those whose iteration there is not."""
         out: list[Stmt] = []
-        committed: tuple[int, Expr] | None = None
+        t = self.loop.loop_var.dtype
+        behind: list[int] = []
         for part in self.parts:
-            t = self.loop.loop_var.dtype
             iteration = self.analyzer.simplify(at - const(part.stage, t))
             exists = TRUE if steady else self.exists(iteration, begin, end)
+            concurrent = part.stage in self.asynchronous
             if exists is FALSE:
-                committed = None
                 continue
             version = _Version(self.inject, self.original, grown, self.loop.loop_var - begin)
             stmt = fresh(substitute(version(part.stmt), {self.loop.loop_var: iteration}))
-            stmt = self.awaited(part, stmt, at, end, steady=steady)
-            if part.stage in self.asynchronous:
+            if concurrent:
                 stmt = AttrStmt(None, "async_scope", const(1), stmt)
-                stmt = AttrStmt(None, "async_commit_queue_scope", const(part.stage), stmt)
-                before = out[-1] if out else None
-                if committed == (part.stage, exists) and isinstance(before, AttrStmt):
-                    # Neighbours of one stage are one group.
-                    assert isinstance(stmt.body, Stmt)
-                    out[-1] = before.replace(body=seq(before.body, stmt.body))
-                    continue
-            committed = (part.stage, exists) if part.stage in self.asynchronous and exists is TRUE else None
+            behind += self.behind(part)
             out.append(stmt if exists is TRUE else IfThenElse(exists, stmt))
-        return seq(*out) if out else None
+        if not out:
+            return None
+        if self.asynchronous:
+            out.append(Evaluate(Call(VOID, OPS["ptx_commit_group"], ())))
+        if behind:
+            out[:0] = [
+                Evaluate(Call(VOID, OPS["ptx_wait_group"], (const(min(behind)),))),
+                Evaluate(Call(VOID, OPS["tvm_storage_sync"], (StringImm("shared"),))),
+            ]
+        return seq(*out)
+
+    def behind(self, part: _Part) -> list[int]:
+        """How many groups may be in flight when a part reads what asynchronous ones wrote; nothing where it does not.
+
+        Each step makes one group; those of the steps between, and not yet that of its own, come after the one needed.
+        """
+        sources = [p for p in self.parts if p.stage in self.asynchronous and p.writes & part.reads and p is not part]
+        return [part.stage - p.stage - 1 for p in sources if p.stage < part.stage]
 
     def exists(self, iteration: Expr, begin: Expr, end: Expr) -> Expr:
         """Whether the loop has an iteration."""
         return all_of(*(self.analyzer.simplify(c) for c in (begin <= iteration, iteration < end)))
-
-    def awaited(self, part: _Part, stmt: Stmt, at: Expr, end: Expr, *, steady: bool) -> Stmt:
-        """A statement that first waits for the asynchronous ones it reads from."""
-        for stage in sorted(self.asynchronous):
-            sources = [p for p in self.parts if p.stage == stage and p.writes & part.reads and p.stmt is not part.stmt]
-            if not sources or part.stage == stage:
-                continue
-            ahead = part.stage - stage
-            # Groups committed after the one waited for: all of later iterations, this step's only if it came first.
-            if not all(p.order < part.order for p in sources):
-                ahead -= 1
-            if len(self.groups(stage)) > 1:
-                ahead = 0
-            count: Expr = const(ahead)
-            if not steady:
-                t = self.loop.loop_var.dtype
-                left = self.analyzer.simplify(end - const(1, t) - (at - const(part.stage, t)))
-                if isinstance(left, IntImm):
-                    count = const(min(ahead, max(left.value, 0)))
-                else:
-                    count = const(0)
-            stmt = AttrStmt(None, "async_wait_inflight_count", count, stmt)
-            stmt = AttrStmt(None, "async_wait_queue_scope", const(stage), stmt)
-        return stmt
-
-    def groups(self, stage: int) -> list[int]:
-        """Where runs of neighbouring statements of a stage begin."""
-        inside = [p.stage == stage for p in self.parts]
-        return [k for k, yes in enumerate(inside) if yes and not (k and inside[k - 1])]
 
 
 class _Version(Rewriter):
@@ -254,6 +259,11 @@ class _Version(Rewriter):
             hint="pass T.address_of(buffer[...]) or buffer.access_ptr(...)",
         )
         return node
+
+
+def copies_beside(target: Target) -> bool:
+    """Whether a GPU copies to shared memory beside the program: from compute capability 8.0 on."""
+    return target.is_gpu and int("".join(filter(str.isdigit, target.arch)) or 0) >= 80
 
 
 def _grown(buffer: Buffer, versions: int) -> Buffer:

@@ -23,6 +23,9 @@ WAITING = frozenset(
 )
 """Intrinsics at which a thread waits for others."""
 
+GROUPS = frozenset({"ptx_commit_group", "ptx_wait_group"})
+"""Intrinsics by which each thread keeps account of the copies it has begun."""
+
 
 def is_bound(node: Node) -> bool:
     """Whether a loop is bound to an axis of the hardware's (virtual threads are not)."""

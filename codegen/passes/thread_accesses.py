@@ -228,6 +228,9 @@ def _matrices(e: Call, where: Where, stmt: Stmt) -> Iterator[Access]:
         annotation, data, offset, _, mask = arg.args
         stride = e.args[6]
         rows, cols = _extents(e)
+        if layout_of(e.args[7])[1]:
+            # Of permuted memory, which keeps to its rows, whole rows are taken to be touched.
+            offset, cols = offset // stride * stride, stride.value if isinstance(stride, IntImm) else 0
         for row in range(rows):
             yield from _pointed(
                 arg.replace(args=(annotation, data, offset + stride * row, const(cols), mask)), where, stmt

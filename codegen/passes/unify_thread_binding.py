@@ -14,7 +14,7 @@ from ...tir.stmt import BufferStore, Evaluate, For, ForKind, IfThenElse, Stmt
 from ...tir.visit import Rewriter, Substitute, buffers_in, walk
 from ..fragments import OPERATIONS
 from ..target import Target
-from .kernels import BLOCK_AXES, THREAD_AXES, WAITING, is_bound, is_kernel
+from .kernels import BLOCK_AXES, GROUPS, THREAD_AXES, WAITING, is_bound, is_kernel
 
 
 def unify_thread_binding(func: PrimFunc, target: Target) -> PrimFunc:
@@ -155,7 +155,7 @@ class _Merge(Substitute):
             # What works on fragments a warp does as one.
             return self.alone(out, together="threadIdx.x")
         changes = any(n.op.effect is Effect.UPDATE for n in calls if isinstance(n.op, Intrinsic))
-        return self.alone(out) if changes and not any(n.op.name in WAITING for n in calls) else out
+        return self.alone(out) if changes and not any(n.op.name in WAITING | GROUPS for n in calls) else out
 
 
 def _is_own(buffer: Buffer) -> bool:
