@@ -66,6 +66,17 @@ def _permuted(func: PrimFunc) -> dict[Var, tuple[int, int, int]]:
 class _Permute(Rewriter):
     def __init__(self, func: PrimFunc, found: Mapping[Var, tuple[int, int, int]]) -> None:
         self.func, self.found = func, found
+        self.buffers: dict[Buffer, Buffer] = {}
+
+    def visit_buffer(self, node: Buffer) -> Buffer:
+        """The buffer where it starts at a row from which rows are counted, wherever it is placed in a larger piece."""
+        numbers = self.found.get(node.data)
+        if numbers is None:
+            return node
+        shift, mask, _ = numbers
+        return self.buffers.setdefault(
+            node, node.replace(data_alignment=max(node.data_alignment, ((mask + 1) << shift) * node.dtype.bytes))
+        )
 
     def moved(self, buffer: Buffer, indices: tuple[Expr, ...]) -> tuple[Expr, ...]:
         """Where an element lies."""

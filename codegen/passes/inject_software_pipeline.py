@@ -156,7 +156,9 @@ class _Pipeline:
             body=self.step(var, grown, begin, end, steady=True) or seq(),
         )
         loop = steady if not (isinstance(steady.extent, IntImm) and steady.extent.value <= 0) else None
-        body = seq(*(s for s in (*prologue, loop, *epilogue) if s is not None))
+        # What was done before with the memory of asynchronous copies is over when the first of them begin.
+        ready = _barrier() if self.asynchronous else None
+        body = seq(*(s for s in (ready, *prologue, loop, *epilogue) if s is not None))
         if not buffers:
             return body
         allocated = tuple(grown.get(b, b) for b in buffers)
@@ -171,7 +173,7 @@ class _Pipeline:
         first = min(writers, key=lambda p: (p.stage, p.order))
         last = max(p.stage for p in users)
         # Where the last users of iteration i come before the writer of i + last - first, they share a version.
-        freed = all(p.order < first.order for p in users if p.stage == last)
+        freed = all(p.order < first.order for p in users if p.stage == last) and first.stage not in self.asynchronous
         return max(last - first.stage + (0 if freed and last > first.stage else 1), 1)
 
     def step(self, at: Expr, grown: dict[Buffer, Buffer], begin: Expr, end: Expr, *, steady: bool) -> Stmt | None:
@@ -198,7 +200,7 @@ class _Pipeline:
         if behind:
             out[:0] = [
                 Evaluate(Call(VOID, OPS["ptx_wait_group"], (const(min(behind)),))),
-                Evaluate(Call(VOID, OPS["tvm_storage_sync"], (StringImm("shared"),))),
+                _barrier(),
             ]
         return seq(*out)
 
@@ -259,6 +261,10 @@ class _Version(Rewriter):
             hint="pass T.address_of(buffer[...]) or buffer.access_ptr(...)",
         )
         return node
+
+
+def _barrier() -> Stmt:
+    return Evaluate(Call(VOID, OPS["tvm_storage_sync"], (StringImm("shared"),)))
 
 
 def copies_beside(target: Target) -> bool:

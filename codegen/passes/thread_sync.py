@@ -107,6 +107,9 @@ class _Plan:
             return self.loop(node, where)
         if isinstance(node, IfThenElse):
             return self.branch(node, where)
+        if isinstance(node, AttrStmt) and node.attr_key == "async_scope":
+            # What reads these copies, or what they overwrite, the pipeline has put barriers around.
+            return _Part(node)
         if isinstance(node, (LetStmt, AttrStmt, Allocate, DeclBuffer)):
             own = accesses(node, where)
             part = self.stmt(node.body, where.inside(node))
