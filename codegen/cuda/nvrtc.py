@@ -14,6 +14,9 @@ from typing import Any
 
 from ...tir.errors import BuildError
 
+OWN = Path(__file__).parent / "include"
+"""The headers of tensor cores and asynchronous copies that generated text includes."""
+
 MISSING = (
     "NVRTC, CUDA's compiler library, is not installed; `pip install tensorir[cuda]` installs it (no GPU is needed), "
     "or set CUDA_HOME to a CUDA toolkit"
@@ -135,7 +138,7 @@ def cubin(text: str, arch: str) -> Compiled:
 def _compile(text: str, arch: str, form: str, options: Sequence[str]) -> tuple[bytes, str]:
     nvrtc, program = library(), ctypes.c_void_p()
     _require(nvrtc, nvrtc.nvrtcCreateProgram(ctypes.byref(program), text.encode(), b"kernels.cu", 0, None, None), "")
-    flags = [f"--gpu-architecture={arch}", "--std=c++17", *options, *(f"-I{folder}" for folder in includes())]
+    flags = [f"--gpu-architecture={arch}", "--std=c++17", *options, *(f"-I{folder}" for folder in (OWN, *includes()))]
     array = (ctypes.c_char_p * len(flags))(*(flag.encode() for flag in flags))
     code = nvrtc.nvrtcCompileProgram(program, len(flags), array)
     log = _taken(nvrtc, program, "ProgramLog").rstrip(b"\0").decode(errors="replace")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
+import ml_dtypes
 import numpy as np
 import tensorir
 
@@ -47,7 +48,7 @@ def describe(shape: dict[str, int]) -> str:
 
 
 def check(got: np.ndarray, expected: np.ndarray) -> None:
-    """Integers agree exactly, floats within 1e-4 of the greatest magnitude.
+    """Integers agree exactly, floats within 1e-4 of the greatest magnitude, or what their type rounds.
 
     Raises
     ------
@@ -56,7 +57,9 @@ def check(got: np.ndarray, expected: np.ndarray) -> None:
     if got.dtype.kind in "iu":
         np.testing.assert_array_equal(got, expected)
     else:
-        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4 * float(np.abs(expected).max()))
+        tolerance = max(1e-4, float(ml_dtypes.finfo(got.dtype).eps))
+        bound = tolerance * float(np.abs(expected).max())
+        np.testing.assert_allclose(got.astype("float64"), expected.astype("float64"), rtol=tolerance, atol=bound)
 
 
 def median_milliseconds(task: Callable[[], object], seconds: float = 0.3) -> float:
