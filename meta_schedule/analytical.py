@@ -28,7 +28,7 @@ FORK = 2.0
 CYCLES: dict[str, float] = {
     "exp": 14, "exp2": 14, "exp10": 16, "log": 26, "log2": 26, "log10": 26, "log1p": 30, "tanh": 26, "sigmoid": 14,
     "erf": 32, "sin": 34, "cos": 34, "tan": 45, "pow": 86, "sqrt": 10, "rsqrt": 10, "if_then_else": 0.5, "fma": 1,
-    "likely": 0, "reinterpret": 0,
+    "likely": 0, "reinterpret": 0, "call_llvm_pure_intrin": 1, "call_llvm_intrin": 1,
 }  # fmt: skip
 """Cycles that a function takes for a full vector register; others count as `ELSE`."""
 

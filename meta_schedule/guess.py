@@ -18,22 +18,28 @@ def vector_registers(target: Target) -> int:
     return 32 if target.vector_bits >= 512 or target.is_arm else 16
 
 
-def register_tile(ref: BlockSRef, target: Target, axis: int, structure: str, *, packed: bool) -> list[list[int] | None]:
+def register_tile(
+    ref: BlockSRef, target: Target, axis: int, structure: str, *, lanes: int | None = None
+) -> list[list[int]]:
     """Factors for each iterator of a block that is tiled as `structure` says, vectors running along iterator `axis`.
 
     A tile of `rows` × `vectors` registers takes rows × vectors multiply-adds, `vectors` loads and `rows` broadcasts in
     a step. Of the tiles that fit the registers, with some left for the operands, those are taken that keep the
     multiply-add units busy (8 results in flight hide the latency), and among these the one with the fewest loads.
+
+    Parameters
+    ----------
+    lanes: how many values along `axis` a register holds; by default as many results as fit.
     """
     stmt = ref.stmt
     sizes = [iv.dom.extent.value if isinstance(iv.dom.extent, IntImm) else 1 for iv in stmt.iter_vars]
     spatial = [i for i, iv in enumerate(stmt.iter_vars) if iv.iter_type is IterType.SPATIAL]
-    lanes = target.lanes(stmt.writes[0].buffer.dtype.bits)
+    lanes = lanes or target.lanes(stmt.writes[0].buffer.dtype.bits)
     registers = vector_registers(target)
     var = stmt.iter_vars[axis].var
     vectors_at = [r for r in stmt.reads if any(var in free_vars(x.min) for x in r.region)]
     along = {v for r in vectors_at for x in r.region for v in free_vars(x.min)}
-    rows = [i for i in spatial if i != axis and stmt.iter_vars[i].var not in along]
+    rows = [i for i in reversed(spatial) if i != axis and stmt.iter_vars[i].var not in along]
     widths = [d for d in divisors(sizes[axis]) if d <= 64]
     best: tuple[tuple[float, ...], int, dict[int, int]] | None = None
     for width in widths:
@@ -51,7 +57,7 @@ def register_tile(ref: BlockSRef, target: Target, axis: int, structure: str, *, 
     assert best is not None
     _, width, heights = best
     spatial_levels, reduce_levels = structure.count("S"), structure.count("R")
-    out: list[list[int] | None] = []
+    out: list[list[int]] = []
     for i, iv in enumerate(stmt.iter_vars):
         if iv.iter_type is IterType.SPATIAL:
             inner = width if i == axis else heights.get(i, 1)
@@ -66,7 +72,7 @@ def _heights(rows: list[int], sizes: list[int], registers: int) -> list[dict[int
     out: list[dict[int, int]] = [{}]
     for i in rows:
         out += [{i: d} for d in divisors(sizes[i]) if 1 < d <= registers]
-    for outer, inner in pairwise(rows):
+    for outer, inner in pairwise(rows[::-1]):
         if sizes[inner] <= registers:
             out += [
                 {outer: d, inner: sizes[inner]} for d in divisors(sizes[outer]) if 1 < d * sizes[inner] <= registers

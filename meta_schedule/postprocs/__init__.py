@@ -36,7 +36,13 @@ def postproc(apply: Any = None, *, kinds: Sequence[str] = ()) -> Any:
     return (lambda f: Postproc(f, tuple(kinds))) if apply is None else Postproc(apply, tuple(kinds))
 
 
-_CPU = ("disallow_dynamic_loops", "rewrite_layout", "rewrite_parallel_vectorize_unroll", "rewrite_reduction_block")
+_CPU = (
+    "disallow_dynamic_loops",
+    "rewrite_layout",
+    "rewrite_parallel_vectorize_unroll",
+    "rewrite_reduction_block",
+    "rewrite_tensorize",
+)
 
 _GPU = (
     "disallow_dynamic_loops",

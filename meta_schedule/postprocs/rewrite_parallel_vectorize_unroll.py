@@ -14,12 +14,14 @@ from ...tir.errors import ScheduleError
 from ...tir.stmt import BufferStore, Evaluate, For, IfThenElse, IterType, While
 from ...tir.visit import walk
 from ..facts import instances, is_costly, ref_of
+from ..space import blocks_of
 from . import postproc
 from .nests import alone, drives, drives_of, extent_of, is_serial, leaves, only_loop, outermost, steps
 
 PARALLEL = "meta_schedule.parallel"
 UNROLL = "meta_schedule.unroll_explicit"
 RFACTOR = "meta_schedule.rfactor"
+TENSORIZE = "meta_schedule.auto_tensorize"
 TILED = "meta_schedule.tiling_structure"
 LITTLE = 1 << 14
 """Operations below which a loop is not worth waking other threads."""
@@ -50,7 +52,12 @@ def rewrite_parallel_vectorize_unroll(sch: Schedule, target: Target) -> None:
                 sch.unannotate(sch.get_block(root.stmt.name_hint, name), key)
     if parts:
         _parallel(sch, parts * max(target.num_threads, 1))
-    for block in leaves(sch):
+    for block in blocks_of(sch):
+        inside = any(TENSORIZE in a.stmt.annotations for a in ref_of(sch, block).ancestors())
+        if TENSORIZE in ref_of(sch, block).stmt.annotations and copies:
+            _unroll(sch, block, copies, target)
+        if inside or sch.state.child_blocks(sch.get_sref(block)):
+            continue
         if RFACTOR in ref_of(sch, block).stmt.annotations:
             sch.unannotate(block, RFACTOR)
             _vectors_innermost(sch, block)
@@ -90,8 +97,6 @@ def _handles(sch: Schedule, chain: list[LoopSRef]) -> list[LoopRV]:
 
 
 def _above(sch: Schedule, block: BlockRV) -> list[BlockRV]:
-    from ..space import blocks_of
-
     scope = ref_of(sch, block).scope
     return [b for b in blocks_of(sch) if sch.get_sref(b) is scope]
 

@@ -7,14 +7,15 @@ from ...schedule.schedule import Schedule
 from ...tir.errors import ScheduleError
 from ...tir.stmt import IterType
 from ..facts import ref_of
+from ..space import blocks_of
 from . import postproc
-from .nests import drives_of, leaves
+from .nests import drives_of
 
 
 @postproc
 def rewrite_reduction_block(sch: Schedule, target: Target) -> None:
     """Decompose each reduction at its outermost reducing loop, so that no iteration asks whether it is the first."""
-    for block in leaves(sch):
+    for block in blocks_of(sch):
         ref = ref_of(sch, block)
         if ref.stmt.init is None:
             continue

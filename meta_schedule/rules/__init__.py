@@ -66,6 +66,7 @@ def rule(apply: Any = None, *, kinds: Sequence[str] = (), roots: bool = False) -
 
 _CPU = (
     "auto_inline",
+    "multi_level_tiling_with_intrin",
     "multi_level_tiling",
     "add_rfactor",
     "tile_reduction",

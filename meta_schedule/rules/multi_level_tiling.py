@@ -62,7 +62,7 @@ def _sketch(
         loops = {sch.get_sref(loop).stmt.loop_var: loop for loop in sch.get_loops(block)}
         values = sch.state.realize(ref).iter_values
         vector = loops[values[axis]]
-        guesses = register_tile(ref, ctx.target, axis, STRUCTURE, packed=bool(packed))
+        guesses = register_tile(ref, ctx.target, axis, STRUCTURE)
         by_loop = {value: guesses[i] for i, value in enumerate(values) if isinstance(value, Var)}
         levels = tile(sch, block, STRUCTURE, vector, by_loop)
         if not outermost:

@@ -97,16 +97,17 @@ def _kinds(sch: Schedule, ref: BlockSRef) -> list[str]:
     return ["S" if var in spatial else "R" for var in _loop_vars(ref)]
 
 
-def write_stage(sch: Schedule, block: BlockRV) -> BlockRV:
+def write_stage(sch: Schedule, block: BlockRV, scope: str = "local") -> BlockRV:
     """The stage that takes the results of a tile out of the local buffer: the one elementwise consumer, or a copy."""
     ref = ref_of(sch, block)
     readers = consumers(sch, ref)
     if len(readers) == 1 and not is_output(sch, ref) and is_spatial(readers[0]) and one_store(readers[0]) is not None:
         if instances(readers[0].stmt) == _results(ref):
             (reader,) = sch.get_consumers(block)
-            sch.set_scope(block, 0, "local")
+            if scope != "global":
+                sch.set_scope(block, 0, scope)
             return reader
-    return sch.cache_write(block, 0, "local")
+    return sch.cache_write(block, 0, scope)
 
 
 def _results(ref: BlockSRef) -> int:

@@ -9,10 +9,19 @@ from tensorir.meta_schedule.replay import Replayer
 from tensorir.meta_schedule.space import design_space
 from tensorir.script import te, workloads
 
+
+def quantized_matmul(m: int, n: int, k: int, a: str = "uint8", b: str = "int8", c: str = "int32") -> tensorir.PrimFunc:
+    """A matrix product of narrow types, as instructions for dot products take them."""
+    x, y, r = te.placeholder((m, k), a, "A"), te.placeholder((k, n), b, "B"), te.reduce_axis((0, k), "k")
+    z = te.compute((m, n), lambda i, j: te.sum(x[i, r].astype(c) * y[r, j].astype(c), axis=r), "C")
+    return te.create_prim_func([x, y, z], "matmul")
+
+
 PROGRAMS: dict[str, Callable[[], tensorir.PrimFunc]] = {
     "matmul": lambda: workloads.matmul(16, 32, 24),
     "matmul_odd": lambda: workloads.matmul(7, 13, 11),
     "matmul_int8": lambda: workloads.matmul(8, 16, 12, "int8", "int32"),
+    "matmul_dot": lambda: quantized_matmul(8, 32, 12),
     "matmul_half": lambda: workloads.matmul(8, 16, 8, "float16", "float32"),
     "matmul_symbolic": lambda: workloads.matmul(te.var("m"), te.var("n"), 16),
     "matmul_one_row": lambda: workloads.matmul(1, 32, 64),
