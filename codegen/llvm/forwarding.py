@@ -90,6 +90,17 @@ class Forwarding:
                 del stores[offset]
         return None
 
+    def element(self, access: Access, offset: int) -> tuple[Known, int] | None:
+        """The register that holds the element `offset` behind the first one of an access, and its place in there."""
+        place, first = self.place(access)
+        elements = self.groups.get(access.group, {}).get(place, {})
+        at = first + offset
+        for begin in range(at, at - self.widest, -1):
+            found = elements.get(begin)
+            if found is not None and at < begin + found.span:
+                return found, at - begin
+        return None
+
     def overlapping(self, elements: dict[int, Known], first: int, span: int) -> list[int]:
         """The offsets of those that share an element with `first, ..., first + span - 1`."""
         self.widest = max(self.widest, span)

@@ -13,6 +13,7 @@ from .forwarding import Access
 from .function import FunctionBuilder
 from .narrow import Narrow
 from .strided import load_strided, reverse, step_of
+from .transposed import load_column
 from .types import is_narrow_float, memory_type, register_type, suffix, vector
 
 if TYPE_CHECKING:
@@ -66,8 +67,9 @@ class Memory:
         """The value of a load without a mask; what the code around has loaded or stored is not loaded again."""
         access = self.access(buffer, index, dtype)
         known = self.fb.known.load(access)
-        if known is None and access.index is None:
-            known = load_strided(self, buffer, index, dtype)
+        if known is None and access.index is None and isinstance(index, Ramp) and index.base.dtype.lanes == 1:
+            first = self.access(buffer, index.base, buffer.dtype)
+            known = load_column(self, first, index, dtype) or load_strided(self, buffer, index, dtype)
         if known is not None:
             return known
         value = self.from_memory(self.raw_load(buffer, index, dtype, None), dtype)

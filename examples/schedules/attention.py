@@ -3,9 +3,9 @@
 The scores of a head are a matrix as large as the sequence squared. For 16 queries at a time they are 32 KB, which never
 leave the cache: `compute_at` puts the product with the keys, the softmax and the product with the values under one
 loop. Both products keep a register block, 8 queries by 32 keys or by 32 numbers of the values, over their whole
-reduction (see gemm.py). The keys are packed once a head, turned so that the same number of 32 keys lies side by side;
-the values are read as they are. The softmax divides last, when only 64 numbers a query are left to be divided. Heads go
-to the threads.
+reduction (see gemm.py). The keys are packed once a head, turned so that the same number of 32 keys lies side by side,
+tile by tile as in transpose.py; the values are read as they are. The softmax divides last, when only 64 numbers a query
+are left to be divided. Heads go to the threads.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from tensorir import Schedule, T
 
 SHAPES = ({"heads": 12, "length": 512, "width": 64},)
 QUERIES = 16
-ROWS, COLUMNS = 8, 32
+ROWS, COLUMNS, TILE = 8, 32, 16
 
 
 def program(heads: int, length: int, width: int) -> tensorir.PrimFunc:
@@ -102,9 +102,16 @@ def schedule(heads: int = 12, length: int = 512, width: int = 64) -> Schedule:
     order = lambda h, j, d: (h, j // COLUMNS, d, j % COLUMNS)  # noqa: E731
     sch.transform_layout(keys, ("write", 0), order, assume_injective_transform=True)
     *_, from_j, from_d = sch.get_loops(keys)
-    from_block, from_lane = sch.split(from_j, [None, COLUMNS])
-    sch.reorder(from_block, from_d, from_lane)
+    from_block, from_part, from_lane = sch.split(from_j, [None, COLUMNS // TILE, TILE])
+    from_tile, from_number = sch.split(from_d, [None, TILE])
+    sch.reorder(from_block, from_part, from_tile, from_number, from_lane)
+    sch.unroll(from_number)
     sch.vectorize(from_lane)
+    fetched = sch.cache_read(keys, 0, "local")
+    sch.compute_at(fetched, from_tile)
+    *_, row, lane = sch.get_loops(fetched)
+    sch.unroll(row)
+    sch.vectorize(lane)
     for name in ("score", "mixed"):
         product(sch, name)
     _, lane = sch.split(sch.get_loops("out")[-1], [None, 64])
