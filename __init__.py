@@ -11,6 +11,7 @@ from .tir.provided import SOURCES
 SOURCES.append(lambda: import_module(".codegen.intrinsics", __name__))
 
 if TYPE_CHECKING:
+    from .codegen import transform as transform
     from .codegen.build import build as build
     from .codegen.lower import lower as lower
     from .codegen.runtime.arrays import empty as empty
@@ -72,6 +73,7 @@ _EXPORTS = {
     "set_num_threads": "codegen.runtime.pool",
     "structural_equal": "tir.same",
     "structural_hash": "tir.same",
+    "transform": "codegen.transform:",
 }
 
 __all__ = sorted(_EXPORTS)

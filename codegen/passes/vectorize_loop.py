@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import is_
 from typing import Any
 
 from ...tir.buffer import Buffer, BufferLoad
@@ -232,19 +233,26 @@ class _Vectorizer(Rewriter):
         return new
 
     def visit_buffer_load(self, node: BufferLoad) -> Expr:
-        index, predicate = self.access(node)
-        return node if index is node.indices[0] and predicate is None else self.load(node, index, predicate)
+        indices, predicate = self.access(node)
+        same = all(map(is_, indices, node.indices)) and predicate is None
+        return node if same else BufferLoad(self.private.get(node.buffer, node.buffer), indices, predicate)
 
-    def load(self, node: BufferLoad, index: Expr, predicate: Expr | None) -> Expr:
-        return BufferLoad(self.private.get(node.buffer, node.buffer), (index,), predicate)
-
-    def access(self, node: BufferLoad | BufferStore) -> tuple[Expr, Expr | None]:
-        """The rewritten index and the mask of an access."""
-        (index,) = node.indices
-        if index.dtype.lanes > 1 or node.predicate is not None:
+    def access(self, node: BufferLoad | BufferStore) -> tuple[tuple[Expr, ...], Expr | None]:
+        """The rewritten indices and the mask of an access."""
+        if node.predicate is not None or any(index.dtype.lanes > 1 for index in node.indices):
             raise _NoVectorForm
-        index = self(index)
-        if node.buffer in self.private:
+        indices = tuple(map(self, node.indices))
+        if len(indices) == 1:
+            indices = (self.flat(node.buffer, indices[0]),)
+        elif node.buffer in self.private:
+            raise _NoVectorForm
+        if self.mask is not None:
+            indices = (*indices[:-1], self.wide(indices[-1])) if indices else indices
+        return indices, self.mask
+
+    def flat(self, buffer: Buffer, index: Expr) -> Expr:
+        """An index of a one-dimensional buffer, in the lanes' own part of it if there is one."""
+        if buffer in self.private:
             # Each lane has its own copy of an allocation inside the loop; copies of an element lie side by side.
             one = const(1, index.dtype.element)
             lane = Ramp(const(0, one.dtype), one, self.lanes)
@@ -252,9 +260,7 @@ class _Vectorizer(Rewriter):
                 index = Ramp(index * self.lanes, one, self.lanes)
             else:
                 index = Add(Mul(index, const(self.lanes, index.dtype)), lane)
-        if self.mask is not None:
-            index = self.wide(index)
-        return index, self.mask
+        return index
 
     def visit_call(self, node: Call) -> Expr:
         op = node.op
@@ -287,17 +293,17 @@ class _Vectorizer(Rewriter):
     # -- statements
 
     def visit_buffer_store(self, node: BufferStore) -> Stmt:
-        index, predicate = self.access(node)
+        indices, predicate = self.access(node)
         value = self(node.value)
-        if index.dtype.lanes == 1:
+        if all(index.dtype.lanes == 1 for index in indices):
             # One element for all lanes: storing it once will do if it is a value all lanes agree on.
             if value.dtype.lanes > 1 or any(isinstance(n, BufferLoad) for n in walk(value)):
                 raise _NoVectorForm
             return node if value is node.value else node.replace(value=value)
-        if node.buffer not in self.private and node.buffer.data in self.loaded and not _distinct(index):
+        if node.buffer not in self.private and node.buffer.data in self.loaded and not any(map(_distinct, indices)):
             # Lanes that share an element must see each other's stores, as when they reduce into it.
             raise _NoVectorForm
-        return BufferStore(self.private.get(node.buffer, node.buffer), self.wide(value), (index,), predicate)
+        return BufferStore(self.private.get(node.buffer, node.buffer), self.wide(value), indices, predicate)
 
     def visit_if_then_else(self, node: IfThenElse) -> Stmt:
         condition = self(node.condition)
