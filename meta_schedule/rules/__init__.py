@@ -67,6 +67,7 @@ def rule(apply: Any = None, *, kinds: Sequence[str] = (), roots: bool = False) -
 _CPU = (
     "auto_inline",
     "multi_level_tiling_with_intrin",
+    "pad_odd",
     "multi_level_tiling",
     "add_rfactor",
     "tile_reduction",

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from ...schedule.schedule import Schedule
 from ...schedule.sref import BlockSRef
 from ...schedule.trace import BlockRV
+from ...tir.buffer import BufferLoad
 from ...tir.errors import ScheduleError
-from ...tir.expr import IntImm, Var
+from ...tir.expr import Call, IntImm, Var
 from ...tir.stmt import IterType
-from ..facts import producers, ref_of
+from ..facts import consumers, is_output, is_plain_nest, one_store, producers, ref_of
 from ..guess import register_tile
 from . import Context, rule
 from .tiles import axes_of, reuses_data, tile, unused_axes, write_stage
@@ -56,8 +57,7 @@ def _sketch(
     ref = ref_of(sch, block)
     try:
         for number in packed:
-            copy = sch.cache_read(block, number, "global")
-            sch.annotate(copy, PACK, 1)
+            sch.annotate(_copy(sch, block, number), PACK, 1)
         stage = write_stage(sch, block)
         loops = {sch.get_sref(loop).stmt.loop_var: loop for loop in sch.get_loops(block)}
         values = sch.state.realize(ref).iter_values
@@ -74,6 +74,25 @@ def _sketch(
     except ScheduleError:
         return None  # a loop that cannot be cut, or a stage that cannot be moved: this way of tiling is not legal
     return sch
+
+
+def _copy(sch: Schedule, block: BlockRV, number: int) -> BlockRV:
+    """The stage whose layout is to change: a copy that is there for the block, such as a padded one, or a new one."""
+    buffer = ref_of(sch, block).stmt.reads[number].buffer
+    for producer in sch.get_producers(block):
+        if _is_copy(sch, ref_of(sch, producer)) and ref_of(sch, producer).stmt.writes[0].buffer is buffer:
+            return producer
+    return sch.cache_read(block, number, "global")
+
+
+def _is_copy(sch: Schedule, ref: BlockSRef) -> bool:
+    """Whether a stage puts a parameter's elements, padded, where one block reads them."""
+    store = one_store(ref)
+    value = store.value if store is not None else None
+    if isinstance(value, Call) and getattr(value.op, "name", "") == "if_then_else":
+        value = value.args[1]
+    alone = isinstance(value, BufferLoad) and is_plain_nest(sch, ref) and not producers(sch, ref)
+    return alone and len(consumers(sch, ref)) == 1 and not is_output(sch, ref)
 
 
 def _others(sch: Schedule, ref: BlockSRef) -> bool:
@@ -109,7 +128,7 @@ def _is_spatial(ref: BlockSRef, var: Var) -> bool:
 def _packings(sch: Schedule, ref: BlockSRef, axis: int) -> list[tuple[int, ...]]:
     """Which of the read regions to pack: none, what the vectors run along, all of the function's own parameters."""
     var = ref.stmt.iter_vars[axis].var
-    made = {region.buffer for b in producers(sch, ref) for region in b.stmt.writes}
+    made = {r.buffer for b in producers(sch, ref) if not _is_copy(sch, b) for r in b.stmt.writes}
     written = {region.buffer for region in ref.stmt.writes}
     ready = [
         i

@@ -102,7 +102,7 @@ def write_stage(sch: Schedule, block: BlockRV, scope: str = "local") -> BlockRV:
     ref = ref_of(sch, block)
     readers = consumers(sch, ref)
     if len(readers) == 1 and not is_output(sch, ref) and is_spatial(readers[0]) and one_store(readers[0]) is not None:
-        if instances(readers[0].stmt) == _results(ref):
+        if instances(readers[0].stmt) <= _results(ref):
             (reader,) = sch.get_consumers(block)
             if scope != "global":
                 sch.set_scope(block, 0, scope)

@@ -80,6 +80,17 @@ def test_one_long_sum_is_cut_into_parts() -> None:
     assert "T.parallel(16)" in text
 
 
+def test_odd_products_are_padded() -> None:
+    program = workloads.matmul(67, 97, 33)
+    padded, plain = texts(program, "pad_odd")
+    assert "T.grid(72, 128, 33)" in padded
+    assert "_pad" not in plain
+    (sketch, *_) = design_space(program, SERVER)
+    candidate = replay(program, sketch.trace, "llvm")
+    assert "B_pad = T.alloc_buffer((2, 33, 64)" in candidate.mod.script(), "the padded copy is the packed one"
+    candidate.verify(trials=1, backend="llvm")
+
+
 def test_a_transposition_is_tiled() -> None:
     text = first(workloads.transpose(512, 512))
     assert "T.vectorized(8)" in text
