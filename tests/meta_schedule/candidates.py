@@ -20,7 +20,7 @@ def quantized_matmul(m: int, n: int, k: int, a: str = "uint8", b: str = "int8", 
 PROGRAMS: dict[str, Callable[[], tensorir.PrimFunc]] = {
     "matmul": lambda: workloads.matmul(16, 32, 24),
     "matmul_odd": lambda: workloads.matmul(7, 13, 11),
-    "matmul_padded": lambda: workloads.matmul(65, 67, 5),
+    "matmul_padded": lambda: workloads.matmul(3, 67, 5),
     "matmul_int8": lambda: workloads.matmul(8, 16, 12, "int8", "int32"),
     "matmul_dot": lambda: quantized_matmul(8, 32, 12),
     "matmul_half": lambda: workloads.matmul(8, 16, 8, "float16", "float32"),
