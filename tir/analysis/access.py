@@ -140,9 +140,10 @@ class _Accesses(Visitor):
         self(node.min)
         self(node.extent)
         self.analyzer.bind(node.loop_var, node.range, allow_override=True)
-        self.domains[node.loop_var] = node.range
+        outer = self.domains
+        self.domains = {**outer, node.loop_var: node.range}
         self(node.body)
-        del self.domains[node.loop_var]
+        self.domains = outer
 
     def visit_let_stmt(self, node: LetStmt) -> None:
         self.let(node)
@@ -152,9 +153,10 @@ class _Accesses(Visitor):
 
     def let(self, node: Any) -> None:
         self(node.value)
-        self.lets[node.var] = substitute(node.value, self.lets)
+        outer = self.lets
+        self.lets = {**outer, node.var: substitute(node.value, outer)}
         self(node.body)
-        del self.lets[node.var]
+        self.lets = outer
 
     def visit_allocate(self, node: Allocate) -> None:
         self.local.add(node.buffer)

@@ -71,7 +71,7 @@ def surely_written(an: Analyzer, producer: Child, buffer: Buffer, shared: For | 
     for write in producer.block.writes:
         if write.buffer is buffer:
             region = producer.bound(write).region
-            exact = estimate_region_strict_bound(region, producer.below(shared), an, producer.realize.predicate)
+            exact = estimate_region_strict_bound(region, producer.below(shared), producer.realize.predicate, an)
             if exact is not None:
                 out.append(box_of(an, exact))
     return out

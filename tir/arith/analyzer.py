@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..buffer import BufferLoad, Range
 from ..dtype import DType
 from ..errors import UserError
 from ..expr import Call, Div, Expr, FloorDiv, FloorMod, IntImm, Mod, Var, as_expr
 from ..node import Node
-from ..visit import walk_unique
+from ..visit import free_vars, walk_unique
 from . import assume, bounds, build, divide, explain, merge, minmax, modular, normal, pattern, prove, rewrite
 from .bounds import ConstIntBound
 from .context import Context, Interval
@@ -20,7 +21,22 @@ from .explain import Explanation
 from .linear import Linear
 from .modular import ModularSet
 
+if TYPE_CHECKING:
+    from .interval import IntervalSet
+
 S = TypeVar("S", bound=Node)
+
+
+class CompareResult(Enum):
+    """How two expressions compare, as far as it is known."""
+
+    EQ = "=="
+    LT = "<"
+    LE = "<="
+    GT = ">"
+    GE = ">="
+    NE = "!="
+    UNKNOWN = "unknown"
 
 
 NESTED_PROOFS = 3
@@ -49,7 +65,7 @@ class Analyzer:
 
     # What a user calls.
 
-    def bind(self, var: Var, value: Any, *, allow_override: bool = False) -> None:
+    def bind(self, var: Var, value: Any, allow_override: bool = False) -> None:
         """Say that `var` lies in a `Range`, or equals an expression.
 
         Raises
@@ -123,6 +139,8 @@ class Analyzer:
         """An equal expression in normal form."""
         return deeply(self._simplify, as_expr(e))
 
+    rewrite_simplify = canonical_simplify = simplify
+
     def _simplify(self, e: Expr) -> Expr:
         try:
             return self.simplify_node(e)
@@ -146,6 +164,29 @@ class Analyzer:
         except rewrite.HasEffect:
             return ConstIntBound(int(e.dtype.min), int(e.dtype.max))
 
+    def int_set(self, e: Any, dom_map: Mapping[Var, Any] | None = None) -> IntervalSet:
+        """The symbolic interval an integer expression takes while variables run over their domains.
+
+        Parameters
+        ----------
+        dom_map: ranges or interval sets, outermost first; without it, all that the variables are bound to.
+        """
+        from . import interval
+
+        e = as_expr(e)
+        if dom_map is None:
+            context, domains = self.context, {}
+            for var in [v for v in context.order if isinstance(v, Var)] + list(free_vars(e)):
+                if var in context.ranges:
+                    low, high = (self.build(form, var.dtype) for form in context.ranges[var])
+                    domains[var] = Range(low, self.simplify(high - low + 1))
+                elif var in context.intervals:
+                    least, greatest = context.intervals[var]
+                    domains[var] = Range(as_expr(least, var.dtype), as_expr(greatest - least + 1, var.dtype))
+        else:
+            domains = {v: interval.as_range(self, d) for v, d in dom_map.items()}
+        return deeply(interval.eval_set, self, e, domains)
+
     def modular_set(self, e: Any) -> ModularSet:
         """The `(coeff, base)` such that the integer expression is `coeff * k + base` for some integer k."""
         try:
@@ -158,6 +199,30 @@ class Analyzer:
         return deeply(prove.prove, self, as_expr(condition))
 
     can_prove = prove
+
+    def can_prove_less(self, e: Any, upper: Any) -> bool:
+        """Whether an expression is shown to be less than another."""
+        return self.prove(as_expr(e) < upper)
+
+    def can_prove_greater_equal(self, e: Any, lower: Any) -> bool:
+        """Whether an expression is shown to be no less than another."""
+        return self.prove(as_expr(e) >= lower)
+
+    def try_compare(self, a: Any, b: Any) -> CompareResult:
+        """The most that is shown of how two expressions compare."""
+        a, b = as_expr(a), as_expr(b)
+        if self.equal(a, b):
+            return CompareResult.EQ
+        for result, condition in (
+            (CompareResult.LT, a < b),
+            (CompareResult.GT, a > b),
+            (CompareResult.LE, a <= b),
+            (CompareResult.GE, a >= b),
+            (CompareResult.NE, a != b),
+        ):
+            if self.prove(condition):
+                return result
+        return CompareResult.UNKNOWN
 
     def explain(self, condition: Any) -> Explanation:
         """Why a condition is not proved: a counterexample, or what is left to show and which facts are missing.
@@ -172,6 +237,20 @@ class Analyzer:
         return a is b or self.prove(a == b)
 
     can_prove_equal = equal
+
+    def update(self, var: Var, info: ConstIntBound | ModularSet, override: bool = False) -> None:
+        """Take a variable to lie in a constant interval, or to have a residue.
+
+        Raises
+        ------
+        UserError: something of the kind is known already and `override` is not set.
+        """
+        context = self.context
+        table: dict[Any, Any] = context.intervals if isinstance(info, ConstIntBound) else context.residues
+        if var in table and not override:
+            raise UserError(f"of variable `{var.name}` that is known already; pass override=True to say it anew")
+        context.set(table, var, tuple(info) if isinstance(info, ConstIntBound) else modular.reduced(*info))
+        context.forget()
 
     # What the parts of the analyzer call of one another.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..buffer import Range
 from ..dtype import DType
+from ..errors import UserError
 from ..expr import Broadcast, Cast, Expr, FloorDiv, FloorMod, IntImm, Max, Min, Ramp, Select, Var, const
 from ..visit import Rewriter, free_vars
 from .linear import ZERO, Linear, Monomial, factors
@@ -32,6 +33,12 @@ class IntervalSet(NamedTuple):
         return self.min_value is None or self.max_value is None
 
     @property
+    def is_nothing(self) -> bool:
+        """Whether it is known to be empty."""
+        low, high = self
+        return type(low) is IntImm and type(high) is IntImm and low.value > high.value
+
+    @property
     def is_point(self) -> bool:
         """Whether it is surely one integer."""
         return self.min_value is not None and self.min_value is self.max_value
@@ -52,6 +59,7 @@ class IntervalSet(NamedTuple):
 
 
 EVERYTHING = IntervalSet(None, None)
+NOTHING = IntervalSet(const(1), const(0))
 
 
 def eval_set(an: Analyzer, e: Expr, domains: Mapping[Var, Range]) -> IntervalSet:
@@ -237,6 +245,20 @@ class _Scalarize(Rewriter):
     def visit_cast(self, node: Cast) -> Expr:
         value = self(node.value)
         return node if value is node.value else Cast(node.dtype.with_lanes(value.dtype.lanes), value)
+
+
+def as_range(an: Analyzer, domain: Range | IntervalSet) -> Range:
+    """A bounded domain as a range.
+
+    Raises
+    ------
+    UserError: a side is unbounded.
+    """
+    if isinstance(domain, Range):
+        return domain
+    if domain.min_value is None or domain.max_value is None:
+        raise UserError("a variable cannot run over an unbounded set")
+    return Range(domain.min_value, an.simplify(domain.max_value - domain.min_value + 1))
 
 
 def union(an: Analyzer, a: IntervalSet, b: IntervalSet) -> IntervalSet:

@@ -41,7 +41,7 @@ def subspace_divide(
     input_iters: Mapping[Var, Range],
     sub_iters: Sequence[Var],
     predicate: Expr = TRUE,
-    check_level: IterMapLevel = IterMapLevel.SURJECTIVE,
+    check_level: IterMapLevel | str = IterMapLevel.SURJECTIVE,
     analyzer: Analyzer | None = None,
 ) -> SubspaceDivision:
     """Divide each index into what the loops `sub_iters` (the inner ones) and the other loops contribute.

@@ -51,7 +51,7 @@ def detect_iter_map(
     indices: Sequence[Any],
     input_iters: Mapping[Var, Range],
     predicate: Any = True,
-    check_level: IterMapLevel = IterMapLevel.SURJECTIVE,
+    check_level: IterMapLevel | str = IterMapLevel.SURJECTIVE,
     analyzer: Analyzer | None = None,
     *,
     allow_padding: bool = False,
@@ -70,7 +70,7 @@ def detect_iter_map(
     predicate: a conjunction of bounds on sums of iterators, as imperfect splits leave behind.
     analyzer: knows the symbols in extents and indices.
     """
-    an = analyzer or Analyzer()
+    an, level = analyzer or Analyzer(), IterMapLevel.of(check_level)
     token = an.context.enter()
     try:
         for var, range_ in input_iters.items():
@@ -83,7 +83,7 @@ def detect_iter_map(
         for literal in (False, True):
             attempt = Attempt(allow_padding, literal)
             try:
-                return _read(an, input_iters, attempt, exprs, condition, check_level)
+                return _read(an, input_iters, attempt, exprs, condition, level)
             except Refused as reason:
                 refused.append(reason.reason)
         return IterMapResult(errors=(refused[0],))
@@ -141,7 +141,7 @@ def iter_map_simplify(
     indices: Sequence[Any],
     input_iters: Mapping[Var, Range],
     predicate: Any = True,
-    check_level: IterMapLevel = IterMapLevel.SURJECTIVE,
+    check_level: IterMapLevel | str = IterMapLevel.SURJECTIVE,
     analyzer: Analyzer | None = None,
 ) -> tuple[Expr, ...]:
     """The indices simplified, through their iterator map where they have one and it is shorter."""

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from .. import render
+from ..errors import UserError
 from ..expr import Add, Expr, FloorDiv, FloorMod, IntImm, Mul, as_expr
 from .analyzer import Analyzer
 
@@ -20,6 +21,21 @@ class IterMapLevel(Enum):
     NO_CHECK = "no check"
     SURJECTIVE = "surjective"
     BIJECTIVE = "bijective"
+
+    @classmethod
+    def of(cls, level: IterMapLevel | str) -> IterMapLevel:
+        """A level, or the one of that name ("nocheck" and any case of letters as well).
+
+        Raises
+        ------
+        UserError: there is none of that name.
+        """
+        if isinstance(level, IterMapLevel):
+            return level
+        name = level.lower().replace("nocheck", "no check")
+        if name not in {each.value for each in cls}:
+            raise UserError(f"unknown level {level!r} of iterator maps; it is 'nocheck', 'surjective' or 'bijective'")
+        return cls(name)
 
 
 class Reason(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..buffer import Range
 from ..expr import TRUE, Expr, Var, as_expr
@@ -11,36 +12,41 @@ from ..visit import free_vars
 from .analyzer import Analyzer
 from .interval import IntervalSet
 from .iter_map import IterMapLevel, detect_iter_map, extent_of
-from .regions import Box, box_contains, eval_box, union_box
+from .regions import Box, box_contains, box_of, eval_box, union_box
 
 Region = Sequence[Range]
 
 
-def estimate_region_upper_bound(region: Region, domains: Mapping[Var, Range], an: Analyzer) -> Box:
-    """A box that holds everything `region` touches while the variables (outermost first) run over their ranges."""
-    return eval_box(an, region, domains)
+def estimate_region_upper_bound(
+    region: Region, var_dom: Mapping[Var, Range], predicate: Any = TRUE, analyzer: Analyzer | None = None
+) -> Box:
+    """A box that holds what `region` touches while the variables (outermost first) run and `predicate` holds."""
+    an = analyzer or Analyzer()
+    exact = None if predicate is TRUE else estimate_region_strict_bound(region, var_dom, predicate, an)
+    return eval_box(an, region, var_dom) if exact is None else box_of(an, exact)
 
 
 def estimate_region_strict_bound(
-    region: Region, domains: Mapping[Var, Range], an: Analyzer, predicate: Expr = TRUE
+    region: Region, var_dom: Mapping[Var, Range], predicate: Any = TRUE, analyzer: Analyzer | None = None
 ) -> tuple[Range, ...] | None:
     """The box that `region` touches in full, all of it and no more, where `predicate` holds; None if it is no such box.
 
     The starts of the ranges are to be independent of one another and to count in steps that their extents bridge, and
     the extents are not to hang on the variables (EstimateRegionStrictBound of TVM).
     """
+    an = analyzer or Analyzer()
     token = an.context.enter()
     try:
-        for var, range_ in domains.items():
+        for var, range_ in var_dom.items():
             an.bind(var, range_, allow_override=True)
         mins = [r.min for r in region]
-        result = detect_iter_map(mins, domains, predicate, IterMapLevel.SURJECTIVE, an)
+        result = detect_iter_map(mins, var_dom, predicate, IterMapLevel.SURJECTIVE, an)
         if not result:
             return None
         out = []
         for r, total in zip(region, result.indices, strict=True):
             extent = an.simplify(r.extent)
-            if any(v in domains for v in free_vars(extent)):
+            if any(v in var_dom for v in free_vars(extent)):
                 return None
             if not total.args:
                 out.append(Range(an.simplify(total.base), extent))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from tensorir.tir.analysis.access import stmt_access_regions
 from tensorir.tir.analysis.cost import (
     Access,
     allocated_bytes,
@@ -12,11 +13,14 @@ from tensorir.tir.analysis.cost import (
     count_ops,
     flops,
     footprint,
+    statement_costs,
     store_costs,
 )
+from tensorir.tir.buffer import decl_buffer
 from tensorir.tir.errors import UserError
 from tensorir.tir.expr import Var, const
 from tensorir.tir.op import call
+from tensorir.tir.stmt import BufferStore, LetStmt, loop, seq
 
 from .programs import MATMUL, TWO_STAGES, program
 
@@ -133,3 +137,54 @@ for i in range(n):
 """
     with pytest.raises(UserError, match="the size of buffer `D` is not constant: `n`"):
         allocated_bytes(program(text, "x: T.handle"))
+
+
+def test_calls_evaluated_for_their_effect_count() -> None:
+    text = """
+for i in range(16):
+    with T.block("x"):
+        vi = T.axis.spatial(16, i)
+        T.reads(A[vi, 0], C[vi, 0])
+        T.writes(C[vi, 0])
+        T.evaluate(T.atomic_add(C[vi, 0], A[vi, 0] * A[vi, 1]))
+"""
+    (cost,) = statement_costs(program(text))
+    assert (cost.runs, cost.flops) == (16, 2)
+    assert {access.buffer.name: access.access for access in cost.accesses} == {
+        "A": Access.READ,
+        "C": Access.READ_WRITE,
+    }
+    assert flops(program(text)) == 32
+    assert store_costs(program(text)) == ()
+    assert bytes_moved(program(text)) == 16 * 4 * (1 + 1 + 2)
+
+
+def test_one_variable_bound_twice() -> None:
+    x, i = Var("x"), Var("i")
+    A = decl_buffer((64,), "float32", "A")
+    inner = LetStmt(x, i * 2, BufferStore(A, const(1.0), (x,)))
+    both = LetStmt(x, i * 4, seq(inner, BufferStore(A, const(1.0), (x,))))
+    nest = loop(i, 8, both)
+    assert [cost.accesses[0].stride for cost in store_costs(nest)] == [2, 4]
+    _, writes = stmt_access_regions(nest)
+    assert [(str(r.min), str(r.extent)) for r in writes[0].region] == [("0", "29")]
+
+
+def test_symbolic_sizes() -> None:
+    text = """
+n = T.int32()
+X = T.match_buffer(x, (n,))
+D = T.alloc_buffer((n,))
+for i in range(n):
+    with T.block("d"):
+        vi = T.axis.spatial(n, i)
+        D[vi] = X[vi] * T.float32(2)
+"""
+    found = program(text, "x: T.handle")
+    (n,) = found.buffers[0].shape
+    sizes = {n: 100}
+    assert flops(found, sizes) == 100
+    assert footprint(found, sizes) == {"global": 800}
+    assert bytes_moved(found, sizes) == 800
+    assert allocated_bytes(found, sizes) == {"global": 400}
+    assert store_costs(found, sizes)[0].accesses[0].elements == (100, 1)

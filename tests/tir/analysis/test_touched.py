@@ -180,7 +180,7 @@ def check_strict(nest: Nest, depth: int) -> None:
     region = substitute(write, values).region
     domains = {loop.loop_var: loop.range for loop in nest.loops[depth:]}
     outer = Analyzer({loop.loop_var: loop.range for loop in nest.loops[:depth]})
-    strict = estimate_region_strict_bound(region, domains, outer, nest.realize.predicate)
+    strict = estimate_region_strict_bound(region, domains, nest.realize.predicate, outer)
     if strict is None:
         return
     for at, kinds in nest.seen(depth).items():

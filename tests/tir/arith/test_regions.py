@@ -210,10 +210,10 @@ def check_box(case: Any) -> bool:
     at = [env for env in points(domains, {}) if value(predicate, env)]
     exact = set().union(*(touched(region, env) for env in at)) if at else set()
     an = Analyzer()
-    strict = estimate_region_strict_bound(region, domains, an, predicate)
+    strict = estimate_region_strict_bound(region, domains, predicate, an)
     if strict is not None:
         assert touched(list(strict), {}) == exact
-    upper = estimate_region_upper_bound(region, domains, an)
+    upper = estimate_region_upper_bound(region, domains, predicate, an)
     for element in exact:
         for place, interval in zip(element, upper):
             assert interval.min_value is not None
