@@ -70,7 +70,7 @@ def rate(record):
     """Our speed, in GFLOP/s where the peak is that of multiply-adds, in GB/s where it is that of copying."""
     if not record["ours_ms"]:
         return "failed"
-    if record["operations"] > 16 * record["bytes"]:
+    if record["operations"] > 4 * record["bytes"]:
         return f"{record['operations'] / record['ours_ms'] / 1e6:.0f} GFLOP/s"
     return f"{record['bytes'] / record['ours_ms'] / 1e6:.0f} GB/s"
 

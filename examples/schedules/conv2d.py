@@ -75,11 +75,10 @@ def schedule(channels: int = 64, size: int = 56, stride: int = 1) -> Schedule:
     accumulators = sch.cache_write(out, 0, "local")
     sch.transform_layout(accumulators, ("read", 0), lambda o, y, x: (y, x, o))
     sch.reverse_compute_at(accumulators, step)
-    *_, to_lane, to_pixel = sch.get_loops(accumulators)
     sch.decompose_reduction(out, c)
     padded = sch.get_block("padded")
-    from_c, _, from_x = sch.get_loops(padded)
-    sch.parallel(from_group)
+    channel, _, from_x = sch.get_loops(padded)
+    sch.parallel(channel)
     _, lane = sch.split(from_x, [None, 64])
     sch.vectorize(lane)
     return sch
