@@ -123,7 +123,7 @@ def _kernel(name: str, func: PrimFunc, target: Target, blocks: dict[str, list[st
         lines.append(f"    {declaration.format(align=align)}")
     lines += w.lines
     text = "\n".join(_two_spaces(line) for line in lines)
-    return f"{_head(func, kernel, axes)} {{\n{text}\n}}\n", kernel, emitter
+    return f"{_head(kernel, axes)} {{\n{text}\n}}\n", kernel, emitter
 
 
 def _params(func: PrimFunc, emitter: Stmts, written: set[Var]) -> tuple[KernelParam, ...]:
@@ -140,8 +140,8 @@ def _params(func: PrimFunc, emitter: Stmts, written: set[Var]) -> tuple[KernelPa
     return tuple(out)
 
 
-def _head(func: PrimFunc, kernel: Kernel, axes: dict[str, For]) -> str:
-    least = func.attrs.get("tir.min_blocks_per_sm")
+def _head(kernel: Kernel, axes: dict[str, For]) -> str:
+    least = next((n.annotations["min_blocks_per_sm"] for n in axes.values() if "min_blocks_per_sm" in n.annotations), 0)
     bounds = f"{kernel.threads}{f', {least}' if least else ''}"
     parts = [
         f"{'' if p.written else 'const '}{scalar(p.dtype)}* __restrict__ {p.name}"

@@ -97,7 +97,7 @@ class _Split(Rewriter):
 
     def inherited(self) -> dict[str, object]:
         """The attributes that kernels have of their function."""
-        return {k: v for k, v in self.func.attrs.items() if k in ("tir.noalias", "tir.min_blocks_per_sm")}
+        return {k: v for k, v in self.func.attrs.items() if k == "tir.noalias"}
 
 
 def _free(node: Stmt, known: dict[Var, Buffer]) -> tuple[list[list[Buffer]], list[Var]]:

@@ -9,12 +9,17 @@ from ...tir.buffer import Buffer
 from ...tir.errors import LowerError
 from ...tir.expr import Call, Expr, IntImm, Var, all_of, cast, const
 from ...tir.function import PrimFunc
+from ...tir.node import EMPTY, Attrs
 from ...tir.op import Effect, Intrinsic
 from ...tir.stmt import BufferStore, Evaluate, For, ForKind, IfThenElse, Stmt
 from ...tir.visit import Rewriter, Substitute, buffers_in, walk
 from ..fragments import OPERATIONS
 from ..target import Target
 from .kernels import BLOCK_AXES, GROUPS, THREAD_AXES, WAITING, is_bound, is_kernel
+
+
+KEPT = frozenset({"min_blocks_per_sm"})
+"""Annotations of bound loops that are about the kernel: its outermost loop has them afterwards."""
 
 
 def unify_thread_binding(func: PrimFunc, target: Target) -> PrimFunc:
@@ -53,9 +58,12 @@ class _Kernels(Rewriter):
             return node
         variables = {axis: self.unified(axis, axes[axis]) for axis in order}
         body = _Merge(self.func, variables)(node)
+        kept = {key: v for loop in loops for key, v in getattr(loop, "annotations", EMPTY).items() if key in KEPT}
         for axis in reversed(order):
             var, extent = variables[axis]
             body = For(var, const(0, var.dtype), extent, ForKind.THREAD_BINDING, body, axis)
+        if kept and isinstance(body, For):
+            body = body.replace(annotations=Attrs(kept))
         return body
 
     def unified(self, axis: str, loops: list[For]) -> tuple[Var, Expr]:
