@@ -6,8 +6,9 @@ from typing import Any
 
 from ...tir.analysis.access import stmt_access_regions
 from ...tir.arith import Analyzer
+from ...tir.arith.regions import relax_region
 from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range
-from ...tir.expr import Expr, IntImm, const
+from ...tir.expr import Expr, IntImm, Var, const
 from ...tir.function import PrimFunc
 from ...tir.stmt import Block, BlockRealize, BufferStore, For
 from ...tir.visit import Rewriter
@@ -37,10 +38,16 @@ class _Compact(Rewriter):
     def __init__(self) -> None:
         self.analyzer = Analyzer()
         self.compacted: dict[Buffer, tuple[Buffer, tuple[Expr, ...]]] = {}
+        self.threads: dict[Var, Range] = {}
 
     def visit_for(self, node: For) -> For:
         self.analyzer.bind(node.loop_var, node.range, allow_override=True)
-        return node.map_children(self)
+        if not str(node.thread_binding).startswith("threadIdx"):
+            return node.map_children(self)
+        self.threads[node.loop_var] = node.range
+        out = node.map_children(self)
+        del self.threads[node.loop_var]
+        return out
 
     def visit_block_realize(self, node: BlockRealize) -> BlockRealize:
         with self.analyzer.constraint(node.predicate):
@@ -56,6 +63,9 @@ class _Compact(Rewriter):
         touched: dict[Buffer, list[tuple[Range, ...]]] = {}
         for regions in stmt_access_regions(_Bare()(block.body), self.analyzer):
             for region in regions:
+                if region.buffer.scope.startswith("shared"):
+                    # All threads of a block have one piece of it, wherever it is allocated.
+                    region = relax_region(self.analyzer, region, self.threads)
                 touched.setdefault(region.buffer, []).append(region.region)
         aligned = _alignments(block)
         for buffer in block.alloc_buffers:

@@ -61,7 +61,8 @@ class Where:
     ----------
     threads: the variable and the extent of every thread axis of the kernel. under: the axes with a loop around.
     names: what each bound loop's variable is in terms of `threads`.
-    diverges: whether threads of a block may differ in getting here.
+    diverges: whether threads of a block may differ in getting here. watched: pointers to memory of each thread's own
+    that is looked at as well.
     """
 
     threads: Mapping[str, tuple[Var, Expr]]
@@ -71,6 +72,12 @@ class Where:
     conditions: tuple[Expr, ...] = ()
     diverges: bool = False
     nodes: Mapping[str, tuple[For, frozenset[Var]]] = field(default_factory=dict)
+
+    watched: frozenset[Var] = frozenset()
+
+    def sees(self, buffer: Buffer) -> bool:
+        """Whether accesses to a buffer are of interest: threads share it, or its pointer is among `watched`."""
+        return is_shared(buffer) or buffer.data in self.watched
 
     def inside(self, node: Stmt) -> Where:
         """What is around the body of a loop or let."""
@@ -141,7 +148,7 @@ def accesses(node: Stmt, where: Where) -> list[Access]:
     if isinstance(node, BufferStore):
         place = _alone(where) if is_shared(node.buffer) else where
         out = [a for e in (node.value, *node.indices, node.predicate) if e is not None for a in _in(e, place, node)]
-        if is_shared(node.buffer):
+        if where.sees(node.buffer):
             out.append(_access(node.buffer, node.indices, place, node, written=True))
         return out
     if isinstance(node, Evaluate):
@@ -190,14 +197,14 @@ def _access(
 def _in(e: Expr, where: Where, stmt: Stmt) -> Iterator[Access]:
     """The accesses of an expression."""
     if isinstance(e, BufferLoad):
-        if is_shared(e.buffer):
+        if where.sees(e.buffer):
             yield _access(e.buffer, e.indices, where, stmt, written=False)
         for index in e.indices:
             yield from _in(index, where, stmt)
         return
     if isinstance(e, Call) and e.op.name in ("address_of", "atomic_add") and isinstance(e.args[0], BufferLoad):
         load = e.args[0]
-        if is_shared(load.buffer):
+        if where.sees(load.buffer):
             known = e.op.name == "atomic_add"
             found = _access(load.buffer, load.indices, where, stmt, written=True, atomic=known)
             yield found if known else replace(found, index=None)
@@ -251,7 +258,7 @@ def _pointed(e: Call, where: Where, stmt: Stmt) -> Iterator[Access]:
     if not isinstance(data, Var):
         return
     buffer = decl_buffer((1,), annotation.dtype, data.name, data=data, scope=data.scope or "global")
-    if not is_shared(buffer):
+    if not where.sees(buffer):
         return
     bits = mask.value if isinstance(mask, IntImm) else READS | WRITES
     index: Expr | None = None

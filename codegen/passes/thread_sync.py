@@ -28,6 +28,7 @@ from ..target import Target
 from .kernels import THREAD_AXES, is_bound, is_kernel
 from .thread_accesses import Access, Where, accesses, scope_of, turn_of
 from .thread_conflicts import Order, conflict
+from .thread_memory import require_private
 
 
 def thread_sync(func: PrimFunc, target: Target) -> PrimFunc:
@@ -56,6 +57,7 @@ class _Kernels(Rewriter):
 
     def kernel(self, node: Stmt) -> Stmt:
         threads = thread_axes(node)
+        require_private(self.func, node, threads)
         if not threads:
             return node
         return _Plan(self.func, threads).stmt(node, Where(threads)).stmt

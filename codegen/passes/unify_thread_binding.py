@@ -17,7 +17,6 @@ from ..fragments import OPERATIONS
 from ..target import Target
 from .kernels import BLOCK_AXES, GROUPS, THREAD_AXES, WAITING, is_bound, is_kernel
 
-
 KEPT = frozenset({"min_blocks_per_sm"})
 """Annotations of bound loops that are about the kernel: its outermost loop has them afterwards."""
 
@@ -145,25 +144,28 @@ class _Merge(Substitute):
             return body
         return IfThenElse(var < own, body)
 
-    def alone(self, stmt: Stmt, together: str = "") -> Stmt:
-        """`stmt` done by one thread of each axis it stands under no loop of, but by all those of axis `together`."""
-        missing = [axis for axis in self.threads if axis not in self.under and axis != together]
+    def alone(self, stmt: Stmt, axes: Iterable[str], together: str = "") -> Stmt:
+        """`stmt` done by one thread of each of `axes` it stands under no loop of, but by all of axis `together`."""
+        missing = [axis for axis in axes if axis not in self.under and axis != together]
         if not missing:
             return stmt
         return IfThenElse(all_of(*(self.axes[a][0] == const(0, self.axes[a][0].dtype) for a in missing)), stmt)
 
     def visit_buffer_store(self, node: BufferStore) -> Stmt:
         out = node.map_children(self)
-        return out if _is_own(node.buffer) else self.alone(out)
+        if _is_own(node.buffer):
+            return out
+        return self.alone(out, self.axes if node.buffer.scope == "global" else self.threads)
 
     def visit_evaluate(self, node: Evaluate) -> Stmt:
         out = node.map_children(self)
         calls = [n for n in walk(node) if isinstance(n, Call) and isinstance(n.op, Intrinsic)]
         if any(n.op.name in OPERATIONS for n in calls):
             # What works on fragments a warp does as one.
-            return self.alone(out, together="threadIdx.x")
+            return self.alone(out, self.threads, together="threadIdx.x")
         changes = any(n.op.effect is Effect.UPDATE for n in calls if isinstance(n.op, Intrinsic))
-        return self.alone(out) if changes and not any(n.op.name in WAITING | GROUPS for n in calls) else out
+        waits = any(n.op.name in WAITING | GROUPS for n in calls)
+        return self.alone(out, self.threads) if changes and not waits else out
 
 
 def _is_own(buffer: Buffer) -> bool:

@@ -3,31 +3,28 @@
 from tensorir import Schedule
 
 
-def reduce_by_threads(sch: Schedule, name: str, threads: int, inputs: int, unrolled: int = 1) -> None:
+def reduce_by_threads(sch: Schedule, name: str, threads: int, unrolled: int = 1) -> None:
     """Let `threads` threads of a warp or block sum the rows of the block `name`, reading its inputs as float4s.
 
-    Each thread adds up every `threads`-th float4 in a register of its own (`rfactor`); then the threads' sums are added
-    by shuffles, and by shared memory between warps. The row must be a multiple of 4 * `threads` elements.
+    Each thread adds up every `threads`-th float4, lane by lane (`rfactor`); then its lanes, and then the threads' sums,
+    by shuffles, and by shared memory between warps. A row is a multiple of 4 * `threads` * `unrolled` elements.
 
     Parameters
     ----------
-    inputs: the number of buffers that the block reads. unrolled: float4s of each that are on their way at once.
+    unrolled: float4s of each input that are on their way at once.
     """
     block = sch.get_block(name)
-    row, column = sch.get_loops(block)[-2:]
-    steps, ahead, thread, lanes = sch.split(column, [None, unrolled, threads, 4])
-    partial = sch.rfactor(thread, 0)
+    column = sch.get_loops(block)[-1]
+    steps, ahead, lanes = sch.split(column, [None, unrolled, 4 * threads])
+    partial = sch.rfactor(lanes, 0)
     sch.set_scope(partial, 0, "shared")
-    thread, row, steps, ahead, lanes = sch.get_loops(partial)[-5:]
-    sch.reorder(row, thread, steps, ahead, lanes)
-    for operand in range(inputs):
-        registers = sch.cache_read(partial, operand, "local")
-        sch.compute_at(registers, ahead)
-        sch.vectorize(sch.get_loops(registers)[-1])
-    sch.unroll(ahead)
-    sch.unroll(lanes)
     row, across = sch.get_loops(block)[-2:]
-    sch.compute_at(partial, row)
-    sch.bind(across, "threadIdx.x")
-    thread = sch.get_loops(partial)[-4]
+    thread, _ = sch.split(across, [threads, 4])
     sch.bind(thread, "threadIdx.x")
+    sch.compute_at(partial, row, preserve_unit_loops=True)
+    lanes, _, steps, ahead = sch.get_loops(partial)[-4:]
+    thread, lanes = sch.split(lanes, [threads, 4])
+    sch.reorder(thread, steps, ahead, lanes)
+    sch.bind(thread, "threadIdx.x")
+    sch.unroll(ahead)
+    sch.vectorize(lanes)

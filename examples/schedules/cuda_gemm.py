@@ -1,12 +1,12 @@
 """A float32 matrix product without tensor cores, C = A B.
 
-A block of 16 x 16 threads computes a tile of 128 x 128, each thread 8 x 8 of it in registers: four pieces of 4 x 4, half
-a tile apart (virtual threads), so that the float4s that a warp's threads read from shared memory follow each other and
-no bank is asked twice. Tiles of A and B of depth 16 are in shared memory twice (`software_pipeline_*`): the next is
-fetched while this one is multiplied, which needs one barrier a tile. Rows of A have 4 floats of padding
-(`storage_align`): the two rows a warp reads at once lie in other banks. Of A each thread takes 8 rows by 4 steps of k,
-of B 8 columns by one, all as float4: 16 loads for 256 multiply-adds. `min_blocks_per_sm` keeps registers to 128, so
-that a second block computes while one waits.
+A block of 16 x 16 threads computes a tile of 128 x 128, each thread 8 x 8 of it in registers: four pieces of 4 x 4,
+half a tile apart (virtual threads), so that the float4s that the threads of a warp read from shared memory follow
+each other and no bank is asked twice. Tiles of A and B of depth 16 are in shared memory twice
+(`software_pipeline_*`): the next is fetched while this one is multiplied, which needs one barrier a tile. Rows of A
+have 4 floats of padding (`storage_align`): the two rows a warp reads at once lie in other banks. Of A each thread
+takes 8 rows by 4 steps of k, of B 8 columns by one, all as float4: 16 loads for 256 multiply-adds.
+`min_blocks_per_sm` keeps registers to 128, so that a second block computes while one waits.
 """
 
 import numpy as np

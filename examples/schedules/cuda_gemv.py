@@ -29,10 +29,11 @@ def program(m: int, k: int) -> PrimFunc:
 
 def schedule(m: int = 16384, k: int = 16384) -> Schedule:
     sch = Schedule(program(m, k))
-    over, row = sch.split(sch.get_loops("y")[0], [None, 8])
+    sch.split(sch.get_loops("y")[0], [None, 8])
+    reduce_by_threads(sch, "y", 32, unrolled=4)
+    over, row = sch.get_loops("y")[:2]
     sch.bind(over, "blockIdx.x")
     sch.bind(row, "threadIdx.y")
-    reduce_by_threads(sch, "y", 32, inputs=2, unrolled=4)
     return sch
 
 

@@ -29,8 +29,8 @@ def program(m: int, n: int) -> PrimFunc:
 
 def schedule(m: int = 16384, n: int = 16384) -> Schedule:
     sch = Schedule(program(m, n))
+    reduce_by_threads(sch, "B", 256, unrolled=4)
     sch.bind(sch.get_loops("B")[0], "blockIdx.x")
-    reduce_by_threads(sch, "B", 256, inputs=1, unrolled=4)
     return sch
 
 
