@@ -65,6 +65,13 @@ class Driver:
         self.call("cuDeviceGetAttribute", byref(minor), 76, self.device)
         return f"sm_{major.value}{minor.value}"
 
+    @property
+    def name(self) -> str:
+        """What the device is called."""
+        text = ctypes.create_string_buffer(128)
+        self.call("cuDeviceGetName", text, 128, self.device)
+        return text.value.decode()
+
     # -- code
 
     def load(self, code: bytes) -> c_void_p:
@@ -115,6 +122,10 @@ class Driver:
     def to_host(self, address: int, pointer: int, size: int) -> None:
         """Copy bytes of the device's memory to the host's, after all that is queued."""
         self.call("cuMemcpyDtoH_v2", c_void_p(address), c_void_p(pointer), c_size_t(size))
+
+    def copy(self, to: int, source: int, size: int) -> None:
+        """Queue a copy of bytes from one place in the device's memory to another."""
+        self.call("cuMemcpyDtoDAsync_v2", c_void_p(to), c_void_p(source), c_size_t(size), None)
 
     def synchronize(self) -> None:
         """Wait for all that is queued."""

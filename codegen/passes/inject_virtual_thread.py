@@ -24,20 +24,12 @@ from ...tir.stmt import (
 )
 from ...tir.visit import Rewriter, fresh, substitute, walk
 from ..target import Target
+from .kernels import GROUPS, WAITING
 
 MAX_COPIES = 16
 """Virtual threads up to which a statement is copied; beyond, it gets a loop."""
 
 _COMPOUND = (SeqStmt, For, While, IfThenElse, LetStmt, AttrStmt, Allocate, DeclBuffer)
-
-BARRIERS = (
-    "tvm_storage_sync",
-    "tvm_thread_allreduce",
-    "tvm_warp_shuffle",
-    "tvm_warp_shuffle_up",
-    "tvm_warp_shuffle_down",
-)
-"""Intrinsics at which threads wait for each other."""
 
 
 def inject_virtual_thread(func: PrimFunc, target: Target) -> PrimFunc:
@@ -68,14 +60,14 @@ class _Inject(Rewriter):
 
 
 def _has_barrier(stmt: Node) -> bool:
-    return any(isinstance(n, Call) and n.op.name in BARRIERS for n in walk(stmt))
+    return any(isinstance(n, Call) and n.op.name in WAITING for n in walk(stmt))
 
 
 def _updates(node: Node) -> bool:
     """Whether running a statement once more makes a difference, other than by its stores."""
     return any(
         isinstance(n, Call)
-        and n.op.name not in BARRIERS
+        and n.op.name not in WAITING | GROUPS
         and not (isinstance(n.op, Intrinsic) and n.op.effect in (Effect.PURE, Effect.READ, Effect.CONTROL))
         for n in walk(node)
     )

@@ -8,6 +8,9 @@ from tensorir import parse
 from tensorir.codegen.passes.inject_virtual_thread import inject_virtual_thread
 from tensorir.codegen.target import Target
 from tensorir.tir.errors import LowerError
+from tensorir.tir.expr import Call
+from tensorir.tir.stmt import BufferStore
+from tensorir.tir.visit import walk
 
 from .checks import apply, becomes, floats
 
@@ -200,3 +203,19 @@ def main(A: T.Buffer((2, 3, 4), "float32"), C: T.Buffer((2, 3, 4), "float32")):
                 C[v, t, i] = X[i] + Y[i] * T.float32(3) + S[v, t, i]
 """
     apply(inject_virtual_thread, parse(text), [floats(2, 3, 4), floats(2, 3, 4)])
+
+
+def test_groups_of_copies_are_counted_once():
+    program = parse(
+        """
+@T.prim_func
+def main(A: T.Buffer((4,), "float32"), B: T.Buffer((4,), "float32")):
+    for v in T.thread_binding(4, thread="vthread.x"):
+        B[v] = A[v]
+        T.ptx_commit_group()
+        T.ptx_wait_group(1)
+"""
+    )
+    out = inject_virtual_thread(program, Target("cuda"))
+    assert sum(isinstance(n, Call) for n in walk(out)) == 2
+    assert sum(isinstance(n, BufferStore) for n in walk(out)) == 4
