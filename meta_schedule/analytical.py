@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, prod
+from typing import TypeGuard
 
 from ..codegen.target import Target, as_target
 from ..schedule.schedule import Schedule
 from ..tir.analysis.cost import Access, AccessCost, StoreCost, store_costs
 from ..tir.buffer import Buffer, BufferLoad
-from ..tir.expr import Add, Call, Cast, Div, Expr, IntImm, Let, Mod, Mul, Select, Sub
+from ..tir.expr import Add, Call, Cast, Div, Expr, IntImm, Let, Mod, Mul, Sub
 from ..tir.function import IRModule, PrimFunc, as_module
 from ..tir.op import Intrinsic
 from ..tir.stmt import For, ForKind
@@ -57,15 +58,16 @@ def predict_ms(program: Schedule | IRModule | PrimFunc, target: str | Target) ->
     for function in mod.functions.values():
         costs = store_costs(function)
         held = _held(function, costs)
+        near = _near(costs)
         if where.is_gpu:
             total += sum(_gpu_ms(cost, where) for cost in costs)
             continue
         caches = (
-            Level(where.l1_bytes * 0.8, 32),
-            Level(where.l2_bytes * 0.8, 10),
-            Level((where.l3_bytes or 4 * where.l2_bytes) * 0.8 / max(where.num_threads, 1), 4),
+            Level(where.l1_bytes * 0.8, 40),
+            Level(where.l2_bytes * 0.8, 20),
+            Level((where.l3_bytes or 4 * where.l2_bytes) * 0.8, 4),
         )
-        total += sum(_cpu_cycles(cost, where, caches, held) for cost in costs) / (GHZ * 1e6)
+        total += sum(_cpu_cycles(cost, where, caches, held, near) for cost in costs) / (GHZ * 1e6)
         total += len({cost.loops[0] for cost in costs if _parallel(cost)}) * FORK / 1e3
     return total
 
@@ -98,11 +100,38 @@ def _held(function: PrimFunc, costs: Sequence[StoreCost]) -> dict[Buffer, int]:
     return {buffer: len(loops) for buffer, loops in out.items()}
 
 
-def _cpu_cycles(cost: StoreCost, target: Target, caches: Sequence[Level], held: dict[Buffer, int]) -> float:
+def _near(costs: Sequence[StoreCost]) -> dict[AccessCost, float]:
+    """Of each access of what a statement before it in the same loops uses too, the bytes used there meanwhile.
+
+    A cache that holds so much has the elements still.
+    """
+    users: dict[Buffer, list[StoreCost]] = {}
+    out: dict[AccessCost, float] = {}
+    for cost in costs:
+        for access in cost.accesses:
+            for before in users.get(access.buffer, ()):
+                common = 0
+                while common < min(len(before.loops), len(cost.loops)) and before.loops[common] is cost.loops[common]:
+                    common += 1
+                if common:
+                    size = before.footprint(common) + cost.footprint(common)
+                    out[access] = min(size, out.get(access, size))
+        for access in cost.accesses:
+            users.setdefault(access.buffer, []).append(cost)
+    return out
+
+
+def _cpu_cycles(
+    cost: StoreCost,
+    target: Target,
+    caches: Sequence[Level],
+    held: dict[Buffer, int],
+    near: dict[AccessCost, float],
+) -> float:
     loops = cost.loops
     turns = [_turns(loop) for loop in loops]
     inner = len(loops)
-    while inner and loops[inner - 1].kind in (ForKind.UNROLLED, ForKind.VECTORIZED):
+    while inner and (loops[inner - 1].kind in (ForKind.UNROLLED, ForKind.VECTORIZED) or turns[inner - 1] == 1):
         inner -= 1
     lanes = turns[-1] if loops and loops[-1].kind is ForKind.VECTORIZED else 1
     copies = prod(turns[inner:]) // lanes
@@ -112,13 +141,18 @@ def _cpu_cycles(cost: StoreCost, target: Target, caches: Sequence[Level], held: 
     weight = max(1.0, min(lanes * wide.bits, target.vector_bits) / 256) if lanes > 1 else 1.0
     issue = copies * registers * weight / 2
     runs = max(cost.runs // max(copies * lanes, 1), 1)
-    body = issue * _cycles(cost.store.value)
+    reads = [access for access in cost.accesses if access.access is Access.READ]
+    still = frozenset(a.buffer for a in reads if lanes > 1 and a.stride == 0)
+    fixed = frozenset(
+        a.buffer for a in reads if a.buffer in still and inner and a.elements[inner - 1] == a.elements[-1]
+    )
+    body = issue * _work(cost.store.value, fixed, still, registers)
     loads = stores = 0.0
     latency = 0.0
     for access in cost.accesses:
         moved = _moves(access, inner, lanes, wide.bits, target)
         if access.access is not Access.READ:
-            kept = inner and access.elements[inner - 1] == access.elements[inner] and turns[inner - 1] > 1
+            kept = inner and access.elements[inner - 1] == access.elements[inner]
             if kept:
                 latency = LATENCY if access.access is Access.READ_WRITE else 0
                 most = 32 if target.vector_bits >= 512 or target.is_arm else 16
@@ -133,7 +167,8 @@ def _cpu_cycles(cost: StoreCost, target: Target, caches: Sequence[Level], held: 
     one = max(body, loads * weight / 2, stores * weight, latency) + (1 if inner else 0)
     cycles = runs * one
     for cache in caches:
-        traffic = sum(_traffic(access, cost, turns, cache, held) for access in cost.accesses)
+        far = [access for access in cost.accesses if near.get(access, cache.bytes) >= cache.bytes]
+        traffic = sum(_traffic(access, cost, turns, cache, held) for access in far)
         cycles = max(cycles, traffic / cache.bandwidth) + 0.1 * min(cycles, traffic / cache.bandwidth)
     width = prod(_turns(loop) for loop in _parallel(cost))
     threads = max(target.num_threads, 1)
@@ -147,7 +182,9 @@ def _moves(access: AccessCost, inner: int, lanes: int, bits: int, target: Target
         return elements
     if access.stride == 1:
         return ceil(elements * access.buffer.dtype.bits / target.vector_bits)
-    return elements * (1.0 if access.stride <= 4 else 2.0)
+    if access.stride <= 4:  # whole registers are loaded, and what is wanted is shuffled out of them
+        return 1.5 * ceil(elements * access.stride * access.buffer.dtype.bits / target.vector_bits)
+    return 2.0 * elements
 
 
 def _traffic(access: AccessCost, cost: StoreCost, turns: Sequence[int], cache: Level, held: dict[Buffer, int]) -> float:
@@ -177,25 +214,48 @@ def _lines(access: AccessCost, level: int, loops: int) -> float:
     return 1.0
 
 
-@lru_cache(maxsize=4096)
-def _cycles(value: Expr) -> float:
-    """Cycles for one full vector register of a value, a multiply and an addition of its result counting as one."""
+def _work(value: Expr, fixed: frozenset[Buffer], still: frozenset[Buffer], registers: int) -> float:
+    """Cycles for each register of a value: what comes from `fixed` buffers alone is computed outside of the loops, what
+    comes from those in which the lanes stand `still` once for all registers."""
     if isinstance(value, BufferLoad):
         return 0.0
-    own = 0.0
+    loaded = _loaded(value)
+    if loaded and loaded <= fixed:
+        return 0.0
+    if loaded and loaded <= still:
+        return _cycles(value) / registers
+    parts = value.args[1:] if _is_branch(value) else value.children()
+    inner = [_work(part, fixed, still, registers) for part in parts if isinstance(part, Expr)]
+    return _own(value) + (max(inner, default=0.0) if _is_branch(value) else sum(inner))
+
+
+@lru_cache(maxsize=4096)
+def _loaded(value: Expr) -> frozenset[Buffer]:
+    """The buffers that a value loads from."""
+    own = frozenset({value.buffer}) if isinstance(value, BufferLoad) else frozenset()
+    return own.union(*(_loaded(part) for part in value.children() if isinstance(part, Expr)))
+
+
+def _cycles(value: Expr) -> float:
+    """Cycles for one full vector register of a value, a multiply and an addition of its result counting as one."""
+    return _work(value, frozenset(), frozenset(), 1)
+
+
+def _is_branch(value: Expr) -> TypeGuard[Call]:
+    return isinstance(value, Call) and value.op.name == "if_then_else"
+
+
+def _own(value: Expr) -> float:
+    """Cycles for the operation alone."""
     if isinstance(value, Call):
-        own = CYCLES.get(value.op.name, ELSE) if isinstance(value.op, Intrinsic) else ELSE
-    elif isinstance(value, (Add, Sub)):
-        own = 0.0 if isinstance(value.a, Mul) or isinstance(value.b, Mul) else 1.0
-    elif isinstance(value, (Div, Mod)) and value.dtype.is_float:
-        own = DIVISION
-    elif not isinstance(value, (Cast, Let)) and value.children():
-        own = 1.0
-    if isinstance(value, Call) and value.op.name == "if_then_else":
-        return own + max(_cycles(c) for c in value.args[1:])
-    if isinstance(value, Select):
-        own = 1.0
-    return own + sum(_cycles(c) for c in value.children() if isinstance(c, Expr))
+        return CYCLES.get(value.op.name, ELSE) if isinstance(value.op, Intrinsic) else ELSE
+    if isinstance(value, (Add, Sub)):
+        return 0.0 if isinstance(value.a, Mul) or isinstance(value.b, Mul) else 1.0
+    if isinstance(value, (Div, Mod)) and value.dtype.is_float:
+        return DIVISION
+    if isinstance(value, (Cast, Let)) or not value.children():
+        return 0.0
+    return 1.0
 
 
 def _gpu_ms(cost: StoreCost, target: Target) -> float:

@@ -18,7 +18,7 @@ from .space import design_space
 CLOSE = 0.97
 """A sketch is taken if it is to need less than this part of the time of those before it, which rules prefer."""
 
-BETTER = 0.8
+BETTER = 0.5
 """A mutation is taken if it is to need less than this part of the time: the model's smaller differences mean little."""
 
 
