@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..tir.dtype import DType
 from ..tir.expr import Call, Expr, IntImm, StringImm, Var
 from ..tir.function import PrimFunc
 from ..tir.stmt import Stmt
 from ..tir.visit import walk_unique
 
-FAMILIES = ("wmma", "mma")
-"""Scopes of fragments begin so: "wmma.matrix_a" is one of nvcuda::wmma, "mma.matrix_a" one for mma.sync."""
+FAMILIES = ("wmma", "mma", "wgmma")
+"""Scopes of fragments begin so: "wmma.matrix_a" is one of nvcuda::wmma, "mma.matrix_a" one for mma.sync; sums of
+"wgmma.accumulator" belong to four warps."""
 
 FILL, LOAD, MMA, STORE = "tvm_fill_fragment", "tvm_load_matrix_sync", "tvm_mma_sync", "tvm_store_matrix_sync"
 
-OPERATIONS = frozenset({FILL, LOAD, MMA, STORE})
+WGMMA = "ptx_wgmma_mma_async"
+OPERATIONS = frozenset({FILL, LOAD, MMA, STORE, WGMMA})
+WGMMA_GROUPS = frozenset({"ptx_wgmma_fence", "ptx_wgmma_commit_group", "ptx_wgmma_wait_group"})
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,9 @@ def fragments_in(body: PrimFunc | Stmt) -> dict[Var, Fragment]:
             continue
         data, m, n, k = node.args[:4]
         known = found.get(data)  # type: ignore[call-overload]
+        if node.op.name == WGMMA:
+            found.setdefault(data, Fragment(_int(m), _int(n), _int(k), ""))  # type: ignore[arg-type]
+            continue
         layout = layout_of(node.args[7])[0] if node.op.name == LOAD else known.layout if known else ""
         found[data] = Fragment(_int(m), _int(n), _int(k), layout)  # type: ignore[index]
     return found
@@ -72,10 +77,10 @@ def swizzled(layout: str, numbers: tuple[int, ...]) -> str:
     return f"{layout} swizzle {' '.join(map(str, numbers))}" if numbers else layout
 
 
-def operand_type(t: DType) -> str:
-    """How tables of shapes call an element type: "f16", "s8"."""
-    short = {"float16": "f16", "bfloat16": "bf16", "float32": "f32", "int8": "s8", "uint8": "u8", "int32": "s32"}
-    return short.get(str(t), str(t))
+def lanes_needed(body: Stmt) -> int:
+    """Threads that work on a fragment together in a program: 32, or 128 for wgmma; 0 where there are no fragments."""
+    names = {n.op.name for n in walk_unique(body) if isinstance(n, Call)}
+    return 128 if WGMMA in names else 32 if names & OPERATIONS else 0
 
 
 def _int(node: Expr) -> int:

@@ -10,7 +10,7 @@ from .errors import require
 RANKS = {"global": 0, "shared": 1, "warp": 2, "local": 3}
 """Memories from the one that everybody shares to the one of a single thread; `shared.dyn` and the like are variants."""
 
-FRAGMENTS = ("wmma.", "m16n8k8.", "mma.")
+FRAGMENTS = ("wmma.", "m16n8k8.", "mma.", "wgmma.")
 """Prefixes of memories that hold a warp's share of a matrix."""
 
 

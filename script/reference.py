@@ -129,6 +129,21 @@ EXAMPLES = {
     'T.ptx_cp_async(S.access_ptr("w"), A.access_ptr("r"), 16)',
     "T.ptx_commit_group": "T.ptx_commit_group()",
     "T.ptx_wait_group": "T.ptx_wait_group(0)",
+    "T.ptx_init_barrier_thread_count": 'S = T.alloc_buffer((1,), "uint64", scope="shared")\n'
+    'T.ptx_init_barrier_thread_count(S.access_ptr("rw"), 1)',
+    "T.ptx_arrive_barrier_expect_tx": 'S = T.alloc_buffer((1,), "uint64", scope="shared")\n'
+    'T.ptx_arrive_barrier_expect_tx(S.access_ptr("rw"), 64)',
+    "T.ptx_wait_barrier": 'S = T.alloc_buffer((1,), "uint64", scope="shared")\n'
+    'T.ptx_wait_barrier(S.access_ptr("rw"), 0)',
+    "T.ptx_cp_async_bulk_tensor": 'S = T.alloc_buffer((16, 16), "float32", scope="shared.dyn")\n'
+    'R = T.alloc_buffer((1,), "uint64", scope="shared.dyn")\n'
+    'T.ptx_cp_async_bulk_tensor(S.access_ptr("w"), A.data, R.access_ptr("rw"), n, 16, 16, 16, 0, 0)',
+    "T.ptx_wgmma_mma_async": 'X = T.alloc_buffer((64, 64), "float16", scope="shared.dyn")\n'
+    'C = T.alloc_buffer((64, 64), "float32", scope="wgmma.accumulator")\n'
+    'T.ptx_wgmma_mma_async(C.data, 64, 64, 16, 0, X.access_ptr("r"), X.access_ptr("r"), False)',
+    "T.ptx_wgmma_fence": "T.ptx_wgmma_fence()",
+    "T.ptx_wgmma_commit_group": "T.ptx_wgmma_commit_group()",
+    "T.ptx_wgmma_wait_group": "T.ptx_wgmma_wait_group(0)",
     "T.assume": "T.assume(n > 0)",
     "T.ret": "T.ret(n)",
     "T.break_loop": "for i in range(n):\n    if B[i] > 0:\n        T.break_loop()",

@@ -280,6 +280,20 @@ _rows(
     ("ptx_cp_async", None, None, "Begins a copy of so many bytes from the second to the first pointer: (to, from, n)."),
     ("ptx_commit_group", 0, None, "Makes a group of the copies that the thread has begun since the last one."),
     ("ptx_wait_group", 1, None, "Waits until at most so many of the thread's groups of copies are under way."),
+    ("ptx_init_barrier_thread_count", 2, None, "Makes a barrier in shared memory for so many threads: (pointer, n)."),
+    ("ptx_arrive_barrier_expect_tx", 2, None, "Arrives at a barrier and announces so many bytes: (pointer, n)."),
+    ("ptx_wait_barrier", 2, None, "Waits for the phase of a barrier that has this parity to end: (pointer, parity)."),
+    (
+        "ptx_cp_async_bulk_tensor", None, None,
+        "Begins a copy of a box of a matrix: (to, data, barrier, rows, columns, box rows, box columns, row, column).",
+    ),
+    (
+        "ptx_wgmma_mma_async", None, None,
+        "C += A @ B.T by four warps: (fragment, m, n, k, index, pointer a, pointer b, whether waited for later).",
+    ),
+    ("ptx_wgmma_fence", 0, None, "Lets products that follow see the registers that they add to."),
+    ("ptx_wgmma_commit_group", 0, None, "Makes a group of the products begun since the last one."),
+    ("ptx_wgmma_wait_group", 1, None, "Waits until at most so many groups of products are under way."),
     ("assume", 1, None, "States a fact that the compiler may use."),
     ("trap", 0, None, "Stops the program with an error."),
 )  # fmt: skip

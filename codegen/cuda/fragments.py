@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...tir.buffer import Buffer
@@ -14,8 +15,14 @@ from .types import scalar
 if TYPE_CHECKING:
     from .calls import CallEmitter
 
-NAMESPACES = {"wmma": "nvcuda::wmma", "mma": "tir::mma"}
-HEADERS = {"nvcuda::wmma::": "mma.h", "tir::mma::": "tensorir/mma.cuh", "tir::cp_async": "tensorir/cp_async.cuh"}
+NAMESPACES = {"wmma": "nvcuda::wmma", "mma": "tir::mma", "wgmma": "tir::wgmma"}
+HEADERS = {
+    "nvcuda::wmma::": "mma.h",
+    "tir::mma::": "tensorir/mma.cuh",
+    "tir::cp_async": "tensorir/cp_async.cuh",
+    "tir::wgmma": "tensorir/wgmma.cuh",
+    "tir::barrier": "tensorir/ptx_hopper.cuh",
+}
 """The header that declares what begins so."""
 
 _TF32 = {"nvcuda::wmma": "nvcuda::wmma::precision::tf32", "tir::mma": "tir::mma::precision_tf32"}
@@ -107,17 +114,44 @@ def copy_async(emitter: CallEmitter, node: Call) -> Code:
     return Code(f"tir::cp_async<{size.value}>({emitter.exprs(to)}, {emitter.exprs(source)})")
 
 
-def commit(emitter: CallEmitter, node: Call) -> Code:
-    """`ptx_commit_group`."""
-    return Code("tir::cp_async_commit()")
+def product_async(emitter: CallEmitter, node: Call) -> Code:
+    """`ptx_wgmma_mma_async`."""
+    data, _, _, _, index, a, b, later = node.args
+    name = "mma_async" if isinstance(later, IntImm) and later.value else "mma_sync"
+    pointers = f"{emitter.exprs(a)}, {emitter.exprs(b)}"
+    return Code(f"{_space(emitter, data, node)}::{name}({_at(emitter, data, index)}, {pointers})")
 
 
-def wait(emitter: CallEmitter, node: Call) -> Code:
-    """`ptx_wait_group`."""
-    (count,) = node.args
-    if not isinstance(count, IntImm):
-        raise LowerError("T.ptx_wait_group takes a constant", node)
-    return Code(f"tir::cp_async_wait<{count.value}>()")
+def word(name: str) -> Callable[[CallEmitter, Call], Code]:
+    """A call of `name` with the arguments as they are."""
+    return lambda emitter, node: Code(f"{name}({', '.join(str(emitter.exprs(a)) for a in node.args)})")
+
+
+def groups(name: str) -> Callable[[CallEmitter, Call], Code]:
+    """A call of the template `name` with a constant."""
+
+    def emit(emitter: CallEmitter, node: Call) -> Code:
+        (count,) = node.args
+        if not isinstance(count, IntImm):
+            raise LowerError(f"T.{node.op.name} takes a constant", node)
+        return Code(f"{name}<{count.value}>()")
+
+    return emit
+
+
+def copy_box(emitter: CallEmitter, node: Call) -> Code:
+    """`ptx_cp_async_bulk_tensor`: the matrix is described by a parameter of the kernel."""
+    to, data, barrier, rows, columns, box_rows, box_columns, row, column = node.args
+    if not isinstance(data, Var) or not isinstance(to, Call) or not isinstance(to.args[1], Var):
+        raise LowerError("T.ptx_cp_async_bulk_tensor takes T.tvm_access_ptr, and the pointer of a buffer", node)
+    memory = emitter.exprs.memory
+    memory.aligned[to.args[1]] = max(memory.aligned.get(to.args[1], 1), 1024)
+    box = tuple(e.value if isinstance(e, IntImm) else 0 for e in (box_rows, box_columns))
+    if not all(box):
+        raise LowerError("the box of T.ptx_cp_async_bulk_tensor has constant extents", node)
+    name = emitter.exprs.tensor_map(data, (rows, columns), box)
+    place = ", ".join(str(emitter.exprs(e)) for e in (column, row))
+    return Code(f"tir::tma_load({emitter.exprs(to)}, {name}, {emitter.exprs(barrier)}, {place})")
 
 
 def _accumulates(emitter: CallEmitter, data: Expr) -> bool:
@@ -137,7 +171,15 @@ RULES = {
     **dict.fromkeys(("tvm_load_matrix_sync", "tvm_store_matrix_sync"), transfer),
     "tvm_mma_sync": multiply,
     "ptx_cp_async": copy_async,
-    "ptx_commit_group": commit,
-    "ptx_wait_group": wait,
+    "ptx_commit_group": word("tir::cp_async_commit"),
+    "ptx_wait_group": groups("tir::cp_async_wait"),
+    "ptx_init_barrier_thread_count": word("tir::barrier_init"),
+    "ptx_arrive_barrier_expect_tx": word("tir::barrier_expect"),
+    "ptx_wait_barrier": word("tir::barrier_wait"),
+    "ptx_cp_async_bulk_tensor": copy_box,
+    "ptx_wgmma_mma_async": product_async,
+    "ptx_wgmma_fence": word("tir::wgmma_fence"),
+    "ptx_wgmma_commit_group": word("tir::wgmma_commit"),
+    "ptx_wgmma_wait_group": groups("tir::wgmma_wait"),
 }
 """The code of each operation."""

@@ -7,6 +7,7 @@ from ...tir.node import Node
 from ...tir.op import Intrinsic
 from ...tir.stmt import Allocate, Block, BlockRealize, For, ForKind
 from ...tir.visit import walk
+from ..fragments import WGMMA_GROUPS
 
 BLOCK_AXES = ("blockIdx.x", "blockIdx.y", "blockIdx.z")
 THREAD_AXES = ("threadIdx.x", "threadIdx.y", "threadIdx.z")
@@ -23,8 +24,8 @@ WAITING = frozenset(
 )
 """Intrinsics at which a thread waits for others."""
 
-GROUPS = frozenset({"ptx_commit_group", "ptx_wait_group"})
-"""Intrinsics by which each thread keeps account of the copies it has begun."""
+GROUPS = frozenset({"ptx_commit_group", "ptx_wait_group", "ptx_wait_barrier"}) | WGMMA_GROUPS
+"""Intrinsics by which each thread keeps account of the copies and products it has begun, and waits for them."""
 
 
 def is_bound(node: Node) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ...tir.dtype import VOID
 from ...tir.errors import LowerError
-from ...tir.expr import Call, Expr, IntImm, StringImm, Var
+from ...tir.expr import Call, Expr, IntImm, StringImm, Var, const
 from ...tir.function import PrimFunc
 from ...tir.op import OPS
 from ...tir.stmt import (
@@ -24,6 +24,7 @@ from ...tir.stmt import (
     seq,
 )
 from ...tir.visit import Rewriter, walk
+from ..fragments import lanes_needed
 from ..target import Target
 from .kernels import THREAD_AXES, is_bound, is_kernel
 from .thread_accesses import Access, Where, accesses, scope_of, turn_of
@@ -66,6 +67,9 @@ class _Kernels(Rewriter):
 def thread_axes(kernel: Stmt) -> dict[str, tuple[Var, Expr]]:
     """The axes of a block's threads: a variable for each, and the greatest extent of the loops bound to it."""
     out: dict[str, tuple[Var, Expr]] = {}
+    lanes = lanes_needed(kernel)
+    if lanes:
+        out["threadIdx.x"] = Var("threadIdx.x"), const(lanes)
     for n in walk(kernel):
         if is_bound(n) and isinstance(n, For) and n.thread_binding in THREAD_AXES:
             known = out.get(n.thread_binding)

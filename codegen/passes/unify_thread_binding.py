@@ -13,7 +13,7 @@ from ...tir.node import EMPTY, Attrs
 from ...tir.op import Effect, Intrinsic
 from ...tir.stmt import BufferStore, Evaluate, For, ForKind, IfThenElse, Stmt
 from ...tir.visit import Rewriter, Substitute, buffers_in, walk
-from ..fragments import OPERATIONS
+from ..fragments import OPERATIONS, lanes_needed
 from ..target import Target
 from .kernels import BLOCK_AXES, GROUPS, THREAD_AXES, WAITING, is_bound, is_kernel
 
@@ -53,9 +53,14 @@ class _Kernels(Rewriter):
         for axis in BLOCK_AXES:
             self.require_independent(axes.get(axis, []))
         order = sorted(axes, key=lambda axis: axis.startswith("threadIdx"))
-        if _is_unified(node, order):
+        lanes = 0 if "threadIdx.x" in axes else lanes_needed(node)
+        if _is_unified(node, order) and not lanes:
             return node
         variables = {axis: self.unified(axis, axes[axis]) for axis in order}
+        if lanes:
+            # What works on fragments is a warp's or four warps', though no loop is bound to its threads.
+            variables["threadIdx.x"] = (Var("lane"), const(lanes))
+            order.append("threadIdx.x")
         body = _Merge(self.func, variables)(node)
         kept = {key: v for loop in loops for key, v in getattr(loop, "annotations", EMPTY).items() if key in KEPT}
         for axis in reversed(order):

@@ -56,6 +56,23 @@ void mma(Element type, int* c, const uint32_t* a, const uint32_t* b);
 void load_matrices(uint32_t* out, const void* row, bool transposed);
 bool is_shared(const void* address);
 
+// A tensor in global memory of `rows` by `columns` elements, and the box that a copy takes of it: rows of 128 bytes.
+struct TensorMap {
+  const unsigned char* base;
+  uint64_t columns, rows, pitch;  // pitch: bytes from row to row
+  uint32_t box_columns, box_rows, size, unused;
+  uint64_t filler[10];
+};
+static_assert(sizeof(TensorMap) == 128);
+void barrier_init(void* barrier, unsigned count);
+void barrier_arrive(void* barrier, unsigned bytes);
+void barrier_wait(void* barrier, unsigned parity);
+void tensor_load(void* to, const TensorMap& map, void* barrier, int x, int y);
+// c[64 x n] += a[64 x 16] * b[n x 16]^T of permuted tiles, by the four warps of a group; done when waited for.
+void wgmma(Element type, unsigned n, float* c, const void* a, const void* b);
+void wgmma_commit();
+void wgmma_wait(unsigned in_flight);
+
 [[noreturn]] void fail(const char* message);
 
 }  // namespace tir_emu

@@ -15,7 +15,8 @@ struct Cell {
   uint32_t write_time, read_time;
   uint32_t write_pc, read_pc;
   uint32_t list;  // number of its list of readers plus one, 0 where it has none yet
-  uint16_t writer, reader;
+  uint32_t plain_time;  // of the last write that was not atomic
+  uint16_t writer, reader, plain_writer;
   uint8_t written, atomic, many, pending;  // many: the list counts, not `reader`; pending: copies on their way
 };
 
@@ -40,7 +41,7 @@ class Shadow {
                                              : write(cells_[i], kind, thread, clock, pc, other);
       if (verdict != Verdict::FINE) {
         *cell = &cells_[i];
-        if (verdict == Verdict::RACE_WITH_WRITE) *other = cells_[i].writer;
+        if (verdict == Verdict::RACE_WITH_WRITE && kind == Access::READ) *other = cells_[i].writer;
         return verdict;
       }
     }
@@ -82,8 +83,11 @@ class Shadow {
     bool atomic = kind == Access::ATOMIC;
     if (c.pending) return Verdict::NOT_ARRIVED;
     if (atomic && !c.written) return Verdict::UNINITIALISED;
-    if (c.written && !(atomic && c.atomic) && !before(c.writer, c.write_time, thread, clock))
-      return Verdict::RACE_WITH_WRITE;
+    // Atomic writes need no order among each other, but one with the plain write before.
+    bool only_plain = atomic && c.atomic;
+    unsigned last = only_plain ? c.plain_writer : c.writer;
+    if (c.written && !before(last, only_plain ? c.plain_time : c.write_time, thread, clock))
+      return *other = last, Verdict::RACE_WITH_WRITE;
     if (c.many) {
       uint32_t* times = readers(c);
       for (unsigned t = 0; t < threads_; ++t)
@@ -99,6 +103,10 @@ class Shadow {
     c.writer = static_cast<uint16_t>(thread);
     c.write_time = clock.own;
     c.write_pc = pc;
+    if (!atomic) {
+      c.plain_writer = c.writer;
+      c.plain_time = c.write_time;
+    }
     return Verdict::FINE;
   }
 
