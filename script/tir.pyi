@@ -752,14 +752,38 @@ def prim_func(
     ...         A[i] = A[i] * k
     """
 
+def ptx_arrive_barrier_expect_tx(x: Argument, y: Argument, /) -> Expr:
+    """Arrives at a barrier and announces so many bytes: (pointer, n)."""
+
 def ptx_commit_group() -> Expr:
     """Makes a group of the copies that the thread has begun since the last one."""
 
 def ptx_cp_async(*args: Argument) -> Expr:
     """Begins a copy of so many bytes from the second to the first pointer: (to, from, n)."""
 
+def ptx_cp_async_bulk_tensor(*args: Argument) -> Expr:
+    """Begins a copy of a box of a matrix: (to, data, barrier, rows, columns, box rows, box columns, row, column)."""
+
+def ptx_init_barrier_thread_count(x: Argument, y: Argument, /) -> Expr:
+    """Makes a barrier in shared memory for so many threads: (pointer, n)."""
+
+def ptx_wait_barrier(x: Argument, y: Argument, /) -> Expr:
+    """Waits for the phase of a barrier that has this parity to end: (pointer, parity)."""
+
 def ptx_wait_group(x: Argument, /) -> Expr:
     """Waits until at most so many of the thread's groups of copies are under way."""
+
+def ptx_wgmma_commit_group() -> Expr:
+    """Makes a group of the products begun since the last one."""
+
+def ptx_wgmma_fence() -> Expr:
+    """Lets products that follow see the registers that they add to."""
+
+def ptx_wgmma_mma_async(*args: Argument) -> Expr:
+    """C += A @ B.T by four warps: (fragment, m, n, k, index, pointer a, pointer b, whether waited for later)."""
+
+def ptx_wgmma_wait_group(x: Argument, /) -> Expr:
+    """Waits until at most so many groups of products are under way."""
 
 def ramp(base: Index, stride: Index, lanes: Constant) -> Expr:
     """The vector `base, base + stride, ..., base + (lanes - 1) * stride`.

@@ -30,6 +30,7 @@ from .host import run
 from .module import generate
 from .nvrtc import Resources
 from .source import CudaSource, Kernel
+from .tensor_maps import encoded
 
 
 class CudaModule(Module):
@@ -99,7 +100,10 @@ class CudaModule(Module):
 
     def _launcher(self, device: Driver, stream: int) -> Callable[..., None]:
         def launch(kernel: Kernel, grid: Any, block: Any, shared: int, given: Sequence[Any]) -> None:
-            passed = [_passed(p.dtype, p.pointer, value) for p, value in zip(kernel.params, given)]
+            passed = [
+                encoded(device, p.dtype, value, p.map) if p.map else _passed(p.dtype, p.pointer, value)
+                for p, value in zip(kernel.params, given)
+            ]
             for p, value in zip(kernel.params, given):
                 if p.pointer and value % p.align:
                     raise CallError(

@@ -17,6 +17,7 @@ from ..lanes import lane_of
 from . import casts
 from .calls import CallEmitter
 from .memory import Memory
+from .source import TensorMap
 from .types import constant, constructed, declaration, is_struct, scalar, vector
 
 _SYMBOLS: dict[type[Expr], tuple[str, int]] = {
@@ -50,10 +51,21 @@ class Exprs(Visitor):
         self.used: set[Var] = set()
         self.types: set[str] = set()
         self.structs: dict[str, str] = {}
+        self.maps: dict[tuple[Var, TensorMap], str] = {}
         self.analyzer = Analyzer()
         self.shared: set[Expr] = set()
         self.memory = Memory(self)
         self.calls = CallEmitter(self)
+
+    def tensor_map(self, data: Var, extents: tuple[Expr, Expr], box: tuple[int, int]) -> str:
+        """The name of the parameter that describes a matrix to the copy engine."""
+        rows, columns = (e.value if isinstance(e, IntImm) else 0 for e in extents)
+        if not rows or not columns:
+            raise LowerError("the copy engine is told constant extents of a matrix", *extents)
+        known = TensorMap(rows, columns, *box)
+        if (data, known) not in self.maps:
+            self.maps[data, known] = self.w.names.fresh(f"{self(data)}_map")
+        return self.maps[data, known]
 
     def root(self, *nodes: Expr | None) -> None:
         """Look at the expressions of one statement: large ones that are used twice are computed once."""

@@ -137,6 +137,9 @@ def _params(func: PrimFunc, emitter: Stmts, written: set[Var]) -> tuple[KernelPa
             out.append(KernelParam(exprs.vars[var], buffer.dtype.element, True, buffer.data in written, index, align))
         elif var in exprs.used:
             out.append(KernelParam(exprs.vars[var], var.dtype, False, False, index, 1))
+    places = {func.buffer_map[var].data: k for k, var in enumerate(func.params) if var in func.buffer_map}
+    for (data, known), name in exprs.maps.items():
+        out.append(KernelParam(name, exprs.memory.kinds[data].element, False, False, places[data], 16, known))
     return tuple(out)
 
 
@@ -147,6 +150,8 @@ def _head(kernel: Kernel, axes: dict[str, For]) -> str:
         f"{'' if p.written else 'const '}{scalar(p.dtype)}* __restrict__ {p.name}"
         if p.pointer
         else f"{scalar(p.dtype)} {p.name}"
+        if p.map is None
+        else f"const __grid_constant__ tir::tensor_map {p.name}"
         for p in kernel.params
     ]
     start = f'extern "C" __global__ void{f" __launch_bounds__({bounds})" if kernel.threads else ""} {kernel.name}('

@@ -11,6 +11,19 @@ from ...tir.function import IRModule
 
 
 @dataclass(frozen=True)
+class TensorMap:
+    """A matrix that the copy engine copies boxes of: extents of the matrix and of a box, in elements.
+
+    Boxes have rows of 128 bytes, which land in shared memory permuted in groups of eight.
+    """
+
+    rows: int
+    columns: int
+    box_rows: int
+    box_columns: int
+
+
+@dataclass(frozen=True)
 class KernelParam:
     """A parameter of a kernel.
 
@@ -20,6 +33,8 @@ class KernelParam:
     pointer: whether it is a pointer. written: whether the kernel may write through it.
     index: its place among the arguments of the call in the host function.
     align: bytes that a pointer must be a multiple of, for the kernel's vector accesses; 1 for numbers.
+    map: what is known of the matrix where the parameter is a description of one for the copy engine; the argument is
+        its pointer.
     """
 
     name: str
@@ -28,6 +43,7 @@ class KernelParam:
     written: bool
     index: int
     align: int
+    map: TensorMap | None = None
 
 
 @dataclass(frozen=True)

@@ -83,3 +83,41 @@ def copy(to: Pointer, source: Pointer, size: int) -> None:
     assert to.memory is not None
     assert source.memory is not None
     to.memory.bytes[to.offset : to.offset + size] = source.memory.bytes[source.offset : source.offset + size]
+
+
+PERMUTED = 128
+"""Bytes of a row of a tile that wgmma reads and the copy engine writes, permuted in groups of eight rows."""
+
+
+def _rows(pointer: Pointer, first: int, rows: int, columns: int) -> tuple[np.ndarray, Any]:
+    """The memory and the places in it of a piece of a permuted tile."""
+    element = pointer.element
+    assert element is not None
+    width = PERMUTED // element.bytes
+    piece = 16 // element.bytes
+    swizzle = (width.bit_length() - 1, 7, piece.bit_length() - 1)
+    return _elements(pointer, element), _places((rows, columns), width, swizzle, first)
+
+
+def multiply_permuted(
+    c: Pointer, t: DType, dims: tuple[int, int, int], index: int, a: Pointer, a_first: int, b: Pointer, b_first: int
+) -> None:
+    """C += A @ B.T of permuted tiles."""
+    m, n, k = dims
+    x, y = (memory[places].astype(np.float64) for memory, places in (_rows(a, a_first, m, k), _rows(b, b_first, n, k)))
+    _tile(c, t, (m, n), index)[...] += (x @ y.T).astype(t.numpy)
+
+
+def copy_box(
+    to: Pointer, first: int, source: Pointer, rows: int, columns: int, box_rows: int, box_columns: int, row: int,
+    column: int,
+) -> None:  # fmt: skip
+    """Copy a box of a matrix to a permuted tile; what lies outside of the matrix is 0."""
+    element = to.element
+    assert element is not None
+    matrix = _elements(source, element)[: rows * columns].reshape(rows, columns)
+    target, places = _rows(to, first, box_rows, box_columns)
+    box = np.zeros((box_rows, box_columns), matrix.dtype)
+    inside = matrix[row : row + box_rows, column : column + box_columns]
+    box[: inside.shape[0], : inside.shape[1]] = inside
+    target[places] = box

@@ -10,7 +10,7 @@ from ...tir.buffer import BufferLoad
 from ...tir.dtype import VOID, DType
 from ...tir.expr import Call, CommReducer, Expr, GlobalVar, StringImm, Var, const
 from ...tir.op import Domain, Effect, Intrinsic
-from ..fragments import Fragment, is_fragment, layout_of
+from ..fragments import WGMMA_GROUPS, Fragment, is_fragment, layout_of
 from ..intrinsics.instructions import meaning
 from . import fragments, scalars
 from .access import Access
@@ -351,6 +351,27 @@ class Calls(Access):
         self.line(f"{self.constant(fragments.multiply)}({sizes}, {types}, {(d.m, d.n, a.k)}, {tuple(turned)})")
         return [number(0)]
 
+    def multiply_permuted(self, e: Call) -> Lanes:
+        data, m, n, k, index, a, b, _ = e.args
+        t, _, _ = self.fragment(data, e)
+        dims = tuple(self.index(x).constant for x in (m, n, k))
+        head = f"{self.value(data).src}, {self.constant(t)}, {dims}, {self.index(index).src}"
+        self.line(f"{self.constant(fragments.multiply_permuted)}({head}, {self.whole(a)}, {self.whole(b)})")
+        return [number(0)]
+
+    def copy_box(self, e: Call) -> Lanes:
+        to, data, _, *numbers = e.args
+        given = ", ".join(self.index(x).src for x in numbers)
+        self.line(f"{self.constant(fragments.copy_box)}({self.whole(to)}, {self.value(data).src}, {given})")
+        return [number(0)]
+
+    def whole(self, pointer: Expr) -> str:
+        """A pointer to where memory begins and the number of the element pointed to: permutations count from there."""
+        if not isinstance(pointer, Call) or pointer.op.name != "tvm_access_ptr":
+            raise scalars.Fault("permuted memory is pointed to by T.tvm_access_ptr")
+        base = pointer.replace(args=(*pointer.args[:2], const(0), *pointer.args[3:]))
+        return f"{self.value(base).src}, {self.index(pointer.args[2]).src}"
+
     def copy_async(self, e: Call) -> Lanes:
         to, source, size = e.args
         self.line(
@@ -421,5 +442,17 @@ Calls.rules = {
     **dict.fromkeys(("tvm_fill_fragment", "tvm_load_matrix_sync", "tvm_store_matrix_sync"), Calls.matrix),
     "tvm_mma_sync": Calls.multiply,
     "ptx_cp_async": Calls.copy_async,
-    **dict.fromkeys(("ptx_commit_group", "ptx_wait_group"), Calls.nothing),
+    "ptx_wgmma_mma_async": Calls.multiply_permuted,
+    "ptx_cp_async_bulk_tensor": Calls.copy_box,
+    **dict.fromkeys(
+        (
+            "ptx_commit_group",
+            "ptx_wait_group",
+            "ptx_init_barrier_thread_count",
+            "ptx_arrive_barrier_expect_tx",
+            "ptx_wait_barrier",
+            *WGMMA_GROUPS,
+        ),
+        Calls.nothing,
+    ),
 }

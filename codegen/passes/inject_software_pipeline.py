@@ -27,6 +27,7 @@ from ...tir.stmt import (
 )
 from ...tir.visit import Rewriter, fresh, substitute, walk
 from ..target import Target
+from .bulk_copies import Box, at, barriers, is_bulk, multiplies, op, overlapped
 
 STAGE, ORDER, ASYNC = "software_pipeline_stage", "software_pipeline_order", "software_pipeline_async_stages"
 """Loop annotations: of each statement of the body its stage and its place; the stages that run asynchronously."""
@@ -102,7 +103,8 @@ class _Inject(Rewriter):
                     _named(part.stmt),
                     hint="give it a later stage",
                 )
-        made = _Pipeline(self, original, loop, parts, asynchronous)
+        bulk = asynchronous and has_tma(self.target) and any(is_bulk(p.stmt) for p in parts if p.stage in asynchronous)
+        made = (_BulkPipeline if bulk else _Pipeline)(self, original, loop, parts, asynchronous)
         return made.build(buffers)
 
     def check(self, original: For, parts: list[_Part], own: set[Buffer]) -> None:
@@ -139,10 +141,20 @@ class _Pipeline:
         self.asynchronous = asynchronous
         self.depth = max(p.stage for p in parts)
         self.analyzer = Analyzer()
+        self.own: tuple[Buffer, ...] = ()
+
+    def opening(self) -> list[Stmt]:
+        """What comes before the first step."""
+        # What was done before with the memory of asynchronous copies is over when the first of them begin.
+        return [_barrier()] if self.asynchronous else []
+
+    def closing(self) -> list[Stmt]:
+        """What comes after the last step."""
+        return []
 
     def build(self, buffers: tuple[Buffer, ...]) -> Stmt:
         """The pipeline, in a block that allocates its buffers."""
-        grown = {b: _grown(b, versions) for b in buffers if (versions := self.versions(b)) > 1}
+        grown = self.grown(buffers)
         t = self.loop.loop_var.dtype
         begin, end = self.loop.min, self.loop.min + self.loop.extent
         prologue = [self.step(begin + const(k, t), grown, begin, end, steady=False) for k in range(self.depth)]
@@ -156,13 +168,16 @@ class _Pipeline:
             body=self.step(var, grown, begin, end, steady=True) or seq(),
         )
         loop = steady if not (isinstance(steady.extent, IntImm) and steady.extent.value <= 0) else None
-        # What was done before with the memory of asynchronous copies is over when the first of them begin.
-        ready = _barrier() if self.asynchronous else None
-        body = seq(*(s for s in (ready, *prologue, loop, *epilogue) if s is not None))
-        if not buffers:
+        parts = (*self.opening(), *prologue, loop, *epilogue, *self.closing())
+        body = seq(*(s for s in parts if s is not None))
+        allocated = (*(grown.get(b, b) for b in buffers), *self.own)
+        if not allocated:
             return body
-        allocated = tuple(grown.get(b, b) for b in buffers)
         return BlockRealize((), TRUE, Block((), (), (), "", body, alloc_buffers=allocated))
+
+    def grown(self, buffers: tuple[Buffer, ...]) -> dict[Buffer, Buffer]:
+        """The buffers that iterations hold several versions of, with those."""
+        return {b: _grown(b, versions) for b in buffers if (versions := self.versions(b)) > 1}
 
     def versions(self, buffer: Buffer) -> int:
         """How many iterations may hold the buffer at once."""
@@ -217,6 +232,68 @@ class _Pipeline:
         return all_of(*(self.analyzer.simplify(c) for c in (begin <= iteration, iteration < end)))
 
 
+class _BulkPipeline(_Pipeline):
+    """One whose copies the copy engine does: a barrier for each version tells that all of its bytes have come.
+
+    A step waits for the barrier of what it reads, computes, and begins the copies that take the place of what the step
+    before has read, when all threads are done with it: products by wgmma go on for one step.
+    """
+
+    def grown(self, buffers: tuple[Buffer, ...]) -> dict[Buffer, Buffer]:
+        self.copied = {b for p in self.copies() for b in p.writes & set(buffers)}
+        self.count = max(self.versions(b) for b in self.copied)
+        self.full = barriers(self.count)
+        self.own = (self.full,)
+        out = {b: _grown(b, versions) for b in buffers if (versions := self.versions(b)) > 1}
+        return out | {b: _grown(b, self.count).replace(data_alignment=ALIGNMENT) for b in self.copied}
+
+    def copies(self) -> list[_Part]:
+        """The parts that the copy engine does."""
+        return [p for p in self.parts if p.stage in self.asynchronous]
+
+    def opening(self) -> list[Stmt]:
+        made = [op("ptx_init_barrier_thread_count", at(self.full, k), 1) for k in range(self.count)]
+        return [*made, _barrier()]
+
+    def closing(self) -> list[Stmt]:
+        return [op("ptx_wgmma_wait_group", 0)] if any(multiplies(p.stmt) for p in self.parts) else []
+
+    def step(self, at_: Expr, grown: dict[Buffer, Buffer], begin: Expr, end: Expr, *, steady: bool) -> Stmt | None:
+        t = self.loop.loop_var.dtype
+        out: list[Stmt] = []
+        bulk: list[Stmt] = []
+        announced, exist = 0, FALSE
+        for part in self.parts:
+            iteration = self.analyzer.simplify(at_ - const(part.stage, t))
+            exists = TRUE if steady else self.exists(iteration, begin, end)
+            if exists is FALSE:
+                continue
+            version = _Version(self.inject, self.original, grown, self.loop.loop_var - begin)
+            stmt = fresh(substitute(version(part.stmt), {self.loop.loop_var: iteration}))
+            number = self.analyzer.simplify(iteration - begin)
+            slot = at(self.full, floormod(number, const(self.count, t)))
+            if part.stage in self.asynchronous:
+                box = Box(stmt)
+                self.inject.require(
+                    not box.problem, f"the copy engine cannot do {{0}}: {box.problem}", _named(part.stmt)
+                )
+                bulk.append(box.copy(slot))
+                announced, exist = announced + box.bytes, exists
+                begun = slot
+                continue
+            stmt = overlapped(stmt) if multiplies(stmt) else stmt
+            if any(part.reads & p.writes for p in self.copies()):
+                parity = floormod(number // const(self.count, t), const(2, t))
+                stmt = seq(op("ptx_wait_barrier", slot, parity), stmt)
+            out.append(stmt if exists is TRUE else IfThenElse(exists, stmt))
+        if bulk:
+            copies = seq(op("ptx_arrive_barrier_expect_tx", begun, announced), *bulk)
+            whole = AttrStmt(None, "async_scope", const(1), copies)
+            out += [_barrier()] if out else []
+            out.append(whole if exist is TRUE else IfThenElse(exist, whole))
+        return seq(*out) if out else None
+
+
 class _Version(Rewriter):
     """Directs accesses to the version of a buffer that an iteration uses."""
 
@@ -265,6 +342,15 @@ class _Version(Rewriter):
 
 def _barrier() -> Stmt:
     return Evaluate(Call(VOID, OPS["tvm_storage_sync"], (StringImm("shared"),)))
+
+
+ALIGNMENT = 1024
+"""Bytes that what the copy engine writes starts at a multiple of."""
+
+
+def has_tma(target: Target) -> bool:
+    """Whether a GPU has the copy engine for boxes of tensors, and wgmma: Hopper's "sm_90a"."""
+    return target.is_gpu and target.arch == "sm_90a"
 
 
 def copies_beside(target: Target) -> bool:

@@ -28,6 +28,10 @@ GROUPS = frozenset({"ptx_commit_group", "ptx_wait_group", "ptx_wait_barrier"}) |
 """Intrinsics by which each thread keeps account of the copies and products it has begun, and waits for them."""
 
 
+ONCE = frozenset({"ptx_init_barrier_thread_count", "ptx_arrive_barrier_expect_tx", "ptx_cp_async_bulk_tensor"})
+"""Intrinsics that one thread of a block does for all."""
+
+
 def is_bound(node: Node) -> bool:
     """Whether a loop is bound to an axis of the hardware's (virtual threads are not)."""
     return isinstance(node, For) and node.kind is ForKind.THREAD_BINDING and node.thread_binding in AXES

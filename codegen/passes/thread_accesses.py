@@ -13,7 +13,10 @@ from ...tir.op import Effect, Intrinsic
 from ...tir.stmt import BufferStore, Evaluate, For, IfThenElse, LetStmt, Stmt, While
 from ...tir.visit import substitute, walk_unique
 from ..fragments import LOAD, OPERATIONS, STORE, Fragment, layout_of
-from .kernels import THREAD_AXES, WAITING, is_bound
+from .kernels import ONCE, THREAD_AXES, WAITING, is_bound
+
+ORDERED = ONCE | {"ptx_wait_barrier"}
+"""Intrinsics whose accesses a pipeline puts in order."""
 
 READS, WRITES = 1, 2
 """The bits of `tvm_access_ptr`'s mask."""
@@ -152,6 +155,8 @@ def accesses(node: Stmt, where: Where) -> list[Access]:
             out.append(_access(node.buffer, node.indices, place, node, written=True))
         return out
     if isinstance(node, Evaluate):
+        if isinstance(node.value, Call) and node.value.op.name in ORDERED:
+            return []
         if isinstance(node.value, Call) and node.value.op.name in OPERATIONS:
             return list(_matrices(node.value, _alone(where, together="threadIdx.x"), node))
         changes = isinstance(node.value, Call) and node.value.op.name not in WAITING

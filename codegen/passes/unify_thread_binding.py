@@ -11,11 +11,11 @@ from ...tir.expr import Call, Expr, IntImm, Var, all_of, cast, const
 from ...tir.function import PrimFunc
 from ...tir.node import EMPTY, Attrs
 from ...tir.op import Effect, Intrinsic
-from ...tir.stmt import BufferStore, Evaluate, For, ForKind, IfThenElse, Stmt
-from ...tir.visit import Rewriter, Substitute, buffers_in, walk
+from ...tir.stmt import BufferStore, Evaluate, For, ForKind, IfThenElse, SeqStmt, Stmt, seq
+from ...tir.visit import Rewriter, Substitute, buffers_in, free_vars, walk
 from ..fragments import OPERATIONS, lanes_needed
 from ..target import Target
-from .kernels import BLOCK_AXES, GROUPS, THREAD_AXES, WAITING, is_bound, is_kernel
+from .kernels import BLOCK_AXES, GROUPS, ONCE, THREAD_AXES, WAITING, is_bound, is_kernel
 
 KEPT = frozenset({"min_blocks_per_sm"})
 """Annotations of bound loops that are about the kernel: its outermost loop has them afterwards."""
@@ -156,6 +156,30 @@ class _Merge(Substitute):
             return stmt
         return IfThenElse(all_of(*(self.axes[a][0] == const(0, self.axes[a][0].dtype) for a in missing)), stmt)
 
+    def once(self, node: Stmt, stmt: Stmt) -> Stmt:
+        """`stmt` done by the first thread of the block, which may do so if it is the same for all."""
+        variables = [self.axes[axis][0] for axis in self.threads]
+        if set(variables) & set(free_vars(stmt)):
+            raise LowerError(
+                "one thread is to do {0} for all of its block, but threads differ in what it does",
+                node,
+                root=self.func,
+                hint="compute the copy outside of the loops bound to threads, or let threads copy by themselves",
+            )
+        return IfThenElse(all_of(*(v == const(0, v.dtype) for v in variables)), stmt)
+
+    def visit_seq_stmt(self, node: SeqStmt) -> Stmt:
+        rebuilt = node.map_children(self)
+        out: list[Stmt] = []
+        for stmt in rebuilt.seq if isinstance(rebuilt, SeqStmt) else (rebuilt,):
+            before = out[-1] if out else None
+            if _is_once(stmt) and _is_once(before):
+                assert isinstance(before, IfThenElse) and isinstance(stmt, IfThenElse)
+                out[-1] = before.replace(then_case=seq(before.then_case, stmt.then_case))
+            else:
+                out.append(stmt)
+        return seq(*out)
+
     def visit_buffer_store(self, node: BufferStore) -> Stmt:
         out = node.map_children(self)
         if _is_own(node.buffer):
@@ -165,6 +189,8 @@ class _Merge(Substitute):
     def visit_evaluate(self, node: Evaluate) -> Stmt:
         out = node.map_children(self)
         calls = [n for n in walk(node) if isinstance(n, Call) and isinstance(n.op, Intrinsic)]
+        if any(n.op.name in ONCE for n in calls):
+            return self.once(node, out)
         if any(n.op.name in OPERATIONS for n in calls):
             # What works on fragments a warp does as one.
             return self.alone(out, self.threads, together="threadIdx.x")
@@ -176,3 +202,11 @@ class _Merge(Substitute):
 def _is_own(buffer: Buffer) -> bool:
     """Whether each thread has memory of its own for a buffer."""
     return not (buffer.scope == "global" or buffer.scope.startswith(("shared", "warp")))
+
+
+def _is_once(stmt: Stmt | None) -> bool:
+    """Whether a statement is what one thread does for all of its block."""
+    if not isinstance(stmt, IfThenElse) or stmt.else_case is not None:
+        return False
+    first = stmt.then_case.seq[0] if isinstance(stmt.then_case, SeqStmt) else stmt.then_case
+    return isinstance(first, Evaluate) and isinstance(first.value, Call) and first.value.op.name in ONCE

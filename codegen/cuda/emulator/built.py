@@ -21,6 +21,7 @@ from ...target import Target
 from ..host import run
 from ..module import generate
 from ..source import CudaSource, Kernel
+from ..tensor_maps import emulated
 from .program import emulate
 
 UNCHECKED = "unchecked"
@@ -74,7 +75,10 @@ class EmulatedModule(Module):
                 return at
 
             def launch(kernel: Kernel, grid: Any, block: Any, shared: int, given: Sequence[Any]) -> None:
-                passed = [_passed(p.dtype, p.pointer, value) for p, value in zip(kernel.params, given)]
+                passed = [
+                    emulated(p.dtype, value, p.map) if p.map else _passed(p.dtype, p.pointer, value)
+                    for p, value in zip(kernel.params, given)
+                ]
                 self._emulated.launch(kernel.name, grid, block, passed, shared_bytes=shared, memory=memory)
 
             keys = [*func.params, *head.symbols]

@@ -1,10 +1,12 @@
 // Hopper: barriers in shared memory, copies of boxes of tensors (TMA), products of a group of four warps (wgmma).
 #pragma once
-#include <cuda.h>
 
 namespace tir {
 
-using tensor_map = CUtensorMap;
+// What the driver calls CUtensorMap: a matrix in global memory, and the box that a copy takes of it.
+struct alignas(64) tensor_map {
+  unsigned long long opaque[16];
+};
 
 __device__ __forceinline__ unsigned shared_place(const void* p) {
   return static_cast<unsigned>(__cvta_generic_to_shared(p));
