@@ -146,10 +146,9 @@ def copy_box(emitter: CallEmitter, node: Call) -> Code:
         raise LowerError("T.ptx_cp_async_bulk_tensor takes T.tvm_access_ptr, and the pointer of a buffer", node)
     memory = emitter.exprs.memory
     memory.aligned[to.args[1]] = max(memory.aligned.get(to.args[1], 1), 1024)
-    box = tuple(e.value if isinstance(e, IntImm) else 0 for e in (box_rows, box_columns))
-    if not all(box):
+    if not isinstance(box_rows, IntImm) or not isinstance(box_columns, IntImm):
         raise LowerError("the box of T.ptx_cp_async_bulk_tensor has constant extents", node)
-    name = emitter.exprs.tensor_map(data, (rows, columns), box)
+    name = emitter.exprs.tensor_map(data, (rows, columns), (box_rows.value, box_columns.value))
     place = ", ".join(str(emitter.exprs(e)) for e in (column, row))
     return Code(f"tir::tma_load({emitter.exprs(to)}, {name}, {emitter.exprs(barrier)}, {place})")
 
