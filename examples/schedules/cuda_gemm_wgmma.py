@@ -14,6 +14,7 @@ from tensorir.tir.function import PrimFunc
 
 SHAPES = ({"m": 8192, "n": 8192, "k": 8192},)
 SMALL = {"m": 256, "n": 256, "k": 384}
+ARCHS = ("sm_90a",)
 BLOCK = (128, 256, 64)
 """What a block of threads computes at once: rows, columns, depth of a step."""
 STAGES = 3
