@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from math import inf
 from random import Random
 
 from ..codegen.target import Target, as_target
@@ -23,7 +24,7 @@ BETTER = 0.5
 
 
 def default_schedule(mod: PrimFunc | IRModule, target: str | Target = "llvm", *, seconds: float = 0.5) -> Schedule:
-    """A good schedule without measuring anything, the same each time; at worst the program as it is.
+    """A good schedule without measuring anything, the same each time; at worst the program as it is, bound for a GPU.
 
     Of the sketches of the design space, with the decisions they come with, and then of mutations of the best, the one
     is taken that the analytical model thinks fastest.
@@ -40,7 +41,9 @@ def default_schedule(mod: PrimFunc | IRModule, target: str | Target = "llvm", *,
     where = as_target(target)
     best = Schedule(mod, seed=0)
     try:
-        least = predict_ms(best, where)
+        least = inf if where.is_gpu else predict_ms(best, where)
+        if where.is_gpu:
+            best.bind_default()
         for candidate, part in _candidates(mod, where):
             expected = predict_ms(candidate, where)
             if expected < least * part:

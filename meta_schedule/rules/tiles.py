@@ -11,7 +11,17 @@ from ...tir.buffer import BufferRegion
 from ...tir.expr import IntImm, Var
 from ...tir.stmt import IterType
 from ...tir.visit import free_vars
-from ..facts import consumers, instances, is_output, is_plain_nest, is_reduction, is_spatial, one_store, ref_of
+from ..facts import (
+    consumers,
+    instances,
+    is_decided,
+    is_output,
+    is_plain_nest,
+    is_reduction,
+    is_spatial,
+    one_store,
+    ref_of,
+)
 
 INNERMOST = 64
 """The greatest factor of the innermost level."""
@@ -101,7 +111,8 @@ def write_stage(sch: Schedule, block: BlockRV, scope: str = "local") -> BlockRV:
     """The stage that takes the results of a tile out of the local buffer: the one elementwise consumer, or a copy."""
     ref = ref_of(sch, block)
     readers = consumers(sch, ref)
-    if len(readers) == 1 and not is_output(sch, ref) and is_spatial(readers[0]) and one_store(readers[0]) is not None:
+    free = len(readers) == 1 and not is_decided(readers[0])
+    if free and not is_output(sch, ref) and is_spatial(readers[0]) and one_store(readers[0]) is not None:
         if instances(readers[0].stmt) <= _results(ref):
             (reader,) = sch.get_consumers(block)
             if scope != "global":

@@ -64,3 +64,9 @@ def test_too_much_shared_memory_is_refused() -> None:
 def test_a_reduction_has_a_sketch_with_threads_that_reduce_together() -> None:
     sketches = design_space(workloads.row_sum(8, 256), "cuda")
     assert ['"threadIdx.x"' in s.mod.script() for s in sketches] == [True, False]
+
+
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in ("attention", "conv2d_winograd")])
+def test_default_schedules_are_code(name: str) -> None:
+    sch = tensorir.default_schedule(PROGRAMS[name](), "cuda", seconds=0.05)
+    assert "__global__" in tensorir.build(sch.mod, target="cuda").source("cuda")
