@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from .codegen.runtime.pool import set_num_threads as set_num_threads
     from .codegen.saved import load as load
     from .codegen.target import Target as Target
+    from .meta_schedule.database import apply_tuned as apply_tuned
     from .meta_schedule.default import default_schedule as default_schedule
+    from .meta_schedule.tune import tune as tune
     from .schedule.schedule import Schedule as Schedule
     from .schedule.trace import Trace as Trace
     from .script import ir as I
@@ -61,6 +63,7 @@ _EXPORTS = {
     "TensorIntrin": "tir.tensor_intrin",
     "Trace": "schedule.trace",
     "UserError": "tir.errors",
+    "apply_tuned": "meta_schedule.database",
     "assert_structural_equal": "tir.same",
     "build": "codegen.build",
     "default_schedule": "meta_schedule.default",
@@ -74,6 +77,7 @@ _EXPORTS = {
     "structural_equal": "tir.same",
     "structural_hash": "tir.same",
     "transform": "codegen.transform:",
+    "tune": "meta_schedule.tune",
 }
 
 __all__ = sorted(_EXPORTS)

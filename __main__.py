@@ -1,4 +1,4 @@
-"""The command line: `python -m tensorir` opens a prompt, `run FILE` runs a script, `show FILE` prints its programs."""
+"""The command line: `python -m tensorir` opens a prompt; `run`, `show` and `tune` take a file; see `--help`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .meta_schedule.cli import add_commands
 from .tir.errors import UserError
 
 BANNER = """tensorir {version}: T, I, Schedule, build, lower, parse, Target are loaded.
@@ -79,18 +80,23 @@ def run(path: Path, arguments: Sequence[str]) -> int:
     return 0
 
 
-def show(path: Path, function: str | None) -> int:
-    """Print every program that a file defines; a file of program text alone is parsed without being run."""
+def definitions(path: Path) -> dict[str, Any]:
+    """What a file defines, by name; a file of program text alone is parsed without being run."""
     from .script.parser import parse
     from .tir.errors import ScriptError
-    from .tir.function import IRModule, PrimFunc
 
     try:
-        found: dict[str, Any] = {path.stem: parse(path.read_text(), filename=str(path))}
+        return {path.stem: parse(path.read_text(), filename=str(path))}
     except ScriptError:
         sys.path.insert(0, str(path.parent))
-        found = runpy.run_path(str(path), run_name="__tensorir__")
-    programs = {name: value for name, value in found.items() if isinstance(value, (PrimFunc, IRModule))}
+        return runpy.run_path(str(path), run_name="__tensorir__")
+
+
+def show(path: Path, function: str | None) -> int:
+    """Print every program that a file defines; a file of program text alone is parsed without being run."""
+    from .tir.function import IRModule, PrimFunc
+
+    programs = {name: value for name, value in definitions(path).items() if isinstance(value, (PrimFunc, IRModule))}
     if function is not None:
         if function not in programs:
             raise UserError(f"{path} defines no program {function!r}; it defines {', '.join(programs) or 'none'}")
@@ -112,15 +118,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = commands.add_parser("show", help="print the programs that a file defines")
     command.add_argument("file", type=Path)
     command.add_argument("function", nargs="?")
+    add_commands(commands)
     options = parser.parse_args(argv)
     if options.command is None:
         return repl()
-    if not options.file.is_file():
+    if not options.file.is_file() and options.command != "database":
         parser.error(f"there is no file {options.file}")
     try:
         if options.command == "run":
             return run(options.file, options.arguments)
-        return show(options.file, options.function)
+        if options.command == "show":
+            return show(options.file, options.function)
+        if options.command == "tune":
+            return int(options.act(options, definitions(options.file)))
+        return int(options.act(options))
     except UserError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1

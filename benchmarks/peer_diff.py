@@ -27,7 +27,7 @@ from steps import NoStep, Step, random_step, undrawable
 from tensorir import PrimFunc, Schedule, ScheduleError, UserError, parse
 from tensorir.codegen.interpreter import run
 from tensorir.schedule.primitive import REGISTRY
-from tensorir.schedule.verify import _Case
+from tensorir.schedule.verify import Case
 from tensorir.script import workloads as w
 from tensorir.tir.arith.analyzer import Analyzer
 from tensorir.tir.errors import CallError, TensorIRError
@@ -116,7 +116,7 @@ def only(module: Any) -> PrimFunc:
 def sanitary(func: PrimFunc) -> bool:
     """Whether the sanitizer has nothing to say about `func`."""
     try:
-        run(func, *_Case(func, 0, {}).arguments(), sanitize=True)
+        run(func, *Case(func, 0, {}).arguments(), sanitize=True)
     except UserError:
         return False
     return True
@@ -124,7 +124,7 @@ def sanitary(func: PrimFunc) -> bool:
 
 def wrong(before: PrimFunc, after: PrimFunc) -> str:
     """How `after` fails to compute what `before` does, in words; "" if it does not."""
-    case = _Case(before, 0, {})
+    case = Case(before, 0, {})
     expected, actual = case.arguments(), case.arguments()
     try:
         run(before, *expected)

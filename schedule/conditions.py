@@ -111,7 +111,7 @@ def _require_apart(s: State, scope: Scope, loop: LoopSRef, purpose: str, *, redu
         raise refusal(
             f"{{0}} cannot {purpose}: {{1}}",
             loop,
-            str(carried),
+            carried,
             carried.src.block,
             carried.dst.block,
             hint="the iterations depend on each other; keep their order, or separate the blocks",

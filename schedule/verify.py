@@ -59,7 +59,7 @@ def verify_schedule(
         if before is after:
             continue
         for trial in range(trials):
-            case = _Case(before, seed + trial, symbols)
+            case = Case(before, seed + trial, symbols)
             run = _runner(case, backend, sanitize)
             expected = run(sch.original, name, {})
 
@@ -92,7 +92,7 @@ def _blame(sch: Schedule, name: str, differs: Callable[[Schedule], str | None], 
     return ScheduleError("the scheduled program gives other results: {0}", message, root=sch.mod[name])
 
 
-def _runner(case: _Case, backend: str, sanitize: bool) -> Callable[[IRModule, str, Layouts], list[Any]]:
+def _runner(case: Case, backend: str, sanitize: bool) -> Callable[[IRModule, str, Layouts], list[Any]]:
     from ..codegen.build import build
     from ..codegen.interpreter import run as interpret
 
@@ -119,7 +119,7 @@ def _placed(mod: IRModule, name: str) -> IRModule:
     return mod.with_function(name, placement.plan_and_update_buffer_allocation_location(mod[name], Target("llvm")))
 
 
-class _Case:
+class Case:
     """Random arguments for a function."""
 
     def __init__(self, function: PrimFunc, seed: int, symbols: Mapping[str, int]) -> None:

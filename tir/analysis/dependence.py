@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from ..arith import Analyzer, IterMapLevel, detect_iter_map
 from ..arith.regions import disjoint, relax_region
@@ -89,17 +90,27 @@ def consumers(scope: Scope, child: Child) -> tuple[Child, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Carried:
-    """Two turns of `loop` may touch the same elements of `buffer`: `src` in one and `dst` in another.
-
-    `witness` is a pair of turns that do, with an element; None where none was found, so that it is only possible.
-    """
+    """Two turns of `loop` may touch the same elements of `buffer`: `a` of `src` in one and `b` of `dst` in another."""
 
     loop: For
     kind: DepKind
     src: Child
     dst: Child
-    buffer: Buffer
-    witness: Witness | None
+    a: BufferRegion
+    b: BufferRegion
+
+    @property
+    def buffer(self) -> Buffer:
+        """The buffer that both touch."""
+        return self.a.buffer
+
+    @cached_property
+    def witness(self) -> Witness | None:
+        """A pair of turns that do, with an element; None where none is found, so that it is only possible.
+
+        It is looked for when it is asked for: a search drops most refusals unread.
+        """
+        return find_witness(self.loop, self.src, self.dst, self.a, self.b)
 
     def __str__(self) -> str:
         from ..render import describe
@@ -145,8 +156,7 @@ def carried_dependence(
             continue
         question = question or _Question(scope, loop, around)
         if not question.apart(src, dst, a, b):
-            witness = find_witness(loop, src, dst, a, b)
-            return Carried(loop, kind, src, dst, a.buffer, witness)
+            return Carried(loop, kind, src, dst, a, b)
     return None
 
 

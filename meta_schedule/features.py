@@ -1,0 +1,204 @@
+"""Numbers that describe a scheduled program to a cost model: a row for each store, and the rows as one vector.
+
+The features are in the spirit of Ansor's (Zheng et al., OSDI 2020): arithmetic, loop structure, and for each buffer
+what is touched and reused at every loop level; added to them are estimates of traffic through each cache.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from math import log2, prod
+from typing import Any
+
+import numpy as np
+
+from ..codegen.target import Target
+from ..tir.function import IRModule, PrimFunc
+from ..tir.stmt import ForKind
+from .nest import OPS, StoreNest, Touch, nests
+
+BUFFERS = 4
+"""Buffers of a store that are described one by one: the stored one, then those read, by bytes."""
+CURVE = 8
+"""Points at which the footprint is sampled between the innermost and the outermost loop."""
+STORES = 3
+"""Stores of a program that are described one by one, the one with most work first."""
+
+KINDS = ("parallel", "vectorized", "unroll", "block", "thread", "vthread", "serial")
+_OF_KIND = {ForKind.PARALLEL: "parallel", ForKind.VECTORIZED: "vectorized", ForKind.UNROLLED: "unroll"}
+_BUFFER = (
+    "bytes", "uses", "l1", "l2", "l3", "tile", "stride", "contiguous", "broadcast", "reuse_extent", "reuse_distance",
+    "reuse_none", "written", "local", "line_waste", "inner", "size",
+)  # fmt: skip
+_STORE = (
+    *(f"ops_{name}" for name in OPS), "flops", "runs", "work", "depth", "init", "guards", "unroll_hint", "hints",
+    *(f"{kind}_extent" for kind in KINDS), *(f"{kind}_count" for kind in KINDS), "innermost", "inner_vector_lanes",
+    "vector_registers", "reduce_extent", "reduce_innermost", "reduce_inner", "tile_registers", "tile_flops_per_load",
+    "parallel_outer", "parallel_chunks", "flops_per_byte", "traffic_l1", "traffic_l2", "traffic_l3", "traffic",
+    "cycles_arithmetic", "cycles_memory", "cycles",
+)  # fmt: skip
+
+STORE_NAMES: tuple[str, ...] = (
+    *_STORE,
+    *(f"buffer{n}_{name}" for n in range(BUFFERS) for name in _BUFFER),
+    *(f"curve{n}" for n in range(CURVE)),
+)
+"""The names of the columns of `store_features`. Sizes are log2(1 + x)."""
+
+_SUMMED = ("work", "runs", "traffic_l1", "traffic_l2", "traffic_l3", "traffic", "cycles", "cycles_arithmetic")
+_PLACE = {name: n for n, name in enumerate(STORE_NAMES)}
+
+NAMES: tuple[str, ...] = (
+    "stores", "parallel_stores", *(f"sum_{name}" for name in _SUMMED),
+    *(f"store{n}_{name}" for n in range(STORES) for name in STORE_NAMES),
+)  # fmt: skip
+"""The names of the entries of `program_features`."""
+
+FEATURE_SET = blake2b(" ".join(NAMES).encode(), digest_size=6).hexdigest()
+"""Says which features were kept: those of another set are not comparable."""
+
+
+def store_features(function: PrimFunc, target: Target) -> np.ndarray:
+    """A row of `STORE_NAMES` for each store, those with most work first. float32, shape (stores, features)."""
+    found = nests(function)
+    if not found:
+        return np.zeros((0, len(STORE_NAMES)), np.float32)
+    rows = [_row(nest, target) for nest in found]
+    table = np.log2(1 + np.array([values for values, _ in rows], np.float64)).astype(np.float32)
+    for n, (_, flags) in enumerate(rows):
+        for name, value in flags.items():
+            table[n, _PLACE[name]] = value
+    order = np.argsort(-table[:, _PLACE["cycles"]], kind="stable")
+    return table[order]
+
+
+def program_features(program: PrimFunc | IRModule, target: Target) -> np.ndarray:
+    """A program as one vector of `NAMES`, float32."""
+    functions = list(program.functions.values()) if isinstance(program, IRModule) else [program]
+    table = np.concatenate([store_features(f, target) for f in functions])
+    return pooled(table)
+
+
+def pooled(table: np.ndarray) -> np.ndarray:
+    """The rows of `store_features` as one vector: sums over all, and the first rows one by one."""
+    sums = [np.log2(1 + np.exp2(table[:, _PLACE[name]].astype(np.float64)).sum()) for name in _SUMMED]
+    head = [len(table), float((table[:, _PLACE["parallel_extent"]] > 1).sum()), *sums]
+    rows = np.zeros((STORES, len(STORE_NAMES)), np.float32)
+    rows[: len(table)] = table[:STORES]
+    return np.concatenate([np.array(head, np.float32), rows.ravel()])
+
+
+def _row(nest: StoreNest, target: Target) -> tuple[list[float], dict[str, float]]:
+    """The sizes of a store, to be put on a logarithmic scale, and the figures that stay as they are."""
+    extents, loops, runs = nest.extents, nest.loops, nest.runs
+    depth = len(loops)
+    kinds = ["serial"] * depth
+    for n, loop in enumerate(loops):
+        kinds[n] = _thread_kind(loop.thread_binding or "") or _OF_KIND.get(loop.kind, "serial")
+    by_kind = {kind: [n for n in range(depth) if kinds[n] == kind] for kind in KINDS}
+    product = {kind: prod(extents[n] for n in places) for kind, places in by_kind.items()}
+    flops = sum(nest.ops[:6])
+    written = next(t for t in nest.touches if t.written)
+    element = written.element_bytes
+    register = target.vector_bits // 8
+    vector = extents[-1] if depth and kinds[-1] == "vectorized" else 1
+    lanes = max(1, min(vector * max(nest.store.value.dtype.lanes, 1), register // max(element, 1)))
+
+    outer = [1.0] * (depth + 1)
+    for n, extent in enumerate(extents):
+        outer[n + 1] = outer[n] * extent
+    footprint = [sum(t.elements[n] * t.element_bytes for t in nest.touches) for n in range(depth + 1)]
+    caches = (target.l1_bytes or 1 << 15, target.l2_bytes or 1 << 19, target.l3_bytes or 1 << 23)
+    fits = [next(n for n in range(depth + 1) if footprint[n] <= size or n == depth) for size in caches]
+    traffic = [sum(_traffic(t, level, extents) for t in nest.touches) for level in fits]
+    everything = footprint[0]
+
+    # The register tile: what lies inside of the innermost loop that neither is unrolled nor runs as lanes.
+    inner = next((n + 1 for n in reversed(range(depth)) if kinds[n] in ("serial", "parallel", "thread", "block")), 0)
+    tile = written.elements[inner] * element / max(register, 1)
+    loaded = sum(t.elements[inner] / (min(lanes, 16) if t.strides and t.strides[-1] == 1 else 1) for t in nest.touches)
+    inside = runs / max(outer[inner], 1)
+    reduce_extents = [extents[n] for n in range(depth) if nest.reducing[n]]
+    threads = min(product["parallel"], target.num_threads or 1) if by_kind["parallel"] else 1
+    if by_kind["block"]:
+        threads = product["block"] * product["thread"] * product["vthread"]
+    arithmetic = runs * max(flops, 1) / lanes / threads
+    memory = (traffic[0] / 64 + traffic[1] / 24 + traffic[2] / 8 + everything / 4) / threads
+    unroll = max((v for k, v in nest.hints.items() if "unroll" in k), default=0)
+
+    sizes: list[float] = [
+        *nest.ops, flops, runs, runs * max(flops, 1), depth, 0, nest.guards, max(unroll, 0),
+        sum(map(abs, nest.hints.values())),
+        *(product[kind] for kind in KINDS), *(len(by_kind[kind]) for kind in KINDS),
+        extents[-1] if depth else 1, lanes, vector * element / max(register, 1), prod(reduce_extents), 0,
+        extents[-1] if depth and nest.reducing[-1] else 1, tile, inside * max(flops, 1) / max(loaded, 1),
+        outer[by_kind["parallel"][0]] if by_kind["parallel"] else 0, product["parallel"] / max(threads, 1),
+        runs * max(flops, 1) / max(everything, 1), *traffic, everything,
+        arithmetic, memory, max(arithmetic, memory) + 0.2 * min(arithmetic, memory),
+    ]  # fmt: skip
+    flags = {"init": float(nest.init), "reduce_innermost": float(bool(depth and nest.reducing[-1]))}
+    others = sorted((t for t in nest.touches if not t.written), key=lambda t: -t.elements[0] * t.element_bytes)
+    described = [written, *others][:BUFFERS]
+    for n, touch in enumerate(described):
+        values, own = _buffer(touch, footprint, extents, fits, inner, runs)
+        sizes += values
+        flags.update({f"buffer{n}_{name}": value for name, value in own.items()})
+    sizes += [0.0] * (len(_BUFFER) * (BUFFERS - len(described)))
+    logs = [log2(1 + n) for n in outer]
+    points = np.linspace(0, logs[-1], CURVE)
+    sizes += np.interp(points, logs, footprint).tolist()
+    return sizes, flags
+
+
+def _thread_kind(binding: str) -> str:
+    if not binding:
+        return ""
+    return "block" if binding.startswith("blockIdx") else "vthread" if binding.startswith("vthread") else "thread"
+
+
+def _traffic(touch: Touch, level: int, extents: list[int]) -> float:
+    """Bytes brought into a cache that holds what the loops from `level` inwards touch: what the loop around them does
+    not move stays there."""
+    times = 1.0
+    moving = False
+    for n in reversed(range(level)):
+        moving = moving or touch.strides[n] != 0 or touch.anywhere
+        if moving:
+            times *= extents[n]
+    return times * touch.elements[level] * touch.element_bytes
+
+
+def _buffer(
+    touch: Touch, footprint: list[float], extents: list[int], fits: list[int], inner: int, runs: int
+) -> tuple[list[float], dict[str, float]]:
+    size = touch.element_bytes
+    depth = len(extents)
+    stride = touch.strides[-1] if depth else 0.0
+    reuse = next((n for n in reversed(range(depth)) if touch.strides[n] == 0 and extents[n] > 1), None)
+    per_line = max(64 // max(size, 1), 1)
+    waste = min(max(stride, 1), per_line)
+    sizes: list[float] = [
+        touch.elements[0] * size,
+        runs * touch.uses * size,
+        *(touch.elements[level] * size for level in fits),
+        touch.elements[inner] * size,
+        stride,
+        0,
+        0,
+        extents[reuse] if reuse is not None else 0,
+        footprint[reuse + 1] if reuse is not None else 0,
+        0,
+        0,
+        0,
+        waste,
+        touch.elements[depth - 1] if depth else 1,
+        size,
+    ]
+    flags: dict[str, Any] = {
+        "contiguous": float(stride == 1),
+        "broadcast": float(stride == 0),
+        "reuse_none": float(reuse is None),
+        "written": float(touch.written) + 2 * float(touch.read),
+        "local": float(touch.buffer.scope != "global"),
+    }
+    return sizes, flags

@@ -1,0 +1,156 @@
+"""A candidate's life in its own process: build, wait for the turn, run and be checked, be timed, and end.
+
+It reads commands and writes answers, one JSON object a line, on two pipes to the warden:
+
+    (started)                              -> {"event": "built", "ms": ...}
+    {"check": {"best": ms, ...}}           -> {"event": "running"}, {"event": "checked"}, then a result
+    {"time": {"seconds": ..., ...}}        -> {"samples": [...]}
+    {"reference": true}                    -> {"event": "running"}, a result; the expected values are stored
+
+A result is {"status": ..., "samples": [...], "detail": ...}. Whatever fails ends the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ...codegen.build import build
+from ...codegen.target import Target
+from ...script.parser import parse
+from ...tir.errors import TensorIRError
+from .outcome import Status
+
+if TYPE_CHECKING:
+    from .case import Prepared
+
+SLOWER = 3.0
+"""A candidate this many times slower than the best is not timed further."""
+FLUSHED = 64 << 20
+"""Bytes written to empty the caches, where there is no larger last-level cache."""
+
+
+class Channel:
+    """The child's end of the pipes."""
+
+    def __init__(self, read: int, write: int) -> None:
+        self.commands = os.fdopen(read, "r")
+        self.write = write
+
+    def send(self, **message: Any) -> None:
+        """Write one line."""
+        os.write(self.write, (json.dumps(message) + "\n").encode())
+
+    def receive(self) -> dict[str, Any] | None:
+        """The next command; None when there will be none."""
+        line = self.commands.readline()
+        return json.loads(line) if line else None
+
+
+def live(channel: Channel, program: str, target: Target, prepared: Prepared) -> None:
+    """Build a program and answer commands until there are no more."""
+    begin = time.perf_counter()
+    try:
+        module = build(parse(program), target)
+        function = module[module.entry_name]
+    except MemoryError as error:
+        return channel.send(status=Status.MEMORY, detail=f"while building: {error}")
+    except Exception as error:  # noqa: BLE001 - any failure of the compiler is the candidate's, and is recorded
+        return channel.send(status=Status.BUILD, detail=describe(error))
+    channel.send(event="built", ms=(time.perf_counter() - begin) * 1e3)
+    arguments: list[Any] = []
+    while (command := channel.receive()) is not None:
+        try:
+            if "time" in command:
+                channel.send(samples=timed(function, arguments, **command["time"]))
+            else:
+                arguments = prepared.arguments()
+                channel.send(event="running")
+                begin = time.perf_counter()
+                function(*arguments)
+                first = (time.perf_counter() - begin) * 1e3
+                if "reference" in command:
+                    prepared.store_expected(arguments)
+                    channel.send(status=Status.OK, samples=[first], detail="")
+                    continue
+                channel.send(event="checked", ms=first)
+                wrong = prepared.difference(arguments)
+                if wrong is not None:
+                    return channel.send(status=Status.WRONG, detail=wrong)
+                samples = judged(function, arguments, first, **command["check"])
+                channel.send(status=Status.OK, samples=samples, detail="")
+        except MemoryError as error:
+            return channel.send(status=Status.MEMORY, detail=f"while running: {error}")
+        except Exception as error:  # noqa: BLE001 - as above: a program's assert, an argument it does not take
+            memory = "memory" in str(error)
+            return channel.send(status=Status.MEMORY if memory else Status.CRASH, detail=describe(error))
+    return None
+
+
+def describe(error: Exception) -> str:
+    """An error in one paragraph, without the program it may show."""
+    text = str(getattr(error, "message", "") or error)
+    kind = "" if isinstance(error, TensorIRError) else f"{type(error).__name__}: "
+    return (kind + text).strip()[:2000]
+
+
+def judged(
+    function: Callable[..., Any], arguments: list[Any], first: float, best: float | None, seconds: float, flush: bool
+) -> list[float]:
+    """Milliseconds of several runs, or of one where that shows the candidate to be far slower than the best."""
+    if best is not None and first > SLOWER * best:
+        again = timed(function, arguments, 0.0, flush, least=1)
+        if again[0] > SLOWER * best:
+            return again
+    return timed(function, arguments, seconds, flush)
+
+
+def timed(
+    function: Callable[..., Any], arguments: list[Any], seconds: float, flush: bool, least: int = 3, most: int = 200
+) -> list[float]:
+    """Milliseconds per call, sampled for `seconds`, and up to twice as long while the samples disagree.
+
+    A sample lasts 50 us at least, by repeating the call where one is shorter (but for flushed caches).
+    """
+    inner = 1
+    while not flush and (once := _sample(function, arguments, inner)) < 0.05 and inner < 1 << 14:
+        inner = min(1 << 14, max(2 * inner, int(inner * 0.06 / max(once, 1e-4))))
+    samples: list[float] = []
+    begin = time.perf_counter()
+    while len(samples) < most:
+        if flush:
+            _flush()
+        samples.append(_sample(function, arguments, inner) / inner)
+        spent = time.perf_counter() - begin
+        if len(samples) >= least and spent >= seconds and (spent >= 2 * seconds or _agree(samples)):
+            break
+    return samples
+
+
+def _agree(samples: list[float]) -> bool:
+    """Whether half of the samples lie within 2 % of each other."""
+    ranked = sorted(samples)
+    n = len(ranked)
+    return ranked[(3 * n) // 4] - ranked[n // 4] <= 0.02 * ranked[n // 2]
+
+
+def _sample(function: Callable[..., Any], arguments: list[Any], times: int) -> float:
+    begin = time.perf_counter()
+    for _ in range(times):
+        function(*arguments)
+    return (time.perf_counter() - begin) * 1e3
+
+
+_flushing: list[Any] = []
+
+
+def _flush() -> None:
+    """Fill the caches with other data."""
+    import numpy as np
+
+    if not _flushing:
+        _flushing.append(np.zeros(FLUSHED // 8))
+    _flushing[0] += 1.0
