@@ -47,7 +47,9 @@ def collect(path: Path, seconds: float) -> None:
     """Measure random candidates of every operator."""
     for name, function in OPERATORS.items():
         result = tune(function, seconds=seconds, trials=100_000, database=path, strategy="random", transfer=False)
-        print(f"{name}: {len(result.tasks[0].trials)} candidates in {result.seconds:.0f} s, best {result.best_ms:.3g} ms")
+        print(
+            f"{name}: {len(result.tasks[0].trials)} candidates in {result.seconds:.0f} s, best {result.best_ms:.3g} ms"
+        )
 
 
 def pairs(score: np.ndarray, ms: np.ndarray) -> float:

@@ -8,7 +8,6 @@ operators are measured by kernels.py; `--trials-of-tvm` is not offered here, sin
 import argparse
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -81,7 +80,7 @@ class Torch:
         return float(self.process.stdout.readline())
 
 
-def local(function: object, arrays: list[np.ndarray]):  # noqa: ANN201
+def local(function: object, arrays: list[np.ndarray]):
     """A function of seconds that gives the median milliseconds of `function(*arrays)`."""
 
     def measure(seconds: float) -> float:
