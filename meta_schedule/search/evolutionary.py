@@ -10,10 +10,10 @@ from .strategy import Measured, Strategy, best_first, strategy
 
 ELITE = 24
 """Measured candidates that take part, the fastest ones."""
-SAMPLES = 48
+SAMPLES = 40
 """Random candidates that take part, at the first proposal; later half of them."""
-GENERATIONS = 4
-CHILDREN = 40
+GENERATIONS = 3
+CHILDREN = 24
 """Candidates bred in each generation."""
 CROSSOVER = 0.2
 """How often two parents are crossed, rather than one mutated."""

@@ -28,7 +28,8 @@ FAULTS = {
     Status.CRASH: HEAD
     + """
     for i in range(64):
-        B[i + 1000000000] = A[i]
+        B[i] = A[i]
+    T.evaluate(T.call_extern("int32", "abort"))
 """,
     Status.TIMEOUT: HEAD
     + """
