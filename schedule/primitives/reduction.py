@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...tir.arith.analyzer import Analyzer
 from ...tir.buffer import BufferRegion
-from ...tir.expr import TRUE, And, Expr, Var, all_of
+from ...tir.expr import TRUE, And, Expr, IntImm, Var, all_of
 from ...tir.same import structural_equal
 from ...tir.stmt import Block, BlockRealize, For, IterType, IterVar, Stmt, seq
 from ...tir.visit import free_vars, fresh, substitute
@@ -108,8 +108,9 @@ def init_nest(an: Analyzer, old: Block, realize: BlockRealize, inner: list[For])
     used = {v for _, value in spatial for v in free_vars(value)}
     kept = [loop for loop in inner if loop.loop_var in used]
     dropped = {loop.loop_var for loop in inner} - used
-    # Affine bindings leave no condition that joins loops of spatial axes with others.
-    guards = [c for c in conjuncts(realize.predicate) if not dropped & set(free_vars(c))]
+    # Affine bindings leave no condition that joins loops of spatial axes with others, but for loops that run once.
+    once = {loop.loop_var: loop.min for loop in inner if loop.loop_var in dropped and _runs_once(loop)}
+    guards = [c for c in conjuncts(substitute(realize.predicate, once)) if not dropped & set(free_vars(c))]
     renamed = {outer.loop_var: Var(f"{outer.loop_var.name}_init", outer.loop_var.dtype) for outer in kept}
     iter_vars = {iv.var: iv.var.replace() for iv, _ in spatial}
     writes = tuple(substitute(region, iter_vars) for region in old.writes)
@@ -150,3 +151,7 @@ def _put_block(stmt: Stmt, old: Block, new: Block) -> Stmt:
     if isinstance(stmt, Block):
         return stmt
     return stmt.map_children(lambda c: _put_block(c, old, new) if isinstance(c, Stmt) else c)
+
+
+def _runs_once(loop: For) -> bool:
+    return isinstance(loop.extent, IntImm) and loop.extent.value == 1

@@ -1,7 +1,7 @@
 """blockize: loops and groups of blocks, with and without init, perfect and symbolic, alone and in a longer schedule."""
 
 import pytest
-from tensorir import Schedule, ScheduleError, assert_structural_equal
+from tensorir import Schedule, ScheduleError, T, assert_structural_equal
 from tensorir.schedule.trace import Trace
 
 from ..programs import chain, elementwise, matmul, symbolic, triangle
@@ -107,3 +107,20 @@ def test_a_block_that_speaks_of_its_loops() -> None:
     sch.loop_partition(sch.get_loops("B")[1], [2, None])
     sch.blockize(sch.get_loops("B_j_common")[0])
     checked(sch)
+
+
+def test_the_init_keeps_a_guard_that_names_a_loop_that_runs_once() -> None:
+    @T.prim_func
+    def rows(A: T.Buffer((2, 5), "float32"), B: T.Buffer((2,), "float32")):
+        for i, k in T.grid(2, 5):
+            with T.block("B"):
+                vi, vk = T.axis.remap("SR", [i, k])
+                with T.init():
+                    B[vi] = T.float32(0)
+                B[vi] = B[vi] + A[vi, vk]
+
+    for primitive in ("blockize", "decompose_reduction"):
+        sch = Schedule(rows, seed=0)
+        outer, _ = sch.split(sch.get_loops("B")[0], [None, 5])
+        sch.blockize(outer) if primitive == "blockize" else sch.decompose_reduction("B", outer)
+        checked(sch)
