@@ -1,0 +1,47 @@
+"""Run by test_sanitized.py in a process of its own: builds C with the compiler's sanitizers and runs it on arrays.
+
+    python sanitized.py FOLDER-OF-TESTS (workloads | schedules) (c | llvm)
+
+Prints how many functions ran. A report of a sanitizer ends the process. LLVM's code is for a processor without AVX-512,
+which valgrind does not know.
+"""
+
+import importlib
+import sys
+import types
+
+from tensorir import IRModule, Target, build, parse
+
+FLAGS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1")
+
+
+def tests(folder: str, name: str) -> types.ModuleType:
+    """A module of the tests, as part of a package made of their folder."""
+    package = types.ModuleType("suite")
+    package.__path__ = [folder]
+    sys.modules["suite"] = package
+    return importlib.import_module(f"suite.{name}")
+
+
+def main() -> None:
+    folder, which, backend = sys.argv[1:]
+    if which == "workloads":
+        programs = tests(folder, "codegen.workloads").PROGRAMS
+        given = {name: (parse(text), arguments()) for name, (text, arguments) in programs.items()}
+    else:
+        import numpy as np
+
+        backends = tests(folder, "codegen.test_backends")
+        given = {}
+        for type_ in ("float32", "int8", "bfloat16", "int64"):
+            for name, func in backends.scheduled(type_).items():
+                arrays = [np.ones([e.value for e in b.shape], b.dtype.numpy) for b in func.buffers]
+                given[f"{name}_{type_}"] = (func, arrays)
+    module = IRModule({name: func for name, (func, _) in given.items()})
+    mod = build(module, "c", opt=1, flags=FLAGS) if backend == "c" else build(module, Target("llvm", cpu="haswell"))
+    for name, (_, arguments) in given.items():
+        mod[name](*arguments)
+    print(len(given))
+
+
+main()
