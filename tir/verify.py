@@ -46,6 +46,7 @@ class _Verifier(Visitor):
     def __init__(self, function: PrimFunc) -> None:
         self.function = function
         self.visible: set[Node] = set()
+        self.seen: list[Node] = []
         self.hidden: dict[Var, Block] = {}
         self.defined: set[Node] = set()
         self.loop_vars: set[Var] = set()
@@ -66,27 +67,38 @@ class _Verifier(Visitor):
             self.define_buffer(buffer, own_data=True)
         self(self.function.body)
 
+    def see(self, node: Var | Buffer) -> None:
+        """Make a variable or buffer visible until the scope ends."""
+        if node not in self.visible:
+            self.visible.add(node)
+            self.seen.append(node)
+
+    def forget(self, mark: int) -> None:
+        """End a scope: what it made visible is so no longer."""
+        while len(self.seen) > mark:
+            self.visible.remove(self.seen.pop())
+
     def define(self, var: Var) -> None:
         self.require(var not in self.defined, "{0} is defined twice; every definition needs a variable of its own", var)
         self.defined.add(var)
-        self.visible.add(var)
+        self.see(var)
 
     def define_buffer(self, buffer: Buffer, *, own_data: bool) -> None:
         self.require(buffer not in self.defined, "{0} is declared twice", buffer)
         if own_data and buffer.data not in self.visible:
             self.define(buffer.data)
         self.defined.add(buffer)
-        self.visible.add(buffer)
+        self.see(buffer)
         self(buffer.data)
         for part in buffer.layout():
             self(part)
 
     def scoped(self, nodes: Iterable[Node]) -> None:
         """Visit `nodes` with definitions made on the way forgotten afterwards."""
-        before = set(self.visible)
+        mark = len(self.seen)
         for node in nodes:
             self(node)
-        self.visible = before
+        self.forget(mark)
 
     def visit_var(self, node: Var) -> None:
         block = self.hidden.get(node)
@@ -136,10 +148,11 @@ class _Verifier(Visitor):
 
     def visit_comm_reducer(self, node: CommReducer) -> None:
         # Its variables are its own, so one reducer may stand in several places.
-        before = set(self.visible)
-        self.visible |= {*node.lhs, *node.rhs}
+        mark = len(self.seen)
+        for var in (*node.lhs, *node.rhs):
+            self.see(var)
         self.scoped([*node.result, *node.identity_element])
-        self.visible = before
+        self.forget(mark)
 
     def visit_let(self, node: Let) -> None:
         self(node.value)
@@ -151,10 +164,10 @@ class _Verifier(Visitor):
         self.require(
             node.var.dtype == node.value.dtype, f"{{0}} binds a {node.value.dtype} to a {node.var.dtype}", node
         )
-        before = set(self.visible)
+        mark = len(self.seen)
         self.define(node.var)
         self(node.body)
-        self.visible = before
+        self.forget(mark)
 
     def visit_for(self, node: For) -> None:
         self(node.min)
@@ -164,12 +177,12 @@ class _Verifier(Visitor):
             "{0} is bound to a thread axis if and only if its kind is thread_binding",
             node,
         )
-        before = set(self.visible)
+        mark = len(self.seen)
         self.define(node.loop_var)
         self.loop_vars.add(node.loop_var)
         self(node.body)
         self.loop_vars.discard(node.loop_var)
-        self.visible = before
+        self.forget(mark)
 
     def visit_if_then_else(self, node: IfThenElse) -> None:
         self.check_condition(node, node.condition)
@@ -186,16 +199,16 @@ class _Verifier(Visitor):
         self.require(condition.dtype.is_bool, f"the condition of {{0}} is of type {condition.dtype}, not bool", node)
 
     def visit_allocate(self, node: Allocate) -> None:
-        before = set(self.visible)
+        mark = len(self.seen)
         self.define_buffer(node.buffer, own_data=True)
         self(node.body)
-        self.visible = before
+        self.forget(mark)
 
     def visit_decl_buffer(self, node: DeclBuffer) -> None:
-        before = set(self.visible)
+        mark = len(self.seen)
         self.define_buffer(node.buffer, own_data=False)
         self(node.body)
-        self.visible = before
+        self.forget(mark)
 
     def visit_block_realize(self, node: BlockRealize) -> None:
         block = node.block
@@ -210,7 +223,7 @@ class _Verifier(Visitor):
         self.block(block, isolated=bool(block.iter_vars))
 
     def block(self, block: Block, *, isolated: bool) -> None:
-        before, hidden_before = set(self.visible), self.hidden
+        mark, hidden_before = len(self.seen), self.hidden
         if isolated:
             self.hidden = {**self.hidden, **dict.fromkeys(self.loop_vars, block)}
         for iter_var in block.iter_vars:
@@ -237,4 +250,5 @@ class _Verifier(Visitor):
         outer_loops, self.loop_vars = self.loop_vars, set(self.loop_vars) if not isolated else set()
         self(block.body)
         self.loop_vars = outer_loops
-        self.visible, self.hidden = before, hidden_before
+        self.forget(mark)
+        self.hidden = hidden_before
