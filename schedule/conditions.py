@@ -9,7 +9,7 @@ from ..tir.analysis.dependence import carried_dependence
 from ..tir.analysis.kinds import complete_failure, complete_or_reduction_failure, reduction_failure
 from ..tir.analysis.scope import Child, Failure, Scope, scope_of
 from ..tir.buffer import BufferRegion, Range
-from ..tir.expr import Var
+from ..tir.expr import IntImm, Var
 from ..tir.stmt import IterType
 from ..tir.visit import free_vars
 from .bindings import Turns, is_plain, key_of
@@ -101,6 +101,9 @@ def require_no_order_between(s: State, loops: Sequence[LoopSRef]) -> None:
 
 
 def _require_apart(s: State, scope: Scope, loop: LoopSRef, purpose: str, *, reductions: bool) -> None:
+    extent = loop.stmt.extent
+    if type(extent) is IntImm and extent.value <= 1:
+        return
     turns, privacy = Turns(s, loop), Privacy(s, loop)
 
     def apart(src: Child, dst: Child, a: BufferRegion, b: BufferRegion) -> bool:

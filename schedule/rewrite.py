@@ -7,7 +7,7 @@ from typing import Any
 
 from ..tir.arith.analyzer import Analyzer
 from ..tir.buffer import Range
-from ..tir.expr import TRUE, Expr, Var, all_of, const
+from ..tir.expr import TRUE, Expr, IntImm, Var, all_of, const
 from ..tir.stmt import Block, BlockRealize, BufferStore, Evaluate, For, ForKind, Stmt
 from ..tir.visit import Rewriter, Substitute
 from .errors import require
@@ -38,6 +38,8 @@ class _LoopVars(Rewriter):
         self.predicate = predicate
 
     def expr(self, old: Expr) -> Expr:
+        if type(old) is IntImm:
+            return old
         new = self.substitute(old)
         return old if new is old else self.analyzer.simplify(new)
 

@@ -107,6 +107,16 @@ def nearest(stmt: Stmt) -> Iterator[For | Block]:
             stack.extend(reversed(top.children()))
 
 
+def blocks_below(stmt: For | Block) -> Iterator[Block]:
+    """The blocks inside a loop or block, those of other blocks included, in no particular order."""
+    stack = [stmt]
+    while stack:
+        for child in below(stack.pop()):
+            stack.append(child)
+            if type(child) is Block:
+                yield child
+
+
 def below(stmt: For | Block) -> Iterator[For | Block]:
     """The loops and blocks directly under a loop or block."""
     return nearest(stmt.body)

@@ -38,6 +38,14 @@ class Journal:
             setattr(target, name, value)
         self.entries.append((target, name, old))
 
+    def move(self, srefs: dict[Stmt, SRef], ref: SRef, after: Any) -> None:
+        """Let a reference that is in the table go from its statement to another, remembering both."""
+        before = ref.stmt
+        del srefs[before]
+        srefs[after] = ref
+        ref.stmt = after
+        self.entries += ((srefs, before, ref), (srefs, after, _MISSING), (ref, "stmt", before))
+
     def swap(self) -> None:
         """Exchange the present values with the remembered ones."""
         entries, self.entries = self.entries, []
@@ -250,7 +258,7 @@ class State:
         write = self.journal.set
         while parent is not None:
             before: Any = parent.stmt
-            body = _swap(before.body, old, new)
+            body = new if before.body is old else _swap(before.body, old, new)
             if body is DELETE:
                 # A loop left without a body goes with it; a block keeps a body that does nothing.
                 require(isinstance(before, For), "{0} would be left empty", before)
@@ -258,10 +266,8 @@ class State:
                 write(parent, "removed_at", self.step)
                 old, new = before, DELETE
             else:
-                after: Any = before.replace(body=body) if isinstance(before, Block) else _with_body(before, body)
-                write(self.srefs, before, _MISSING)
-                write(self.srefs, after, parent)
-                write(parent, "stmt", after)
+                after: Any = _with_body(before, body) if type(before) is For else before.replace(body=body)
+                self.journal.move(self.srefs, parent, after)
                 old, new = before, after
             sref, parent = parent, parent.parent
         assert isinstance(sref, BlockSRef)

@@ -14,7 +14,7 @@ from ...tir.visit import Rewriter, free_vars, substitute, walk
 from ..conditions import require_affine, require_complete
 from ..errors import require
 from ..primitive import primitive
-from ..sref import BlockSRef
+from ..sref import BlockSRef, blocks_below
 from ..state import State
 
 
@@ -237,8 +237,8 @@ def _the_producer(s: State, block: BlockSRef) -> tuple[BlockSRef, BufferLoad]:
     around = {above.stmt for above in block.ancestors()}
     others = [
         n
-        for n in walk(_scope_buffer(s, producer, load.buffer).stmt)
-        if isinstance(n, Block) and n is not block.stmt and n not in around
+        for n in blocks_below(_scope_buffer(s, producer, load.buffer).stmt)
+        if n is not block.stmt and n not in around
         if any(r.buffer is load.buffer for r in n.reads)
     ]
     require(not others, "{1} also reads {2}, the value made by the producer of {0}", block, *others[:1], load.buffer)

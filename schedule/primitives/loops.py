@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import prod
 
 from ...tir.analysis.reducers import order_matters
 from ...tir.arith.analyzer import Analyzer
@@ -100,6 +101,11 @@ def split(
 def _extents(analyzer: Analyzer, loop: LoopSRef, factors: list[Expr | None]) -> list[Expr]:
     """The factors with the open one worked out."""
     dtype, extent = loop.stmt.loop_var.dtype, loop.stmt.extent
+    sizes = [factor.value for factor in factors if type(factor) is IntImm and factor.value > 0]
+    if type(extent) is IntImm and len(sizes) == len(factors) - factors.count(None):
+        if None in factors or prod(sizes) >= extent.value:
+            rest = const(-(-extent.value // prod(sizes)), dtype)
+            return [rest if factor is None else cast(factor, dtype) for factor in factors]
     product: Expr = const(1, dtype)
     for factor in factors:
         if factor is None:

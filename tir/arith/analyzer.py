@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..buffer import BufferLoad, Range
 from ..dtype import DType
 from ..errors import UserError
-from ..expr import Call, Div, Expr, FloorDiv, FloorMod, IntImm, Mod, Var, as_expr
+from ..expr import FALSE, TRUE, Call, Div, Expr, FloorDiv, FloorMod, IntImm, Mod, Var, as_expr
 from ..node import Node
 from ..visit import free_vars, walk_unique
 from . import assume, bounds, build, divide, explain, merge, minmax, modular, normal, pattern, prove, rewrite
@@ -86,7 +86,8 @@ class Analyzer:
             return
         if type(value.min) is IntImm and type(value.extent) is IntImm:
             first = value.min.value
-            context.rank(var)
+            if var not in context.order:
+                context.order[var] = (len(context.order), len(context.order))
             context.set(context.intervals, var, (first, first + value.extent.value - 1))
             return
         low, extent = self.normal(value.min), self.normal(value.extent)
@@ -137,7 +138,11 @@ class Analyzer:
 
     def simplify(self, e: Any) -> Expr:
         """An equal expression in normal form."""
-        return deeply(self._simplify, as_expr(e))
+        e = as_expr(e)
+        if type(e) is IntImm:
+            return e
+        known = self.context.simplified.get(e)
+        return deeply(self._simplify, e) if known is None else known
 
     rewrite_simplify = canonical_simplify = simplify
 
@@ -196,7 +201,8 @@ class Analyzer:
 
     def prove(self, condition: Any) -> bool:
         """Whether the bool expression is shown to hold. False means it is not known."""
-        return deeply(prove.prove, self, as_expr(condition))
+        e = as_expr(condition)
+        return e is TRUE or (e is not FALSE and deeply(prove.prove, self, e))
 
     can_prove = prove
 
@@ -283,7 +289,7 @@ class Analyzer:
 
     def normal(self, e: Expr) -> Linear:
         """The normal form of an integer expression."""
-        return normal.normal(self, e)
+        return self.context.normal.get(e) or normal.normal(self, e)
 
     def merged(self, form: Linear) -> Linear:
         """A form in normal form."""
