@@ -36,7 +36,7 @@ def blocked_matmul(m=64, n=64, k=64, dtype="float32"):
 SHORT = {"float16": "f16", "bfloat16": "bf16", "int8": "s8", "float8_e4m3fn": "e4m3"}
 
 
-def tile_gemm(m, n, k, family, dtype, *, transposed=False, tile=32):
+def tile_gemm(m, n, k, family, dtype, *, transposed=False, tile=32, scope="shared", permuted=False):
     """A matrix product on tensor cores: four warps, each with `tile` by `tile` of the result, operands shared."""
     t, out = SHORT[dtype], "int32" if dtype == "int8" else "float32"
     depth = 32 if family == "mma" and dtype[-1] in "8n" else 16
@@ -68,7 +68,9 @@ def main(
     for loop, axis in zip((bi, bj, wi, wj), ("blockIdx.y", "blockIdx.x", "threadIdx.z", "threadIdx.y")):
         sch.bind(loop, axis)
     for operand, side in enumerate("ab"):
-        shared = sch.cache_read("C", operand, "shared")
+        shared = sch.cache_read("C", operand, scope)
+        if permuted:
+            sch.annotate(shared, "permuted_layout", True)
         fragment = sch.cache_read("C", operand, f"{family}.matrix_{side}")
         sch.compute_at(fragment, ki)
         sch.compute_at(shared, ko)
@@ -78,7 +80,13 @@ def main(
             sch.bind(loop, axis)
         sch.vectorize(rest)
         rows, cols = (16, depth) if side == "a" or transposed else (depth, 16)
-        _tiled(sch, fragment, f"{family}_load_16x16x{depth}_{t}_{side}{x if side == 'b' else ''}_shared", rows, cols)
+        _tiled(
+            sch,
+            fragment,
+            f"{family}_load_16x16x{depth}_{t}_{side}{x if side == 'b' else ''}_{scope.replace('.', '_')}",
+            rows,
+            cols,
+        )
     sch.reverse_compute_at(result, wj)
     _tiled(sch, result, f"{family}_store_16x16x{depth}_{total}_global", 16, 16)
     init = sch.decompose_reduction("C", ko)
