@@ -31,7 +31,9 @@ def main(A: T.Buffer((4, 5, 64), "float32"), B: T.Buffer((4, 5, 64), "float32"))
     for b in T.thread_binding(1, thread="blockIdx.x"):
         for i in range(4):
             for j in T.serial(5, annotations={
-                "software_pipeline_stage": [0, 1], "software_pipeline_order": [0, 1], "software_pipeline_async_stages": [0]
+                "software_pipeline_stage": [0, 1],
+                "software_pipeline_order": [0, 1],
+                "software_pipeline_async_stages": [0],
             }):
                 with T.block("both"):
                     T.reads(A[i, j, 0:64])
