@@ -193,8 +193,8 @@ def torch_seconds(name: str, arrays: list[np.ndarray]) -> float:
 
 
 def _product(torch: Any, a: Any, b: Any) -> Callable[[], Any]:
-    out = a @ b if a.shape[-1] == b.shape[0] else a @ b.T
-    return lambda: torch.matmul(a, b if a.shape[-1] == b.shape[0] else b.T, out=out)
+    out = a @ b
+    return lambda: torch.matmul(a, b, out=out)
 
 
 def _convolution(torch: Any, x: Any, w: Any) -> Callable[[], Any]:
@@ -205,8 +205,8 @@ def _convolution(torch: Any, x: Any, w: Any) -> Callable[[], Any]:
 PEERS: dict[str, Callable[..., Callable[[], Any]]] = {
     "cuda_gemm": _product,
     "cuda_gemm_mma": _product,
-    "cuda_gemm_wgmma": _product,
-    "cuda_int8_gemm": lambda torch, a, b: lambda: torch._int_mm(a, b),
+    "cuda_gemm_wgmma": lambda torch, a, b: _product(torch, a, b.T),
+    "cuda_int8_gemm": lambda torch, a, b: lambda: torch._int_mm(a, b.T),
     "cuda_gemv": lambda torch, a, x: lambda: torch.mv(a, x),
     "cuda_transpose": lambda torch, a: lambda: a.t().contiguous(),
     "cuda_row_sums": lambda torch, a: lambda: a.sum(1),

@@ -105,7 +105,7 @@ def compiled(text: str, kernels: Iterable[str], *, check: bool) -> Path:
 @cache
 def runtime() -> Path:
     """The runtime, compiled once."""
-    flags = (*FLAGS, "-O2")
+    flags = (*FLAGS, "-O2", *(["-DTIR_EMU_UCONTEXT"] if os.environ.get("TENSORIR_EMULATOR_UCONTEXT") else []))
     return _made((HERE / "runtime" / "runtime.cpp").read_text(), flags, ".o")
 
 

@@ -7,8 +7,9 @@
 #include <cstdint>
 #include <cstdlib>
 
-#if !defined(__x86_64__) && !defined(__aarch64__)
+#if defined(TIR_EMU_UCONTEXT) || (!defined(__x86_64__) && !defined(__aarch64__))
 #include <ucontext.h>
+#undef TIR_EMU_UCONTEXT
 #define TIR_EMU_UCONTEXT 1
 #endif
 
@@ -25,7 +26,8 @@ extern "C" void tir_emu_switch(void** save, void* load);
 inline void switch_context(Context* from, Context* to) { tir_emu_switch(&from->sp, to->sp); }
 #endif
 
-#if defined(__x86_64__)
+#if defined(TIR_EMU_UCONTEXT)
+#elif defined(__x86_64__)
 asm(R"(
 .text
 .hidden tir_emu_switch
