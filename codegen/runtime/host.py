@@ -18,8 +18,9 @@ from .dtypes import CLASSES, KINDS
 MAX_THREADS = 1024
 """The most threads the pool can have."""
 
-SPIN_MICROSECONDS = 100
-"""How long an idle thread watches for the next loop before it sleeps; waking it costs some microseconds then."""
+SPIN_MICROSECONDS = 1000
+"""How long an idle thread watches for the next loop before it sleeps; waking it costs some microseconds then, and on a
+virtual machine, whose processor has to be woken, too, a fifth of a millisecond."""
 
 _SPIN_HINTS = {
     "x86_64": "call void @llvm.x86.sse2.pause()",

@@ -23,10 +23,11 @@
   ptr, ; 0 body: i32 (ptr env, i64 begin, i64 end)
   ptr, ; 1 env
   i64, ; 2 begin: the first iteration
-  i64, ; 3 size: iterations per chunk; the first `longer` chunks have one more
+  i64, ; 3 size: iterations per chunk; `longer` chunks have one more
   i64, ; 4 longer
   i64, ; 5 share: chunks per thread; the first `richer` threads have one more
-  i64  ; 6 richer
+  i64, ; 6 richer
+  i64  ; 7 chunks in all
 }
 
 @threads = internal global [$max_threads x %Thread] zeroinitializer, align 256 ; number 0 stands for the caller
@@ -60,8 +61,9 @@ declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 ; ---- what generated code calls ----
 
 ; Run body(env, b, e) over chunks [b, e) that make up [begin, end), in any order and on any threads, and return when all
-; are done: the code of the first chunk that failed, or 0. A grain of 0 cuts one chunk per thread (static); a grain above
-; it cuts chunks of at most that many iterations, taken one by one (dynamic). Chunks not begun when one fails are skipped.
+; are done: the code of the first chunk that failed, or 0. A grain of 0 cuts four chunks per thread, so that a thread that
+; comes late leaves little to wait for; a grain above it cuts chunks of at most that many iterations (as many as a thread's
+; part: static). Chunks not begun when one fails are skipped.
 define i32 @tir_parallel_for(ptr %body, ptr %env, i64 %begin, i64 %end, i64 %grain) {
 entry:
   %total = sub i64 %end, %begin
@@ -91,7 +93,8 @@ team:
   %above = add i64 %total, -1
   %full = udiv i64 %above, %divisor
   %pieces = add i64 %full, 1                            ; ceil(total / grain)
-  %most = select i1 %static, i64 %alive, i64 %pieces
+  %four.each = shl i64 %alive, 2
+  %most = select i1 %static, i64 %four.each, i64 %pieces
   %chunks = call i64 @llvm.umin.i64(i64 %most, i64 %total)
   %members = call i64 @llvm.umin.i64(i64 %alive, i64 %chunks)
   %single = icmp eq i64 %members, 1
@@ -112,6 +115,7 @@ fork:
   store i64 %longer, ptr getelementptr (%Job, ptr @job, i64 0, i32 4)
   store i64 %share, ptr getelementptr (%Job, ptr @job, i64 0, i32 5)
   store i64 %richer, ptr getelementptr (%Job, ptr @job, i64 0, i32 6)
+  store i64 %chunks, ptr getelementptr (%Job, ptr @job, i64 0, i32 7)
   store atomic i32 0, ptr @failure monotonic, align 4
   store atomic i64 %chunks, ptr @unfinished monotonic, align 8
   %jobs = load atomic i64, ptr @jobs monotonic, align 8
@@ -195,15 +199,25 @@ chunk:
   %chunks = add i64 %share, %extra
   %past = add i64 %first, %chunks
   %number = sub i64 %past, %left
-  ; and its iterations
+  ; and its iterations: the longer chunks are spread evenly, so that shares are, too (or come first, where a product
+  ; could overflow)
+  %all = load i64, ptr getelementptr (%Job, ptr @job, i64 0, i32 7)
+  %few = icmp ult i64 %all, 2147483648
+  %next = add i64 %number, 1
+  %spread = mul i64 %number, %longer
+  %spread.even = udiv i64 %spread, %all
+  %spread.early = call i64 @llvm.umin.i64(i64 %number, i64 %longer)
+  %start.extra = select i1 %few, i64 %spread.even, i64 %spread.early
+  %spread.next = add i64 %spread, %longer
+  %spread.next.even = udiv i64 %spread.next, %all
+  %spread.next.early = call i64 @llvm.umin.i64(i64 %next, i64 %longer)
+  %stop.extra = select i1 %few, i64 %spread.next.even, i64 %spread.next.early
   %start = mul i64 %number, %size
-  %start.extra = call i64 @llvm.umin.i64(i64 %number, i64 %longer)
   %start.offset = add i64 %start, %start.extra
   %from = add i64 %begin, %start.offset
-  %long = icmp ult i64 %number, %longer
-  %one = zext i1 %long to i64
-  %length = add i64 %size, %one
-  %to = add i64 %from, %length
+  %stop = mul i64 %next, %size
+  %stop.offset = add i64 %stop, %stop.extra
+  %to = add i64 %begin, %stop.offset
   %code = call i32 %body(ptr %env, i64 %from, i64 %to)
   %good = icmp eq i32 %code, 0
   br i1 %good, label %ran, label %fail

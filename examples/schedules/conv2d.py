@@ -3,9 +3,9 @@
 For each tap and input channel, a vector of output channels takes one number of the image: so 32 output channels and a
 run of pixels of a row form a register block as in gemm.py, with the weights as B, and nothing is wasted, whatever the
 width. `cache_read` arranges the weights so that a step's 32 lie side by side; the taps' loops stay around the block's,
-inside the loop over input channels. The accumulators are a `cache_write`, whose copy out turns them back to
-channels first: a store a number, one in 18 of the time. The image is padded by a block of its own, in parallel.
-A thread takes a few rows at a time and all output channels of these, for which the padded rows stay in its cache.
+inside the loop over input channels. The accumulators are a `cache_write`, whose copy out turns them back to channels
+first: a store a number, one in 18 of the time. A thread takes seven rows at a time and all output channels of these; it
+pads what it needs of the image itself (`compute_at`), so that this is in its own cache and not in another thread's.
 """
 
 import numpy as np
@@ -22,6 +22,8 @@ SHAPES = (
 COLUMNS = 32
 RUNS = (14, 8, 7)
 """Pixels of a register block, the most first; two vectors of channels for each are accumulators."""
+PARTS = (7, 8, 6, 5, 4, 3, 2, 1)
+"""Rows of the result that a thread computes together, the best first."""
 
 
 def program(channels: int, size: int, stride: int) -> tensorir.PrimFunc:
@@ -60,8 +62,8 @@ def schedule(channels: int = 64, size: int = 56, stride: int = 1) -> Schedule:
     o, y, x, c, ky, kx = sch.get_loops(out)
     group, lane = sch.split(o, [None, COLUMNS])
     step, pixel = sch.split(x, [None, run])
-    sch.reorder(y, group, step, c, ky, kx, pixel, lane)
-    sch.parallel(y)
+    part, y = sch.split(y, [None, next(rows for rows in PARTS if width % rows == 0)])
+    sch.reorder(part, y, group, step, c, ky, kx, pixel, lane)
     sch.unroll(pixel)
     sch.vectorize(lane)
     weights = sch.cache_read(out, 1, "global")
@@ -77,9 +79,9 @@ def schedule(channels: int = 64, size: int = 56, stride: int = 1) -> Schedule:
     sch.reverse_compute_at(accumulators, step)
     sch.decompose_reduction(out, c)
     padded = sch.get_block("padded")
-    channel, _, from_x = sch.get_loops(padded)
-    sch.parallel(channel)
-    _, lane = sch.split(from_x, [None, 64])
+    sch.compute_at(padded, part)
+    sch.parallel(part)
+    _, lane = sch.split(sch.get_loops(padded)[-1], [None, 64])
     sch.vectorize(lane)
     return sch
 

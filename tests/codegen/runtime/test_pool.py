@@ -128,8 +128,16 @@ def test_every_iteration_runs_once_in_chunks_of_the_right_size(kernels, threads:
             assert env[:begin].sum() + env[begin + extent :].sum() == 0
             if threads > 1 and extent > 1 and grain > 0:
                 assert extent <= grain or sizes.max() <= grain
-            if threads > 1 and extent >= threads and grain <= 0:
-                assert set(sizes) <= {extent // threads, -(-extent // threads)}
+            if threads > 1 and extent > 1 and grain <= 0:
+                chunks = min(4 * threads, extent)
+                assert set(sizes) <= {extent // chunks, -(-extent // chunks)}
+
+
+def test_equal_shares_have_as_many_long_chunks(kernels) -> None:
+    pool.set_num_threads(2)
+    env = np.zeros((29, 2), np.int64)
+    assert kernels["marks"](env, 0, 28, 0) == 0
+    assert list(env[:28, 1]) == 4 * (3 * [3] + 4 * [4])
 
 
 def test_an_empty_or_backward_range_runs_nothing(kernels) -> None:
