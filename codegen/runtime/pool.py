@@ -5,7 +5,7 @@ The pool itself is native (`pool.ll`); generated code reaches it as
     i32 @tir_parallel_for(ptr %body, ptr %env, i64 %begin, i64 %end, i64 %grain)
 
 which runs `i32 body(ptr env, i64 begin, i64 end)` over chunks of the iterations and returns the first non-zero code of
-any chunk, or 0. Grain 0 cuts one chunk per thread; a grain above it cuts chunks of at most that many iterations, handed
+any chunk, or 0. Grain 0 cuts four chunks per thread, a grain above it chunks of at most that many iterations, handed
 out one by one. Threads start at the first loop that needs them, spin for a while after each loop and then sleep. A
 parallel loop inside a chunk, or in a second Python thread while the pool is at work, runs serially where it is.
 """
