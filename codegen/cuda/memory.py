@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...tir.buffer import Buffer, BufferLoad
 from ...tir.dtype import DType
 from ...tir.errors import InternalError
-from ...tir.expr import Broadcast, Expr, FloatImm, Ramp, Var, const
+from ...tir.expr import Add, Broadcast, Expr, FloatImm, Ramp, Sub, Var, const
 from ...tir.stmt import BufferStore
 from ..c.writer import CHOICE, UNARY, Code
 from ..lanes import lane_of, places, width
@@ -135,7 +135,8 @@ class Memory:
         index = index_of(node)
         lanes = node.value.dtype.lanes
         if lanes == 1:
-            w.line(f"{self.element(buffer, index)} = {exprs(node.value)};")
+            symbol, value = _update(node)
+            w.line(f"{self.element(buffer, index)} {symbol} {exprs(value)};")
             return
         at = places(scaled(buffer, index), exprs.analyzer)
         element = buffer.dtype.element
@@ -183,6 +184,21 @@ class Memory:
         if index.dtype.lanes > 1:
             index = lane_of(index, 0)
         return Code(f"&{self.element(node.buffer, scaled(node.buffer, index))}", UNARY)
+
+
+_UPDATES: dict[type[Expr], str] = {Add: "+=", Sub: "-="}
+
+
+def _update(node: BufferStore) -> tuple[str, Expr]:
+    """How a scalar store is written: `=` and the value, or `+=` and what is added to the element."""
+    value = node.value
+    if type(value) in _UPDATES and str(value.dtype) in ("float32", "float64", "int32", "int64"):
+        assert isinstance(value, (Add, Sub))
+        old = value.a
+        if isinstance(old, BufferLoad) and old.buffer is node.buffer and old.predicate is None:
+            if len(old.indices) == len(node.indices) and all(a is b for a, b in zip(old.indices, node.indices)):
+                return _UPDATES[type(value)], value.b
+    return "=", value
 
 
 def _mover(type_: DType) -> str:

@@ -12,6 +12,7 @@ from ...tir.expr import TRUE, Call, CommReducer, Expr, Var, all_of, const, same_
 from ...tir.function import PrimFunc
 from ...tir.op import OPS
 from ...tir.stmt import (
+    Allocate,
     AttrStmt,
     Block,
     BlockRealize,
@@ -121,11 +122,12 @@ class _Reduction:
         parts = [_register(f"in_thread_{s.buffer.name}", s.buffer) for s in made.stores] if serial else []
         steps = [*self.in_thread(parts, serial)] if serial else []
         body = seq(*steps, self.cross_thread(parts, totals), self.write_back(totals))
-        bound = [n for n in self.loops if is_bound(n)]
-        for loop in reversed(bound):
-            body = loop.replace(body=body)
-        root = Block((), (), (), "", body, None, (*parts, *totals))
-        return BlockRealize((), TRUE, root.replace(name_hint=f"{self.name}_reduction"))
+        for buffer in (*totals, *parts):
+            body = Allocate(buffer, body)
+        for loop in reversed(self.loops):
+            if is_bound(loop):
+                body = loop.replace(body=body)
+        return body
 
     @property
     def name(self) -> str:

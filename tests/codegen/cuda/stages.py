@@ -7,6 +7,7 @@ from tensorir.codegen import interpreter
 from tensorir.codegen.lower import PASSES
 from tensorir.codegen.target import Target
 from tensorir.tir.function import PrimFunc
+from tensorir.tir.verify import verify
 
 GPU = Target("cuda", arch="sm_90a")
 
@@ -39,6 +40,7 @@ def every_stage(func: PrimFunc, original: PrimFunc, target: Target = GPU) -> Pri
     for step in PASSES:
         before, func = func, step(func, target)
         if func is not before:
+            verify(func)
             got = [a.copy() for a in arrays]
             interpreter.run(func, *got, sanitize=True)
             close(want, got, f"after {step.__name__}")
