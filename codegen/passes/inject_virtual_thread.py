@@ -114,7 +114,7 @@ class _Interleave(Rewriter):
             # A pointer passed on may be written through.
             own = {b.data for b in self.own}
             self.touched |= {n for n in walk(stmt) if type(n) is Var and n in own}
-            if stmt.op.name in ("address_of", "atomic_add"):
+            if stmt.op.name in ("address_of", "atomic_add", "tvm_thread_allreduce"):
                 self.touched |= {a.buffer.data for a in stmt.args if isinstance(a, BufferLoad) and a.buffer in self.own}
         for child in stmt.children():
             self.spread_from(child, under=under)

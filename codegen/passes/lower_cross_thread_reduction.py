@@ -26,6 +26,7 @@ from ...tir.stmt import (
 from ...tir.visit import Rewriter, free_vars, fresh, substitute
 from ..target import Target
 from .kernels import THREAD_AXES, is_bound
+from .thread_axes import require_distinct_axes
 
 
 def lower_cross_thread_reduction(func: PrimFunc, target: Target) -> PrimFunc:
@@ -36,9 +37,13 @@ def lower_cross_thread_reduction(func: PrimFunc, target: Target) -> PrimFunc:
 
     Raises
     ------
-    LowerError: the reduction is of no known form, or loops of other axes stand inside of its loops.
+    LowerError: the reduction is of no known form, or loops of other axes stand inside of its loops; two loops around
+    one computation are bound to one axis.
     """
-    return _Lower(func)(func) if target.is_gpu else func
+    if not target.is_gpu:
+        return func
+    require_distinct_axes(func)
+    return _Lower(func)(func)
 
 
 _MORE = "{0} holds more than the reduction {1}, whose loops are bound to threads"

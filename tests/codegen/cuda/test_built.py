@@ -177,3 +177,11 @@ def test_there_is_a_reason_why_no_driver_was_found(monkeypatch):
     monkeypatch.setattr(driver, "LIBRARIES", ("libno_such_driver.so",))
     with pytest.raises(CallError, match=r"libcuda.so.1.*cuda-emulator"):
         driver.Driver()
+
+
+def test_two_loops_bound_to_one_axis():
+    sch = tensorir.Schedule(workloads.relu(4, 4))
+    for loop in sch.get_loops(sch.get_child_blocks(sch.get_block("root"))[0]):
+        sch.bind(loop, "threadIdx.x")
+    with pytest.raises(LowerError, match="both bound to threadIdx"):
+        tensorir.build(sch, "cuda")

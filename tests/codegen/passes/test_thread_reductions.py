@@ -91,3 +91,13 @@ def test_a_reduction_across_threads_that_holds_more_is_refused():
     sch.reorder(k, i)
     with pytest.raises(LowerError, match="inside of the loops"):
         lower(sch.func, GPU)
+
+
+def test_virtual_threads_that_each_reduce():
+    func = tensorir.parse(SUM.format(n=12, dtype="float32", init="T.float32(0)", update="Y[vi] + X[vi, vk]"))
+    sch = tensorir.Schedule(func)
+    i, k = sch.get_loops("Y")
+    _, inner = sch.split(k, [None, 8])
+    sch.bind(i, "vthread.x")
+    sch.bind(inner, "threadIdx.x")
+    every_stage(sch.func, func)
