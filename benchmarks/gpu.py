@@ -95,7 +95,7 @@ def line(kernel: ModuleType, arch: str, device: Driver | None, bandwidth: float,
     if not error <= limit:
         print(row(*cells, "WRONG"))
         return False
-    there = [OnDevice(device, array) for array in arrays]
+    there = [importlib.import_module("_cuda").OnDevice(device, array) for array in arrays]
     seconds = module.time(*there, seconds=1.0).median
     operations, size = kernel.work(**shape)
     kind = str(arrays[0].dtype)
@@ -136,18 +136,6 @@ def difference(kernel: ModuleType, module: Any, shape: dict[str, int], seed: int
     wanted = kernel.reference(*exact, **shape)
     found = arrays[-1].astype("float64")
     return float(np.abs(found - wanted).max() / max(np.abs(wanted).max(), 1e-30))
-
-
-class OnDevice:
-    """A copy of an array in the device's memory, for as long as the process lives."""
-
-    def __init__(self, device: Driver, array: np.ndarray) -> None:
-        pointer = device.allocate(array.nbytes)
-        device.to_device(pointer, array.ctypes.data, array.nbytes)
-        typestr = array.dtype.str if array.dtype.kind != "V" else f"<u{array.itemsize}"
-        self.__cuda_array_interface__ = {
-            "shape": array.shape, "typestr": typestr, "data": (pointer, False), "strides": None, "version": 3,
-        }  # fmt: skip
 
 
 def copy_bandwidth(device: Driver, size: int = 1 << 30) -> float:
