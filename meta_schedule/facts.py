@@ -8,6 +8,8 @@ from ..schedule.schedule import Schedule
 from ..schedule.sref import BlockSRef, LoopSRef
 from ..schedule.trace import BlockRV
 from ..tir.analysis.cost import count_ops
+from ..tir.analysis.kinds import reduction_failure
+from ..tir.analysis.scope import scope_of
 from ..tir.arith.analyzer import Analyzer
 from ..tir.buffer import Buffer
 from ..tir.expr import Call, Expr, IntImm, Select, Var
@@ -71,10 +73,12 @@ def is_spatial(ref: BlockSRef) -> bool:
 
 
 def is_reduction(ref: BlockSRef) -> bool:
-    """Whether a block has an init, and spatial and reducing iterators only, one of the latter at least."""
+    """Whether a block is a reduction along at least one axis."""
     stmt = ref.stmt
-    kinds = {iv.iter_type for iv in stmt.iter_vars}
-    return stmt.init is not None and IterType.REDUCE in kinds and kinds <= {IterType.REDUCE, IterType.SPATIAL}
+    if stmt.init is None or all(iv.iter_type is not IterType.REDUCE for iv in stmt.iter_vars):
+        return False
+    scope = scope_of(ref.scope.stmt)
+    return reduction_failure(scope, scope.child(stmt)) is None
 
 
 def one_store(ref: BlockSRef) -> BufferStore | None:

@@ -60,6 +60,32 @@ def _require_only_writer(s: State, block: BlockSRef, owner: BlockSRef, buffer: B
         at = at.scope
 
 
+def _require_same_value_later(s: State, block: BlockSRef, buffer: Buffer) -> None:
+    """Require that the value is the same where it is read: after the block, from what the block reads as it was."""
+    order = s.child_blocks(block.scope)
+    readers = [i for i, other in enumerate(order) if any(r.buffer is buffer for r in other.stmt.reads)]
+    own = order.index(block)
+    for i in readers:
+        require(
+            i > own,
+            "{0} reads {1} before {2} writes it, so what it reads was written in another iteration",
+            order[i],
+            buffer,
+            block,
+        )
+    read = {region.buffer for region in block.stmt.reads}
+    for other in order[own + 1 : max(readers, default=own) + 1]:
+        for region in other.stmt.writes:
+            require(
+                region.buffer not in read,
+                "{0} writes {1}, from which {2} computes its value, before that is read or while it is",
+                other,
+                region.buffer,
+                block,
+                hint="cache_read the buffer first, so that its former elements are kept",
+            )
+
+
 @primitive
 def compute_inline(s: State, block: BlockSRef) -> None:
     """Compute the value of `block` in each of its consumers, at every use, and drop the block and its buffer.
@@ -103,6 +129,7 @@ def compute_inline(s: State, block: BlockSRef) -> None:
     require(
         not free, "the value that {0} stores depends on {1}, which is not among the indices stored at", block, *free
     )
+    _require_same_value_later(s, block, buffer)
     rewriter = _PutValue(buffer, indices, store.value, block.stmt)
     new = rewriter(owner.stmt)
     s.replace(owner, new.replace(alloc_buffers=tuple(b for b in new.alloc_buffers if b is not buffer)), rewriter.blocks)

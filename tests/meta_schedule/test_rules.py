@@ -8,6 +8,7 @@ from tensorir.meta_schedule.rules import DEFAULTS, default_rules, named_rule, ru
 from tensorir.meta_schedule.space import design_space
 from tensorir.script import workloads
 
+from ..schedule import programs, programs_blocks, programs_buffers
 from .candidates import quantized_matmul
 
 SERVER = Target("llvm", cpu="znver4", num_threads=2)
@@ -156,3 +157,10 @@ def test_what_is_no_rule_is_refused() -> None:
 @pytest.mark.parametrize("kind", DEFAULTS)
 def test_every_rule_named_is_there(kind: str) -> None:
     assert [r.name for r in default_rules(kind)] == list(DEFAULTS[kind])
+
+
+@pytest.mark.parametrize("target", ["llvm", "cuda"])
+@pytest.mark.parametrize("name", ["overwritten", "loop_carried", "reduced_index", "shifted_sum", "growing_sum"])
+def test_unusual_programs_stay_what_they_are(name: str, target: str) -> None:
+    program = next(p for m in (programs, programs_blocks, programs_buffers) if (p := getattr(m, name, None)))
+    tensorir.default_schedule(program, target, seconds=0.05).verify(trials=1, backend="interpreter")

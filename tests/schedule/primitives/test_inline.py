@@ -4,6 +4,8 @@ import pytest
 from tensorir import Schedule, ScheduleError, T, parse
 from tensorir.tir.verify import verify
 
+from .. import programs_buffers
+
 
 @T.prim_func
 def tiles(A: T.Buffer((8,), "float32"), C: T.Buffer((8,), "float32"), D: T.Buffer((8,), "float32")):
@@ -43,3 +45,16 @@ def test_a_reader_in_another_scope_counts() -> None:
     sch = Schedule(parse(text))
     with pytest.raises(ScheduleError, match="also reads"):
         sch.reverse_compute_inline("C")
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (programs_buffers.overwritten, "block `A` writes buffer `A`, from which block `B` computes its value"),
+        (programs_buffers.loop_carried, "block `C` reads buffer `B` before block `B` writes it"),
+    ],
+)
+def test_what_is_another_value_later_is_not_inlined(program, message: str) -> None:
+    sch = Schedule(program)
+    with pytest.raises(ScheduleError, match=message):
+        sch.compute_inline("B")
