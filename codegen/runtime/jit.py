@@ -21,6 +21,7 @@ from itertools import count
 from typing import Any
 
 import llvmlite.binding as llvm
+from llvmlite.binding.newpassmanagers import NewPassManager
 
 from ...tir.errors import InternalError
 
@@ -180,8 +181,14 @@ def _optimize(module: Any, machine: Any, options: Options) -> None:
     tuning.slp_vectorization = options.slp_vectorize
     tuning.loop_interleaving = options.interleave
     tuning.loop_unrolling = options.unroll
-    with tuning, llvm.create_pass_builder(machine, tuning) as builder, builder.getModulePassManager() as passes:
-        passes.run(module, builder)
+    with tuning, llvm.create_pass_builder(machine, tuning) as builder:
+        passes = builder.getModulePassManager()
+        try:
+            passes.run(module, builder)
+        finally:
+            # Its own close() finds the `_dispose` of the wrong base class, which frees nothing.
+            NewPassManager._dispose(passes)
+            passes.detach()
 
 
 def _checked(doing: str, step: Callable[[], Any]) -> Any:

@@ -2,8 +2,10 @@
 
 import ctypes
 import gc
+import os
 import threading
 import weakref
+from pathlib import Path
 
 import pytest
 from tensorir.codegen.runtime import jit
@@ -139,3 +141,15 @@ def test_many_threads_compile_at_once() -> None:
     for thread in threads:
         thread.join()
     assert results == [0] * 24
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's account of memory")
+def test_compiling_and_loading_give_back_their_memory():
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    for count in (30, 100):
+        before = resident()
+        for _ in range(count):
+            jit.load(jit.compile(HELPER))
+    assert resident() - before < 100 * 30_000
