@@ -1,4 +1,4 @@
-"""The whole way through: write two programs as blocks, schedule them, build, run, verify, and time them.
+"""The whole way through: write two programs as blocks, schedule them, build, run, verify, time them; tune a third.
 
 Run it by `make demo`, or `python examples/quickstart.py [OUTPUT_FOLDER]`.
 """
@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import tensorir
 from PIL import Image
-from scipy import ndimage
+from scipy import ndimage, special
 from sklearn.datasets import load_sample_image
 from tensorir import Schedule, T
+from tensorir.script import workloads
 
 N = 1024
 
@@ -128,6 +129,22 @@ def demo_blur(folder: Path) -> None:
     print(f"  written to {folder / 'blurred.png'} (the photograph as it was: {folder / 'photo.png'})\n")
 
 
+def demo_tune(seconds: float = 12.0) -> None:
+    """Let the tuner schedule a softmax, and compare it with scipy's."""
+    rows = columns = 1024
+    program = workloads.softmax(rows, columns)
+    print(f"softmax, {rows} x {columns}, float32, scheduled by the tuner in {seconds:.0f} s")
+    result = tensorir.tune(program, seconds=seconds)
+    print("\n".join("  " + line for line in result.report.splitlines()))
+    kernel = tensorir.build(result.module)
+    x = np.random.default_rng(0).standard_normal((rows, columns), dtype=np.float32)
+    y = np.full_like(x, np.nan)
+    kernel(x, y)
+    np.testing.assert_allclose(y, special.softmax(x, axis=1), rtol=1e-4, atol=1e-6)
+    ours, theirs = milliseconds(lambda: kernel(x, y)), milliseconds(lambda: special.softmax(x, axis=1))
+    print(f"  {ours:6.3f} ms\n  {theirs:6.3f} ms: scipy ({theirs / ours:.0f}x)\n")
+
+
 def reference_blur(image: np.ndarray) -> np.ndarray:
     """The same blur by scipy: rows with the edge repeated, then columns, whose margin of two pixels is cut off."""
     rows = ndimage.correlate1d(image, WEIGHTS, axis=0, mode="nearest")
@@ -136,9 +153,10 @@ def reference_blur(image: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Run both demonstrations."""
+    """Run the demonstrations."""
     demo_matmul()
     demo_blur(Path(sys.argv[1] if len(sys.argv) > 1 else "out"))
+    demo_tune()
 
 
 if __name__ == "__main__":

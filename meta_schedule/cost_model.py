@@ -131,11 +131,12 @@ _SHARED = {
     "num_threads": 1,
     "deterministic": True,
     "force_row_wise": True,
-    "feature_fraction": 0.5,
-    "bagging_fraction": 0.9,
+    "extra_trees": True,
+    "feature_fraction": 0.3,
+    "bagging_fraction": 0.7,
     "bagging_freq": 1,
-    "lambda_l2": 1.0,
-    "max_bin": 63,
+    "lambda_l2": 0.1,
+    "max_bin": 255,
 }
 
 
@@ -162,7 +163,7 @@ class LightGBMModel:
         *,
         objectives: Sequence[str] = ("rank", "regression"),
         seed: int = 0,
-        rounds: int = 120,
+        rounds: int = 200,
         least: int = 8,
         fallback: CostModel | None = None,
     ) -> None:
@@ -234,9 +235,9 @@ class LightGBMModel:
             **_SHARED,
             **OBJECTIVES[objective],
             "seed": self.seed,
-            "num_leaves": 8 if few else 24,
-            "min_data_in_leaf": 2 if few else 4,
-            "learning_rate": 0.1,
+            "num_leaves": 8 if few else 16,
+            "min_data_in_leaf": 1,
+            "learning_rate": 0.05,
         }
         label = y
         group = None

@@ -26,6 +26,8 @@ from .task_scheduler import find_task_scheduler
 TRIALS = 64
 """Candidates measured where neither trials nor seconds are given."""
 BATCH = 16
+"""Candidates that are proposed at a time."""
+TOGETHER = 4
 """Candidates that are built together and then measured one after the other."""
 FINALISTS = 4
 ROUNDS = 11
@@ -72,7 +74,7 @@ def tune(
     transfer: whether LightGBM first learns from other workloads in the database.
     task_scheduler: "gradient" or "round-robin": how functions share the time.
     weights: how much the time of each function counts, by name; 1 where nothing is said.
-    batch: candidates built together before they are measured one by one.
+    batch: candidates proposed at a time, between which the model learns.
     limits: what each candidate may take. runner: measures candidates; by default a `LocalRunner` with these limits.
     watch: called after every measurement with the state of the tuning.
 
@@ -182,6 +184,7 @@ class Tuning:
         for task in self.tasks:
             self.tell("making the design space")
             task.open(model, space, strategy, seed)
+            task.search.over = lambda: self.left <= 0
 
     def run(self, choose: Callable[[Sequence[Any]], int]) -> None:
         """Search until a bound is reached, every space is exhausted, or Ctrl-C."""
@@ -225,9 +228,12 @@ class Tuning:
         return self.trials is not None and task.tried >= self.trials
 
     def _measure(self, task: Task, candidates: Sequence[Any]) -> None:
-        self.tell("building")
-        for _ in task.measure(candidates, self.runner, len(task.progress.best)):
-            self.tell("measuring")
+        for first in range(0, len(candidates), TOGETHER):
+            if self.left <= 0 and task.trials:
+                return
+            self.tell("building")
+            for _ in task.measure(candidates[first : first + TOGETHER], self.runner, len(task.progress.best)):
+                self.tell("measuring")
 
     def tell(self, doing: str) -> None:
         """Say what is being done."""

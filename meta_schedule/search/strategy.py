@@ -33,6 +33,7 @@ class Strategy:
     Attributes
     ----------
     seen: the decisions of candidates that were proposed or measured; they are not proposed again.
+    over: says that time is over, so that what is found by then has to do.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Strategy:
         self.pool, self.model, self.task, self.generate = pool, model, task, generate
         self.rng = Random(seed)
         self.seen: set[Decisions] = set()
+        self.over: Callable[[], bool] = lambda: False
 
     def propose(self, count: int, measured: Sequence[Measured]) -> list[Candidate]:
         """Up to `count` new candidates, the most promising first; fewer where no more are found."""
@@ -56,7 +58,7 @@ class Strategy:
         """Up to `count` different candidates, none of them seen, from a function that makes one or None."""
         found: dict[Decisions, Candidate] = {}
         for _ in range(ATTEMPTS * count):
-            if len(found) >= count:
+            if len(found) >= count or self.over():
                 break
             made = make()
             if made is not None and made.decisions not in self.seen:
