@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from ..arith import Analyzer, IterMapLevel, detect_iter_map
+from ..arith.injective import tells_apart
 from ..arith.regions import disjoint, relax_region
 from ..buffer import Buffer, BufferRegion, Range
 from ..expr import And, Expr, IntImm, Var, all_of, const
@@ -215,6 +216,10 @@ class _Question:
         predicates = list(_conjuncts(src.realize.predicate)) if same else []
         around = {each.loop_var for each in src.loops}
         further = [outer for outer in src.loops[: src.loops.index(self.loop)] if outer.loop_var in used]
+        for inner, domain in loops.items():
+            self.an.bind(inner, domain, allow_override=True)
+        if tells_apart(self.an, indices, loops):
+            return True
         for outer in (None, *reversed(further)):
             if outer is not None:
                 loops[outer.loop_var] = outer.range
