@@ -124,7 +124,9 @@ def negative(an: Analyzer, form: Linear, e: CmpOp) -> Expr:
         return TRUE if chosen else FALSE
     if chosen is not None:
         return negative(an, chosen, e)
-    return _written(an, LT, _undivided(an, reduce_negative(an, form)), e)
+    form = reduce_negative(an, form)
+    undivided = _undivided(an, form)
+    return _written(an, LT, form, e) if undivided is form else negative(an, undivided, e)
 
 
 def _by_extremum(an: Analyzer, form: Linear) -> Linear | bool | None:
