@@ -165,7 +165,7 @@ class Analyzer:
         """The least and greatest value of an integer or bool expression."""
         e = as_expr(e)
         try:
-            return ConstIntBound(*deeply(self.bound, e))
+            return ConstIntBound(*deeply(bounds.bound_as_written, self, e, {}))
         except rewrite.HasEffect:
             return ConstIntBound(int(e.dtype.min), int(e.dtype.max))
 

@@ -5,7 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..expr import INT_RULES, Call, Cast, Div, Expr, FloorDiv, FloorMod, IntImm, Let, Max, Min, Mod, Mul, Select, Var
+from ..expr import (
+    INT_RULES,
+    Add,
+    Call,
+    Cast,
+    Div,
+    Expr,
+    FloorDiv,
+    FloorMod,
+    IntImm,
+    Let,
+    Max,
+    Min,
+    Mod,
+    Mul,
+    Select,
+    Sub,
+    Var,
+)
 from ..op import OPS
 from .context import Interval
 from .linear import Linear, Monomial
@@ -220,4 +238,32 @@ _ATOMS: dict[type, Callable[[Analyzer, Any], Interval]] = {
     Let: lambda an, e: _of_type(e),
     Cast: _cast,
     Call: _call,
+}
+
+
+def bound_as_written(an: Analyzer, e: Expr, known: dict[Expr, Interval]) -> Interval:
+    """The interval of an integer expression by what is known of each part as it is written, and of its normal form.
+
+    Multiplied out, `(m - y) * n + y` may be bounded less tightly than as it stands, and the other way round.
+    """
+    found = known.get(e)
+    if found is None:
+        found = an.bound(e)
+        rule = _WRITTEN.get(type(e))
+        if rule is not None and e.dtype.is_index and e.dtype.lanes == 1:
+            parts = [bound_as_written(an, child, known) for child in e.children()]
+            low, high = rule(*parts)
+            meet = max(found[0], low), min(found[1], high)
+            found = meet if meet[0] <= meet[1] else found
+        known[e] = found
+    return found
+
+
+_WRITTEN: dict[type, Callable[[Interval, Interval], Interval]] = {
+    Add: lambda a, b: (a[0] + b[0], a[1] + b[1]),
+    Sub: lambda a, b: (a[0] - b[1], a[1] - b[0]),
+    Mul: _times,
+    FloorDiv: lambda a, b: _quotients(a, b, lambda x, y: x // y),
+    Min: lambda a, b: (min(a[0], b[0]), min(a[1], b[1])),
+    Max: lambda a, b: (max(a[0], b[0]), max(a[1], b[1])),
 }
