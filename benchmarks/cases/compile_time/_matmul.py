@@ -74,3 +74,29 @@ def cached(sch, get_block):
     sch.unroll(k1)
     sch.parallel(sch.fuse(i0, j0))
     sch.decompose_reduction(block, k0)
+
+
+def peers(steps):
+    """Each peer's making of its task: a fresh schedule of the matmul, to which `steps` are applied."""
+
+    def with_tensorir():
+        import tensorir
+        from tensorir import T
+
+        return _task(tensorir.Schedule, decorated(T), "get_block", steps)
+
+    def with_tvm():
+        from tvm import s_tir
+        from tvm.script import tirx as T
+
+        return _task(s_tir.Schedule, tvm_decorated(T), "get_sblock", steps)
+
+    return {"tensorir": with_tensorir, "tvm": with_tvm}
+
+
+def _task(schedule, function, getter, steps):
+    def run():
+        sch = schedule(function)
+        steps(sch, getattr(sch, getter))
+
+    return run
