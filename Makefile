@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
-EXAMPLES := $(sort $(wildcard examples/*.py)) $(filter-out examples/schedules/_%,$(sort $(wildcard examples/schedules/*.py)))
+EXAMPLES := $(sort $(wildcard examples/*.py)) $(filter-out examples/tutorials/_%,$(sort $(wildcard examples/tutorials/*.py))) $(filter-out examples/schedules/_%,$(sort $(wildcard examples/schedules/*.py)))
 
 .PHONY: demo test bench lint format examples clean
 .NOTPARALLEL:

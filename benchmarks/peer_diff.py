@@ -13,18 +13,21 @@ import json
 import math
 import os
 import random
+import re
 import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import harness
+import peer_cases
 import tutorials
 from steps import NoStep, Step, random_step, undrawable
-from tensorir import PrimFunc, Schedule, ScheduleError, UserError, parse
+from tensorir import PrimFunc, Schedule, ScheduleError, T, TensorIntrin, UserError, parse
 from tensorir.codegen.interpreter import run
 from tensorir.schedule.primitive import REGISTRY
 from tensorir.schedule.verify import Case
@@ -48,6 +51,7 @@ WORKLOADS: dict[str, PrimFunc] = {
     "conv1d_nlc": w.conv1d_nlc(1, 9, 3, 4, 3, 1, 1),
     "conv2d_nhwc": w.conv2d_nhwc(1, 5, 6, 3, 4, 3, 1, 1),
     "conv2d_nchw": w.conv2d_nchw(1, 3, 7, 6, 8, 3, 2, 1),
+    "conv2d_nchw_packed": w.conv2d_nchw(1, 4, 6, 6, 8, 3, 1, 1),
     "depthwise_conv2d_nhwc": w.depthwise_conv2d_nhwc(1, 5, 5, 3, 3, 1, 1),
     "conv2d_winograd_nhwc": w.conv2d_winograd_nhwc(1, 4, 4, 2, 2),
     "max_pool2d_nchw": w.max_pool2d_nchw(1, 2, 6, 6, 2, 2),
@@ -63,13 +67,15 @@ WORKLOADS: dict[str, PrimFunc] = {
     "separable_blur": w.separable_blur(6, 6),
 }
 
-TUTORIALS = [name for name, value in vars(tutorials).items() if callable(value)]
+TUTORIALS = tutorials.__all__
 
-Reprint = Callable[[PrimFunc], PrimFunc]
+Reprint = Callable[[PrimFunc], str]
 
-EQUAL, CODE, RESULTS, REFUSED = "equal", "same code", "same results", "both refuse"
-AGREE = (EQUAL, CODE, RESULTS, REFUSED)
-"""Agreements: structurally equal programs; but for the regions of blocks; equal results only; both refuse."""
+SAME, EQUAL, SIMPLER, CODE, RESULTS = "same text", "equal", "equal simplified", "same code", "same results"
+REFUSED = "both refuse"
+AGREE = (SAME, EQUAL, SIMPLER, CODE, RESULTS, REFUSED)
+"""Agreements: to the letter; but for names; after simplification; but for the regions of blocks; equal results only;
+both refuse."""
 
 WRONG = ("we are wrong", "both wrong", "only we accept, wrong")
 """Outcomes after which our program is not what it was, so that it is no use to go on."""
@@ -87,6 +93,8 @@ class Record:
     before: str = ""
     ours: str = ""
     theirs: str = ""
+    reprinted: str = ""
+    """Our program as TVM reads and prints it."""
 
 
 class Unjudged(Exception):
@@ -103,7 +111,7 @@ class _Bare(Rewriter):
         return super().visit_prim_func(node).replace(attrs=EMPTY)
 
 
-def plain(func: PrimFunc) -> PrimFunc:
+def simplified(func: PrimFunc) -> PrimFunc:
     """`func` simplified, without attributes."""
     return Analyzer().simplify_stmt(func).replace(attrs=EMPTY)
 
@@ -140,24 +148,44 @@ def wrong(before: PrimFunc, after: PrimFunc) -> str:
     return case.difference(expected, actual, 1e-4) or ""
 
 
+def plainly(func: PrimFunc) -> PrimFunc:
+    """`func` without attributes."""
+    return func.replace(attrs=EMPTY)
+
+
 def differ(ours: PrimFunc, theirs: PrimFunc) -> tuple[str, str]:
     """The outcome as far as the structure tells, and the place of the first difference in it."""
-    a, b = plain(ours), plain(theirs)
+    written = first_difference(plainly(ours), plainly(theirs))
+    if written is None:
+        return EQUAL, ""
+    a, b = simplified(ours), simplified(theirs)
     difference = first_difference(a, b)
     if difference is None:
-        return EQUAL, ""
+        return SIMPLER, written[0]
     bare = first_difference(_Bare()(a), _Bare()(b))
     return (CODE, difference[0]) if bare is None else (RESULTS, bare[0])
 
 
-def compare(before: PrimFunc, ours: PrimFunc, theirs: PrimFunc, reprint: Reprint) -> tuple[str, str]:
-    """The outcome where both accept, and what is to be said about it."""
-    outcome, place = differ(ours, theirs)
-    if outcome != EQUAL:
-        # TVM folds and rewrites some things while it reads a program; that is no difference between the steps.
-        outcome, place = differ(reprint(ours), theirs)
+def first_other_line(ours: str, theirs: str) -> str:
+    """The first line in which two texts differ, in both."""
+    for a, b in zip_longest(ours.splitlines(), theirs.splitlines(), fillvalue=""):
+        if a != b:
+            return f"{a.strip()} | {b.strip()}"
+    return ""
+
+
+def compare(before: PrimFunc, ours: PrimFunc, reply: str, reprint: Reprint) -> tuple[str, str]:
+    """The outcome where both accept and TVM gives `reply`, and what is to be said about it."""
+    # TVM folds and rewrites some things while it reads a program; that is no difference between the steps.
+    text = reprint(ours)
+    if text == reply:
+        return SAME, ""
+    theirs = only(parse(reply))
+    outcome, place = differ(only(parse(text)) if text else ours, theirs)
+    if outcome == EQUAL:
+        return EQUAL, first_other_line(text, reply)
     if outcome != RESULTS:
-        return outcome, place
+        return outcome, f"{place}: {first_other_line(text, reply)}"
     we, they = wrong(before, ours), wrong(before, theirs)
     if we and they:
         return "both wrong", we
@@ -182,7 +210,7 @@ def judge(before: PrimFunc, ours: PrimFunc | Exception, reply: dict[str, Any], r
     if isinstance(ours, ScheduleError):
         bad = wrong(before, theirs)
         return ("only TVM accepts, wrong", bad) if bad else ("only TVM accepts", str(ours))
-    return compare(before, ours, theirs, reprint)
+    return compare(before, ours, reply["text"], reprint)
 
 
 class Tvm(harness.Worker):
@@ -200,10 +228,9 @@ class Tvm(harness.Worker):
             self.__init__(self.python)
         return reply
 
-    def reprint(self, func: PrimFunc) -> PrimFunc:
-        """The function as TVM reads and prints it; itself where TVM cannot."""
-        reply = self.ask(text=as_module(func).script(dialect="tvm"))
-        return only(parse(reply["text"])) if "text" in reply else func
+    def reprint(self, func: PrimFunc) -> str:
+        """The function as TVM reads and prints it; "" where TVM cannot."""
+        return self.ask(text=as_module(func).script(dialect="tvm")).get("text", "")
 
 
 def _sorted(answer: Any) -> Any:
@@ -234,6 +261,8 @@ def compared(tvm: Tvm, sch: Schedule, record: Record, make: Callable[[], Any], *
     record.theirs = reply.get("text") or reply.get("refused", "")
     try:
         record.outcome, record.detail = judge(before, ours, reply, tvm.reprint)
+        if record.outcome in (EQUAL, SIMPLER, CODE, RESULTS) and isinstance(ours, PrimFunc):
+            record.reprinted = tvm.reprint(ours)
     except Unjudged as error:
         record.outcome, record.detail = "not judged", str(error)
     return given, reply.get("given")
@@ -243,7 +272,7 @@ def try_step(tvm: Tvm, sch: Schedule, name: str, step: Step) -> Record:
     """Make `step` on both sides; ours stays in `sch`."""
     record = Record(name, str(step), step.name)
     answers = compared(tvm, sch, record, lambda: step.apply(sch), **asdict(step))
-    if record.outcome == EQUAL and REGISTRY[step.name].pure and _sorted(answers[0]) != _sorted(answers[1]):
+    if record.outcome in (SAME, EQUAL) and REGISTRY[step.name].pure and _sorted(answers[0]) != _sorted(answers[1]):
         record.outcome, record.detail = "other answers", f"{answers[0]} and {answers[1]}"
     return record
 
@@ -259,6 +288,15 @@ def try_tutorial(tvm: Tvm, name: str) -> Record:
 def tutorial_program(name: str) -> PrimFunc:
     """The workload that a tutorial schedules: that of its name, or of its name up to the last underscore."""
     return WORKLOADS.get(name) or WORKLOADS[name.rpartition("_")[0]]
+
+
+def try_case(tvm: Tvm, program: str, code: str) -> Record:
+    """Run a schedule of `peer_cases.py` on both sides; the primitive is the last it names."""
+    sch = Schedule(parse(peer_cases.DECORATED.format(peer_cases.PROGRAMS[program])), seed=0)
+    named = [name for name in re.findall(r"sch\.(\w+)", code) if name != "get_loops"]
+    record = Record(program, code, named[-1])
+    compared(tvm, sch, record, lambda: peer_cases.make(sch, T, code, sch.get_block), case=code)
+    return record
 
 
 def programs(rng: random.Random) -> tuple[str, PrimFunc]:
@@ -325,7 +363,11 @@ def main() -> None:
     left_out = undrawable()
     names = args.only or [name for name in REGISTRY if name not in left_out]
     tvm = Tvm(args.tvm_python)
+    for name, texts in peer_cases.INTRINSICS.items():
+        TensorIntrin.register(name, *(parse(peer_cases.DECORATED.format(text)) for text in texts))
     records = [] if args.only else [try_tutorial(tvm, name) for name in TUTORIALS]
+    if not args.only:
+        records += [try_case(tvm, program, code) for program, code in peer_cases.CASES]
     end = time.monotonic() + args.seconds
     done = 0
     while done < args.sequences and time.monotonic() < end:
@@ -344,7 +386,7 @@ def main() -> None:
     if args.json:
         counts = Counter((record.primitive, record.outcome) for record in records)
         listed = [{"primitive": p, "outcome": o, "steps": n} for (p, o), n in sorted(counts.items())]
-        told = [asdict(record) for record in records if record.outcome != EQUAL and record.outcome != REFUSED]
+        told = [asdict(record) for record in records if record.outcome not in (SAME, REFUSED)]
         Path(args.json).write_text(json.dumps({"counts": listed, "records": told}, indent=1))
 
 

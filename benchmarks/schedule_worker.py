@@ -8,10 +8,11 @@ Each line of standard input is a request, answered with one line:
         |  {"lost": message}      (TVM does not find the blocks or loops)
         |  {"unread": message}    (TVM cannot parse the program)
     {"text": program, "tutorial": name} -> as above, of a whole schedule of `tutorials.py`
+    {"text": program, "case": Python text} -> as above, of a schedule of `peer_cases.py`
     {"text": program} -> {"text": the program as TVM prints it}
 
-Arguments are plain data; `steps.py` says how handles are written. It needs Python 3.9 and `tutorials.py`, nothing of
-tensorir.
+Arguments are plain data; `steps.py` says how handles are written. It needs Python 3.9, `tutorials.py` and
+`peer_cases.py`, nothing of tensorir.
 """
 
 import functools
@@ -19,9 +20,11 @@ import json
 import os
 import sys
 
+import peer_cases
 import tutorials
 from tvm import s_tir
 from tvm.script import from_source
+from tvm.script import tirx as T
 
 NAMES = {"get_block": "get_sblock"}
 """What TVM calls otherwise."""
@@ -72,18 +75,21 @@ def answer(request):
         module = parsed(request["text"])
     except BaseException as error:  # noqa: BLE001 - diagnostics are raised as SystemExit, too
         return {"unread": f"{type(error).__name__}: {error}"}
-    if not request.keys() & {"name", "tutorial"}:
+    if not request.keys() & {"name", "tutorial", "case"}:
         return {"text": module.script()}
     try:
         sch = s_tir.Schedule(module, error_render_level="fast")
-        sch.work_on(module.get_global_vars()[0].name_hint)
+        sch.work_on(sch.mod.get_global_vars()[0].name_hint)
         if "tutorial" in request:
             getattr(tutorials, request["tutorial"])(sch)
+            return {"text": sch.mod.script()}
+        if "case" in request:
+            peer_cases.make(sch, T, request["case"], sch.get_sblock)
             return {"text": sch.mod.script()}
         inputs = [argument(sch, v) for v in request["inputs"]]
         attributes = {k: argument(sch, v) for k, v in request["attributes"].items()}
     except Exception as error:  # noqa: BLE001
-        return {"refused" if "tutorial" in request else "lost": f"{type(error).__name__}: {error}"}
+        return {"lost" if "name" in request else "refused": f"{type(error).__name__}: {error}"}
     name = NAMES.get(request["name"], request["name"])
     try:
         given = getattr(sch, name)(*inputs, **attributes)
@@ -94,6 +100,8 @@ def answer(request):
 
 def main():
     """Answer requests until standard input ends."""
+    for name, texts in peer_cases.INTRINSICS.items():
+        s_tir.TensorIntrin.register(name, *(parsed(peer_cases.DECORATED.format(text)) for text in texts))
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever libraries print goes to standard error
     for line in sys.stdin:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from peer_cases import INTRINSICS
 from tensorir import Schedule
 from tensorir.schedule.primitive import REGISTRY, Parameter, Primitive
 
@@ -138,6 +139,12 @@ def _map_of_axes(p: Place) -> dict[str, str]:
     return {"map": f"lambda {', '.join(names)}: [{', '.join(given)}]"}
 
 
+def _ranges_of_axes(p: Place) -> dict[str, str]:
+    """Regions for as many dimensions as the block has axes, for each the axis or a range around it."""
+    names = [f"i{k}" for k in range(p.axes)]
+    return {"map": f"lambda {', '.join(names)}: [{', '.join(p.rng.choice([n, f'({n}, {n} + 2)']) for n in names)}]"}
+
+
 _MAPS = (
     "lambda *i: i[::-1]",
     "lambda *i: (*i[:-1], i[-1] // 2, i[-1] % 2)",
@@ -191,6 +198,8 @@ ARGUMENTS: dict[str, Callable[[Place], Any]] = {
     "assume_injective_transform": _some(False),
     "buf_type": _some("read", "write"),
     "buf_index_array": _some([0], [0, 1]),
+    "gen_new_ranges": _ranges_of_axes,
+    "tensor_intrin": _some(*INTRINSICS),
     "name": _some("C", "Y", "pad", "nothing"),
     "func_name": _some(None),
 }

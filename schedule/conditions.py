@@ -15,6 +15,7 @@ from ..tir.visit import free_vars
 from .bindings import Turns, is_plain, key_of
 from .errors import refusal, require
 from .privacy import Privacy
+from .rewrite import drivers
 from .sref import BlockSRef, LoopSRef, SRef
 from .state import State
 
@@ -82,7 +83,7 @@ def require_independent(s: State, loop: LoopSRef, purpose: str, *, reduction: bo
         for iter_var, value in zip(block.stmt.iter_vars, s.realize(block).iter_values, strict=True):
             fine = iter_var.iter_type is IterType.SPATIAL or (reduction and iter_var.iter_type is IterType.REDUCE)
             require(
-                fine or var not in free_vars(value),
+                fine or var not in free_vars(value) or var not in drivers(block, value),
                 f"{{0}} cannot {purpose}: it drives the {iter_var.iter_type} axis {{2}} of {{1}}, "
                 "whose iterations all write the same elements",
                 loop,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from ..tir.arith.analyzer import Analyzer
 from ..tir.arith.interval import IntervalSet
 from ..tir.arith.iter_map import detect_iter_map
-from ..tir.arith.regions import Box, box_contains, eval_box, union_box
+from ..tir.arith.regions import Box, box_contains, eval_box, relax_region, union_box
 from ..tir.buffer import Buffer, BufferLoad, BufferRegion, Range
 from ..tir.expr import TRUE, Expr, IntImm, Var, all_of, const
 from ..tir.op import maximum, minimum
@@ -131,6 +131,13 @@ class Footprints:
         first = {v: r.min for v, r in domains.items() if not any(v in free_vars(e) for e in (*lows, *extents))}
         with self.an.constraint(inside):
             return self.an.prove(substitute(realize.predicate, first))
+
+
+def relaxed(s: State, an: Analyzer, block: BlockSRef, region: BufferRegion, loop: LoopSRef) -> BufferRegion:
+    """What `block` touches by `region` in one iteration of `loop`, in terms of the loops from there up."""
+    loops = block.loops()
+    inner = {ref.stmt.loop_var: ref.stmt.range for ref in loops[loops.index(loop) + 1 :]}
+    return relax_region(an, substitute(region, bindings(s, block)), inner)
 
 
 def bindings(s: State, block: BlockSRef) -> dict[Var, Expr]:

@@ -36,7 +36,7 @@ class PrimitiveMethods:
         """Make a block of all that lies below a loop, or of blocks that stand side by side; gives the new block."""
 
     def cache_index(self, block: BlockRV | str, storage_scope: str, cse_thresh: int = 0) -> list[BlockRV]:
-        """Compute the indices at which `block` accesses buffers into buffers of their own; gives the blocks that do."""
+        """Compute what `block` computes of its iterators alone, its indices above all, into buffers of their own before it."""
 
     def cache_inplace(
         self,
@@ -179,6 +179,9 @@ class PrimitiveMethods:
 
     def rfactor(self, loop: LoopRV, factor_axis: int) -> BlockRV:
         """Reduce each iteration of `loop` into an element of its own, and add these up in a second step."""
+
+    def rolling_buffer(self, block: BlockRV | str, write_buffer_index: int | str | Buffer) -> None:
+        """Keep of a buffer that `block` writes only the window its consumers need, and compute each element once."""
 
     def sample_categorical(
         self,

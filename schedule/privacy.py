@@ -11,6 +11,7 @@ from ..tir.stmt import IfThenElse, IterType
 from ..tir.visit import free_vars
 from .edit import wrappers
 from .footprint import Footprints
+from .rewrite import drivers
 from .sref import BlockSRef, LoopSRef
 from .state import State
 
@@ -60,7 +61,8 @@ class Privacy:
         for block in self.blocks:
             if any(region.buffer is buffer for region in block.stmt.writes):
                 values = zip(block.stmt.iter_vars, self.s.realize(block).iter_values, strict=True)
-                if any(iv.iter_type is not IterType.SPATIAL and var in free_vars(value) for iv, value in values):
+                reduced = [value for iv, value in values if iv.iter_type is not IterType.SPATIAL]
+                if any(var in free_vars(value) and var in drivers(block, value) for value in reduced):
                     return True
         return False
 

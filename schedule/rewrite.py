@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..tir.arith.analyzer import Analyzer
+from ..tir.arith.iter_form import iter_map_form
 from ..tir.buffer import Range
-from ..tir.expr import TRUE, Expr, IntImm, Var, all_of, const
+from ..tir.expr import TRUE, Expr, Var, all_of, const
 from ..tir.stmt import Block, BlockRealize, BufferStore, Evaluate, For, ForKind, Stmt
-from ..tir.visit import Rewriter, Substitute
+from ..tir.visit import Rewriter, Substitute, free_vars
 from .errors import require
-from .sref import LoopSRef, SRef
+from .sref import BlockSRef, LoopSRef, SRef
 from .state import State
 
 
@@ -32,27 +33,25 @@ def bind_loops(analyzer: Analyzer, sref: SRef, *, own: bool = False) -> Analyzer
 class _LoopVars(Rewriter):
     """Puts expressions for loop variables into loops' ranges and blocks' bindings, and a predicate on the blocks."""
 
-    def __init__(self, values: Mapping[Var, Expr], analyzer: Analyzer, predicate: Expr) -> None:
-        self.substitute = Substitute(values)
-        self.analyzer = analyzer
+    def __init__(
+        self, values: Mapping[Var, Expr], loops: Mapping[Var, Range], predicate: Expr, drop_units: bool
+    ) -> None:
+        self.expr = Substitute(values)
+        self.loops = dict(loops)
         self.predicate = predicate
-
-    def expr(self, old: Expr) -> Expr:
-        if type(old) is IntImm:
-            return old
-        new = self.substitute(old)
-        return old if new is old else self.analyzer.simplify(new)
+        self.drop_units = drop_units
 
     def __call__(self, node: Any) -> Any:
         return self.expr(node) if isinstance(node, Expr) else super().__call__(node)
 
     def visit_buffer(self, node: Any) -> Any:
-        return self.substitute(node)
+        return self.expr(node)
 
     def visit_for(self, node: For) -> For:
         lower, extent = self.expr(node.min), self.expr(node.extent)
-        self.analyzer.bind(node.loop_var, Range(lower, extent))
+        self.loops[node.loop_var] = Range(lower, extent)
         body = self(node.body)
+        del self.loops[node.loop_var]
         if lower is node.min and extent is node.extent and body is node.body:
             return node
         return For(node.loop_var, lower, extent, node.kind, body, node.thread_binding, node.annotations)
@@ -60,6 +59,8 @@ class _LoopVars(Rewriter):
     def visit_block_realize(self, node: BlockRealize) -> BlockRealize:
         values = tuple(self.expr(v) for v in node.iter_values)
         predicate = all_of(self.expr(node.predicate), self.predicate)
+        if values:
+            values = iter_map_form(values, self.loops, predicate, drop_units=self.drop_units)
         return BlockRealize(values, predicate, self.block(node.block))
 
     def block(self, block: Block) -> Block:
@@ -87,15 +88,41 @@ class _LoopVars(Rewriter):
         return self.unguarded(node)
 
 
-def substitute_loop_vars(body: Stmt, values: Mapping[Var, Expr], analyzer: Analyzer, predicate: Expr = TRUE) -> Stmt:
-    """`body` with the loop variables `values` replaced in inner loops' ranges and in blocks' bindings, simplified.
+def substitute_loop_vars(
+    body: Stmt,
+    values: Mapping[Var, Expr],
+    loops: Mapping[Var, Range],
+    predicate: Expr = TRUE,
+    *,
+    drop_units: bool = False,
+) -> Stmt:
+    """`body` with the loop variables `values` replaced in inner loops' ranges and in blocks' bindings.
+
+    Bindings are written as their iterator maps write them, see `iter_map_form`; all else is as it stands.
 
     Parameters
     ----------
-    analyzer: knows the ranges of the loops around and of the variables in `values`' expressions; inner loops are added.
+    loops: the ranges of the loops around, outermost first, those in `values`' expressions among them.
     predicate: added to the predicate of every block.
+    drop_units: put the only value of loops of extent 1 into the bindings.
     """
-    return _LoopVars(values, analyzer, predicate)(body)
+    return _LoopVars(values, loops, predicate, drop_units)(body)
+
+
+def drivers(block: BlockSRef, value: Expr) -> set[Var]:
+    """The variables that a binding of `block` depends on: those that its iterator map names in vain left out."""
+    named = set(free_vars(value))
+    return named if len(named) < 2 else set(free_vars(bind_loops(Analyzer(), block).simplify(value)))
+
+
+def loops_around(sref: SRef) -> dict[Var, Range]:
+    """The ranges of the loops above `sref` within its block, outermost first."""
+    out: dict[Var, Range] = {}
+    for above in sref.ancestors():
+        if not isinstance(above, LoopSRef):
+            break
+        out[above.stmt.loop_var] = above.stmt.range
+    return dict(reversed(out.items()))
 
 
 def make_nest(loops: Sequence[tuple[Var, Expr]], body: Stmt) -> Stmt:

@@ -135,8 +135,13 @@ def write_place(s: State, block: BlockSRef, buffer: Buffer, chosen: list[BlockSR
         )
         others.append(reader)
     at: SRef = max((common([block, reader]) for reader in others), key=_depth, default=scope)
-    inside = [reader for reader in others if at in reader.ancestors()]
-    index = min((child_towards(at, reader) for reader in inside), default=len(statements(at.stmt.body)))
+    made = {region.buffer for region in block.stmt.writes}
+    # Before blocks that read something else the block wrote, too, so that copies of several buffers stand in order.
+    later = [] if chosen else [r for b in made for r in readers_of(s, scope, b) if precedes(s, block, r)]
+    inside = [reader for reader in (*others, *later) if at in reader.ancestors() and not apart(s, reader, block)]
+    numbers = (child_towards(at, reader) for reader in inside)
+    own = child_towards(at, block)
+    index = min((n for n in numbers if n > own), default=len(statements(at.stmt.body)))
     return Place(at, index, block)
 
 

@@ -43,7 +43,7 @@ def verify_schedule(
     Parameters
     ----------
     trials: how often, each time with other inputs and other values of symbolic sizes.
-    backend: "interpreter", "llvm", or "auto" (the interpreter for small programs).
+    backend: "interpreter", "llvm", "c", or "auto" (the interpreter for small programs, LLVM for others).
     sanitize: also report out-of-bounds accesses, uninitialised reads and races (interpreter only).
     rtol: relative tolerance for floating-point results, of the buffer's greatest magnitude.
     symbols: values of symbolic sizes by name.
@@ -53,7 +53,8 @@ def verify_schedule(
     ScheduleError: naming the first differing element and the first step of the trace that made a difference.
     UserError: a run failed.
     """
-    require(backend in ("auto", "interpreter", "llvm"), f"backend is 'auto', 'interpreter' or 'llvm', got {backend!r}")
+    known = ("auto", "interpreter", "llvm", "c")
+    require(backend in known, f"backend is {', '.join(map(repr, known[:-1]))} or {known[-1]!r}, got {backend!r}")
     for name in sch.state.roots:
         before, after = sch.original[name], sch.mod[name]
         if before is after:
@@ -105,7 +106,7 @@ def _runner(case: Case, backend: str, sanitize: bool) -> Callable[[IRModule, str
         if backend == "interpreter":
             interpret(_placed(mod, name) if sanitize else mod, *args, name=name, sanitize=sanitize)
         else:
-            build(mod, target="llvm")[name](*args)
+            build(mod, target=backend)[name](*args)
         return out_of_layouts(args, given, layouts)
 
     return run

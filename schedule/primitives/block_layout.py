@@ -7,10 +7,10 @@ from typing import Any
 
 from ...tir.arith.analyzer import Analyzer
 from ...tir.arith.index_map import IndexMap
-from ...tir.buffer import BufferLoad, Range
+from ...tir.buffer import Range
 from ...tir.errors import UserError
 from ...tir.expr import TRUE, Expr, Var
-from ...tir.stmt import Block, BlockRealize, BufferStore, IterType, IterVar
+from ...tir.stmt import Block, BlockRealize, IterType, IterVar
 from ...tir.visit import Substitute, free_vars
 from ..conditions import require_no_order_between
 from ..errors import refusal, require
@@ -140,11 +140,12 @@ def _kind(block: BlockSRef, index_map: IndexMap, index: Expr) -> IterType:
 
 
 class _Iterators(Substitute):
-    """Puts a block's new iterators in place of the old ones, indices simplified."""
+    """Puts a block's new iterators in place of the old ones."""
 
     def __init__(self, block: Block, inverse: IndexMap, iter_vars: list[IterVar]) -> None:
-        self.an = Analyzer({iv.var: iv.dom for iv in iter_vars})
-        back = inverse.map_indices([iv.var for iv in iter_vars], self.an)
+        # Iterators of one value are kept, as all are.
+        known = Analyzer({iv.var: iv.dom for iv in iter_vars if not iv.dom.is_point})
+        back = inverse.map_indices([iv.var for iv in iter_vars], known)
         super().__init__({iv.var: value for iv, value in zip(block.iter_vars, back, strict=True)})
         self.inner: dict[Block, Block] = {}
 
@@ -152,21 +153,6 @@ class _Iterators(Substitute):
         """The block itself with its new iterators."""
         new: Block = block.replace(iter_vars=()).map_children(self)
         return new.replace(iter_vars=iter_vars)
-
-    def index(self, old: Expr) -> Expr:
-        """An index in the new iterators."""
-        new = self(old)
-        return old if new is old else self.an.simplify(new)
-
-    def visit_buffer_load(self, node: BufferLoad) -> Any:
-        return BufferLoad(self(node.buffer), tuple(map(self.index, node.indices)), node.predicate)
-
-    def visit_buffer_store(self, node: BufferStore) -> BufferStore:
-        indices = tuple(map(self.index, node.indices))
-        return BufferStore(self(node.buffer), self(node.value), indices, node.predicate)
-
-    def visit_range(self, node: Range) -> Range:
-        return Range(self.index(node.min), self.index(node.extent))
 
     def visit_block(self, node: Block) -> Block:
         new: Block = node.map_children(self)

@@ -39,7 +39,7 @@ class Axis(NamedTuple):
     value: what the old iterator's variable becomes, in terms of the two.
     """
 
-    outer: IterVar | None
+    outer: IterVar
     outer_value: Expr
     inner: IterVar | None
     inner_value: Expr
@@ -64,7 +64,7 @@ def blockize(
     Parameters
     ----------
     target: a loop, or blocks. The blocks' iterators are divided into outer ones, of the new block, and inner ones.
-    preserve_unit_iters: keep outer iterators that take one value only.
+    preserve_unit_iters: keep the variables of loops of extent 1, by outer iterators bound to them.
 
     before:
         @T.prim_func
@@ -188,6 +188,11 @@ def _divide(s: State, an: Analyzer, block: BlockSRef, outer: Sequence[LoopSRef],
         divisions, outer_predicate, inner_predicate = tuple(d for d in pure if d is not None), realize.predicate, TRUE
     divisions = tuple(_fixed(iv, d, all_loops) for iv, d in zip(block.stmt.iter_vars, divisions, strict=True))
     axes = [_axis(an, iv, d, keep_units) for iv, d in zip(block.stmt.iter_vars, divisions, strict=True)]
+    if keep_units:
+        axes = [
+            axis._replace(outer_value=value) if axis.inner is None and value in outer_vars else axis
+            for axis, value in zip(axes, realize.iter_values, strict=True)
+        ]
     return Divided(block, axes, outer_predicate, inner_predicate)
 
 
@@ -230,13 +235,11 @@ def _axis(an: Analyzer, iter_var: IterVar, division: Division, keep_unit: bool) 
         start = division.inner.base if division.inner.args else iter_var.dom.min
         inner = IterVar(Range(start, inner_extent), var.replace(name=f"{var.name}_i"), iter_var.iter_type)
         rest = inner.var
-    if one_outer and not (keep_unit or (one_inner and free_vars(outer_value))):
-        return Axis(None, outer_value, inner, inner_value, an.simplify(outer_value * inner_extent + rest))
     start = division.outer.base if division.outer.args else (outer_value if one_outer else iter_var.dom.min)
     # What an iterator of one value is bound to may be a variable of the blocks around.
     dom = iter_var.dom if free_vars(start) and one_inner else Range(zero if free_vars(start) else start, outer_extent)
     outer = IterVar(dom, var.replace(name=f"{var.name}_o"), iter_var.iter_type)
-    own = dom.min if one_outer and not one_inner else outer.var
+    own = dom.min if one_outer and not (one_inner and keep_unit) else outer.var
     return Axis(outer, outer_value, inner, inner_value, an.simplify(own * inner_extent + rest))
 
 
@@ -253,9 +256,6 @@ def _united(divided: list[Divided]) -> tuple[tuple[IterVar, ...], tuple[Expr, ..
         axes: list[Axis] = []
         used: set[IterVar] = set()
         for axis in block.axes:
-            if axis.outer is None:
-                axes.append(axis)
-                continue
             shared = None
             for (kind, value, extent), iter_var in known.items():
                 same = kind is axis.outer.iter_type and value is axis.outer_value and extent is axis.outer.dom.extent
@@ -317,10 +317,11 @@ def _block_of(
                 hint="decompose_reduction first",
             )
         block, realize = inner[d.ref.stmt]
-        outside = [a.outer for a in d.axes if a.outer is not None and a.outer.iter_type is IterType.REDUCE]
+        outside = [a.outer for a in d.axes if a.outer.iter_type is IterType.REDUCE]
         if outside and len(divided) == 1:
             inside = {node for node in walk(found.body) if isinstance(node, For)}
-            _, init = init_nest(an, block, realize, [loop.stmt for loop in d.ref.loops() if loop.stmt in inside])
+            loops = [loop.stmt for loop in d.ref.loops() if loop.stmt in inside]
+            _, init = init_nest(block, realize, loops, "", "_init")
             block = update_of(block).replace(name_hint=block.name_hint)
         elif all(iv.iter_type is IterType.SPATIAL for iv in block.iter_vars):
             # What it reduces over is but one instance, whose axis is dropped.

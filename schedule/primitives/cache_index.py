@@ -1,14 +1,26 @@
-"""The primitive that computes the indices of a block's accesses beforehand: cache_index."""
+"""The primitive that computes the indices of a block beforehand: cache_index."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range, decl_buffer
-from ...tir.expr import TRUE, Call, Expr, IntImm, Var
+from ...tir.expr import TRUE, Call, Expr, FloatImm, IntImm, Var, const
 from ...tir.op import Effect, Intrinsic
-from ...tir.stmt import Block, BlockRealize, BufferStore, IterType, IterVar
+from ...tir.stmt import (
+    Block,
+    BlockRealize,
+    BufferStore,
+    Evaluate,
+    For,
+    IfThenElse,
+    IterType,
+    IterVar,
+    LetStmt,
+)
 from ...tir.visit import Rewriter, free_vars, substitute, walk
 from ..copies import Stage
-from ..edit import Edit
+from ..edit import Edit, child_towards
 from ..errors import require
 from ..primitive import primitive
 from ..rewrite import make_nest
@@ -20,15 +32,16 @@ from ..state import State
 
 @primitive
 def cache_index(s: State, block: BlockSRef, *, storage_scope: str, cse_thresh: int = 0) -> list[BlockSRef]:
-    """Compute the indices at which `block` accesses buffers into buffers of their own; gives the blocks that do.
+    """Compute what `block` computes of its iterators alone, its indices above all, into buffers of their own before it.
 
-    Plain iterators and constants are left alone; of an index with loads in it the parts without are computed.
+    Gives the blocks that do. Plain iterators and constants are left alone; of an expression with loads in it the parts
+    without are computed.
 
     Parameters
     ----------
     storage_scope: "global", "shared", "local", ...
-    cse_thresh: how often an expression must occur in the indices to be computed beforehand; at 0 and 1 every index is,
-        as a whole, and above 1 also parts of indices are.
+    cse_thresh: how often an expression must occur to be computed beforehand; at 0 and 1 every one is, as a whole, and
+        above 1 also parts of them are.
 
     before:
         @T.prim_func
@@ -43,7 +56,7 @@ def cache_index(s: State, block: BlockSRef, *, storage_scope: str, cse_thresh: i
         @T.prim_func
         def main(A: T.Buffer((40, 40), "float32"), B: T.Buffer((80, 80), "float32")):
             index_var_0 = T.alloc_buffer((80, 80), "int32")
-            index_var_1 = T.alloc_buffer((80,), "int32")
+            index_var_1 = T.alloc_buffer((80,), "int32", strides=(1,))
             for ax0, ax1 in T.grid(80, 80):
                 with T.block("index_0"):
                     v0, v1 = T.axis.remap("SS", [ax0, ax1])
@@ -75,11 +88,12 @@ def cache_index(s: State, block: BlockSRef, *, storage_scope: str, cse_thresh: i
         used = set(free_vars(e))
         iter_vars = [iv for iv in old.iter_vars if iv.var in used]
         shape = [iv.dom.extent for iv in iter_vars]
-        buffer = decl_buffer(shape, e.dtype, f"index_var_{number}", scope=storage_scope)
+        strides = (const(1, shape[0].dtype),) if len(shape) == 1 else ()
+        buffer = decl_buffer(shape, e.dtype, f"index_var_{number}", strides=strides, scope=storage_scope)
         stages.append(_stage(buffer, e, iter_vars, f"index_{number}"))
         buffers.append(buffer)
         loads[e] = BufferLoad(buffer, tuple(iv.var - iv.dom.min for iv in iter_vars))
-    rewriter = _Indices(loads)
+    rewriter = _Computed(loads)
     body, init = rewriter(old.body), None if old.init is None else rewriter(old.init)
     read = [
         BufferRegion(load.buffer, tuple(map(Range.point, load.indices)))
@@ -87,9 +101,10 @@ def cache_index(s: State, block: BlockSRef, *, storage_scope: str, cse_thresh: i
         if isinstance(load, BufferLoad)
     ]
     edit = Edit(s)
+    at = child_towards(block.scope, block)
     edit.allocate(block.scope, *buffers)
     for stage in stages:
-        edit.insert(block.scope, 0, stage.nest)
+        edit.insert(block.scope, at, stage.nest)
     edit.block(block, old.replace(body=body, init=init, reads=(*old.reads, *read)), rewriter.inner)
     edit.commit()
     return [made(s, stage) for stage in stages]
@@ -111,14 +126,22 @@ def _stage(buffer: Buffer, e: Expr, iter_vars: list[IterVar], name: str) -> Stag
     return Stage(block, make_nest(loops, BlockRealize(values, TRUE, block)))
 
 
-def _indices(block: Block) -> list[Expr]:
-    """Every index of every access in a block, in order."""
-    return [i for node in walk(block) if isinstance(node, (BufferLoad, BufferStore)) for i in node.indices]
+def _expressions(block: Block) -> list[Expr]:
+    """Every expression that a block computes, in order: what it stores, where, and under which condition."""
+    out: list[Expr] = []
+    for node in walk(block):
+        if isinstance(node, BufferStore):
+            out += [node.value, *node.indices]
+        elif isinstance(node, IfThenElse):
+            out.append(node.condition)
+        elif isinstance(node, (LetStmt, Evaluate)):
+            out.append(node.value)
+    return out
 
 
 def _eligible(e: Expr, doms: dict[Var, IterVar]) -> bool:
-    """Whether an index is a computation on the block's iterators alone."""
-    if isinstance(e, (Var, IntImm)) or e.dtype.lanes > 1 or not e.dtype.is_integral:
+    """Whether an expression is a computation on the block's iterators alone."""
+    if isinstance(e, (Var, IntImm, FloatImm)) or e.dtype.lanes > 1:
         return False
     variables = free_vars(e)
     pure = not any(isinstance(node, (BufferLoad, Call)) and not _is_pure(node) for node in walk(e))
@@ -134,25 +157,25 @@ def _size(e: Expr) -> int:
 
 
 def _whole(block: Block, doms: dict[Var, IterVar]) -> list[Expr]:
-    """The indices to compute, the largest first; of one with loads in it the largest parts without."""
+    """The expressions to compute, the largest first; of one with loads in it the largest parts without."""
     found: dict[Expr, None] = {}
 
     def collect(e: Expr) -> None:
         if _eligible(e, doms):
             found[e] = None
-        elif not isinstance(e, BufferLoad):
+        else:
             for child in e.children():
                 if isinstance(child, Expr):
                     collect(child)
 
-    for index in _indices(block):
-        collect(index)
+    for e in _expressions(block):
+        collect(e)
     return sorted(found, key=lambda e: -_size(e))
 
 
 def _common(block: Block, doms: dict[Var, IterVar], least: int) -> list[Expr]:
-    """The expressions that occur at least so often in the indices, the largest first; parts of those count once."""
-    rest = _indices(block)
+    """The expressions that occur at least so often, the largest first; parts of those count once."""
+    rest = _expressions(block)
     out: list[Expr] = []
     while True:
         counts: dict[Expr, int] = {}
@@ -182,31 +205,34 @@ class _Hide(Rewriter):
         return out
 
 
-class _Indices(Rewriter):
-    """Puts loads in place of expressions in the indices of accesses."""
+class _Computed(Rewriter):
+    """Puts loads in place of expressions that a block computes."""
 
     def __init__(self, loads: dict[Expr, Expr]) -> None:
         self.loads = loads
         self.inner: dict[Block, Block] = {}
 
-    def index(self, e: Expr) -> Expr:
-        """An index with the computed parts loaded."""
-        load = self.loads.get(e)
-        return load if load is not None else e.map_children(lambda c: self.index(c) if isinstance(c, Expr) else c)
+    def __call__(self, node: Any) -> Any:
+        if not isinstance(node, Expr):
+            return super().__call__(node)
+        load = self.loads.get(node)
+        return load if load is not None else node.map_children(lambda c: self(c) if isinstance(c, Expr) else c)
 
-    def visit_buffer_load(self, node: BufferLoad) -> BufferLoad:
-        return BufferLoad(node.buffer, tuple(map(self.index, map(self, node.indices))), node.predicate)
-
-    def visit_buffer_store(self, node: BufferStore) -> BufferStore:
-        return BufferStore(
-            node.buffer, self(node.value), tuple(map(self.index, map(self, node.indices))), node.predicate
-        )
+    def visit_buffer(self, node: Buffer) -> Buffer:
+        return node
 
     def visit_buffer_region(self, node: BufferRegion) -> BufferRegion:
         return node
 
+    def visit_for(self, node: For) -> For:
+        # Ranges and bindings shape the program, they are no computations of it.
+        return node.replace(body=self(node.body))
+
+    def visit_block_realize(self, node: BlockRealize) -> BlockRealize:
+        return BlockRealize(node.iter_values, node.predicate, self(node.block))
+
     def visit_block(self, node: Block) -> Block:
-        new: Block = node.map_children(self)
-        if new is not node:
-            self.inner[node] = new
+        init = None if node.init is None else self(node.init)
+        new: Block = node.replace(body=self(node.body), init=init)
+        self.inner[node] = new
         return new

@@ -239,6 +239,15 @@ def _require_movable(s: State, block: BlockSRef, loop: LoopSRef) -> None:
         hint="a block moves among the loops of the block that it is in",
     )
     require(loop not in block.ancestors(), "{1} is around {0} already", block, loop)
+    used = free_vars(block.stmt)
+    for around in block.loops():
+        require(
+            around.stmt.loop_var not in used,
+            "{0} uses the variable of {1}, which it would leave",
+            block,
+            around,
+            hint="only blocks that speak of their own iterators alone can move; blockize gives a block iterators",
+        )
     require_complete_or_reduction(s, block)
     for stmt in wrappers(block.scope, block):
         require(False, "{0} stands inside {1}, which it would leave", block, stmt)

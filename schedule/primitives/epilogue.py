@@ -45,6 +45,7 @@ def fuse_reduction_epilogue(s: State, reduction_block: BlockSRef, epilogue_block
     after:
         @T.prim_func
         def main(A: T.Buffer((16, 8), "float32"), b: T.Buffer((16,), "float32"), D: T.Buffer((16,), "float32")):
+            C = T.alloc_buffer((16,), "float32")
             for i, k in T.grid(16, 8):
                 with T.block("C"):
                     vi, vk = T.axis.remap("SR", [i, k])
@@ -83,7 +84,6 @@ def fuse_reduction_epilogue(s: State, reduction_block: BlockSRef, epilogue_block
     edit = Edit(s)
     edit.block(reduction_block, new)
     edit.realize(epilogue_block, DELETE)
-    edit.free(reduction_block.scope, partial)
     edit.commit()
 
 

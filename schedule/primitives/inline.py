@@ -6,6 +6,7 @@ from typing import Any
 
 from ...tir.analysis.access import block_access_regions
 from ...tir.arith.analyzer import Analyzer
+from ...tir.arith.interval import eval_set
 from ...tir.buffer import Buffer, BufferLoad
 from ...tir.expr import Expr, IntImm, Var, all_of
 from ...tir.node import DELETE
@@ -227,8 +228,22 @@ def reverse_compute_inline(s: State, block: BlockSRef) -> None:
                 consumed.buffer,
             )
     analyzer = Analyzer()
+    doms = {iv.var: iv.dom for iv in producer.stmt.iter_vars}
     for iv in producer.stmt.iter_vars:
         analyzer.bind(iv.var, iv.dom)
+    for iv in block.stmt.iter_vars:
+        low, high = eval_set(analyzer, values[iv.var], doms)
+        require(
+            low is not None
+            and high is not None
+            and analyzer.prove(low <= iv.dom.min)
+            and analyzer.prove(high + 1 >= iv.dom.end),
+            "{0} has instances for which {1} computes nothing: those of its axis {2} beyond what is stored",
+            block,
+            producer,
+            iv.var,
+            hint="padding has no place in the block it pads; decompose_padding takes it out",
+        )
     guard = all_of(
         *(
             condition

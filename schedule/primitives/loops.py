@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import pairwise
 from math import prod
+from operator import mul
 
 from ...tir.analysis.reducers import order_matters
 from ...tir.arith.analyzer import Analyzer
@@ -15,7 +17,7 @@ from ..bindings import Carried
 from ..conditions import require_affine, require_no_order_between
 from ..errors import require
 from ..primitive import primitive
-from ..rewrite import bind_loops, make_nest, nest_refs, substitute_loop_vars
+from ..rewrite import bind_loops, drivers, loops_around, make_nest, nest_refs, substitute_loop_vars
 from ..sref import BlockSRef, LoopSRef
 from ..state import State
 
@@ -81,15 +83,16 @@ def split(
     variables = [Var(f"{old.loop_var.name}_{i}", dtype) for i in range(len(factors))]
     index: Expr = const(0, dtype)
     total: Expr = const(1, dtype)
+    around = loops_around(loop)
     for variable, extent in zip(variables, extents, strict=True):
-        unit = isinstance(extent, IntImm) and extent.value == 1
-        index = index * extent + (const(0, dtype) if unit and not preserve_unit_iters else variable)
+        if preserve_unit_iters or not (isinstance(extent, IntImm) and extent.value == 1):
+            index = index * extent + variable
         total = total * extent
-        if not (unit and preserve_unit_iters):
-            analyzer.bind(variable, Range(const(0, dtype), extent))
+        around[variable] = Range(const(0, dtype), extent)
     exact = disable_predication or analyzer.prove(total <= old.extent)
-    predicate = TRUE if exact else analyzer.simplify(index < old.extent)
-    body = substitute_loop_vars(old.body, {old.loop_var: old.min + index}, analyzer, predicate)
+    predicate = TRUE if exact else index < old.extent
+    values = {old.loop_var: old.min + index}
+    body = substitute_loop_vars(old.body, values, around, predicate, drop_units=not preserve_unit_iters)
     new = make_nest(list(zip(variables, extents, strict=True)), body)
     known = None if disable_predication else Carried(s, loop)
     s.replace(loop, new)
@@ -169,24 +172,19 @@ def fuse(s: State, *loops: LoopSRef, preserve_unit_iters: bool = True) -> LoopSR
                 inner,
                 hint="only loops of fixed extents can be fused",
             )
-    analyzer = bind_loops(Analyzer(), loops[0])
     dtype = loops[0].stmt.loop_var.dtype
     fused = Var("_".join(loop.stmt.loop_var.name for loop in loops) + "_fused", dtype)
-    total: Expr = const(1, dtype)
-    for loop in loops:
-        total = total * cast(loop.stmt.extent, dtype)
-    total = analyzer.simplify(total)
-    analyzer.bind(fused, Range(const(0, dtype), total))
     values: dict[Var, Expr] = {}
-    rest: Expr = fused
+    total: Expr = const(1, dtype)
     for loop in reversed(loops):
         var, extent = loop.stmt.loop_var, cast(loop.stmt.extent, dtype)
-        part = rest if loop is loops[0] else rest % extent
-        if isinstance(extent, IntImm) and extent.value == 1 and not preserve_unit_iters:
-            part = const(0, dtype)
-        values[var] = loop.stmt.min + cast(analyzer.simplify(part), var.dtype)
-        rest = rest // extent
-    body = substitute_loop_vars(loops[-1].stmt.body, values, analyzer)
+        unit = isinstance(extent, IntImm) and extent.value == 1
+        digit = fused // total if loop is loops[0] else fused % (total * extent) // total
+        values[var] = loop.stmt.min + cast(const(0, dtype) if unit else digit, var.dtype)
+        total = total * extent
+    total = bind_loops(Analyzer(), loops[0]).simplify(reduce(mul, (cast(loop.stmt.extent, dtype) for loop in loops)))
+    around = {**loops_around(loops[0]), fused: Range(const(0, dtype), total)}
+    body = substitute_loop_vars(loops[-1].stmt.body, values, around, drop_units=not preserve_unit_iters)
     new = For(fused, const(0, dtype), total, ForKind.SERIAL, body)
     known = Carried(s, loops[0])
     s.replace(loops[0], new)
@@ -287,7 +285,7 @@ def _require_unmixed(s: State, block: BlockSRef, loops: tuple[LoopSRef, ...]) ->
     realize = s.realize(block)
     axes: dict[IterType, set[Var]] = {IterType.SPATIAL: set(), IterType.REDUCE: set()}
     for iter_var, value in zip(block.stmt.iter_vars, realize.iter_values, strict=True):
-        axes[iter_var.iter_type].update(free_vars(value))
+        axes[iter_var.iter_type].update(drivers(block, value))
     mixed = axes[IterType.SPATIAL] & axes[IterType.REDUCE]
     if len(mixed) == 1 and not mixed & set(free_vars(realize.predicate)):
         return

@@ -84,6 +84,7 @@ def pad_einsum(s: State, block: BlockSRef, padding: list[int]) -> None:
     padded = _padded_buffers(an, block, grown)
     new = _on_padded(old, grown, padded)
     written = {w.buffer for w in old.writes}
+    padded.sort(key=lambda p: p.old in written)
     before = [_copy(an, p, into=True) for p in padded if p.old not in written]
     after = [_copy(an, p, into=False) for p in padded if p.old in written]
     realize = s.realize(block)

@@ -73,15 +73,15 @@ def decompose_padding(s: State, block: BlockSRef, loop: LoopSRef) -> BlockSRef:
     fill = substitute(fill.replace(iter_vars=()), own).replace(
         iter_vars=tuple(IterVar(iv.dom, own[iv.var], iv.iter_type) for iv in old.iter_vars)
     )
-    filling: Stmt = BlockRealize(
-        tuple(substitute(v, renamed) for v in realize.iter_values), substitute(realize.predicate, renamed), fill
-    )
+    outer = bind_loops(Analyzer(), loop)
+    bound = tuple(outer.simplify(substitute(v, renamed)) for v in realize.iter_values)
+    filling: Stmt = BlockRealize(bound, substitute(realize.predicate, renamed), fill)
     for stmt in reversed(inner):
         var = renamed[stmt.loop_var]
         assert isinstance(var, Var)
         low, extent = substitute(stmt.min, renamed), substitute(stmt.extent, renamed)
         filling = For(var, low, extent, stmt.kind, filling, stmt.thread_binding)
-    new, body = _inside(an, block, realize, inner, found)
+    new, body = _inside(an, outer, block, realize, inner, found)
     s.replace(loop, seq(filling, body), {old: new})
     ref = s.srefs[fill]
     assert isinstance(ref, BlockSRef)
@@ -132,17 +132,19 @@ def _with_regions(block: Block, value: Expr) -> Block:
 
 
 def _inside(
-    an: Analyzer, block: BlockSRef, realize: BlockRealize, inner: list[For], found: _Padding
+    an: Analyzer, outer: Analyzer, block: BlockSRef, realize: BlockRealize, inner: list[For], found: _Padding
 ) -> tuple[Block, Stmt]:
     """The block that stores what is inside, and the loops over it.
 
-    Iterators that are a loop, alone in its nest, run over the inside only; for others the block gets a predicate.
+    Iterators count from the start of the inside. The loops of those that are a loop, alone in its nest, run over it
+    only; for others the block gets a predicate. `outer` knows the loops outside of `inner`.
     """
     old = block.stmt
     loops = {loop.loop_var: loop for loop, below in zip(inner, [*inner[1:], realize], strict=True)}
     alone = _alone(inner, realize)
     bounds: dict[Var, tuple[Expr, Expr]] = {}
     rest: list[Expr] = []
+    guarded: set[Var] = set()
     values = {iv.var: value for iv, value in zip(old.iter_vars, realize.iter_values, strict=True)}
     doms = {iv.var: iv.dom for iv in old.iter_vars}
     uses = [v for value in realize.iter_values for v in free_vars(value)]
@@ -158,16 +160,19 @@ def _inside(
             and loops[value].extent is doms[var].extent  # type: ignore[index]
             and loops[value].min is doms[var].min  # type: ignore[index]
         )
-        limits = _limits(an, condition, var, doms[var]) if shrinks and var is not None else None
+        limits = _limits(an, condition, var, doms[var]) if var is not None else None
         if limits is None or var is None:
             rest.append(substitute(condition, values))
             continue
+        if not shrinks:
+            rest.append(substitute(condition, values))
+            guarded.add(var)
         low, high = bounds.get(var, (doms[var].min, an.simplify(doms[var].min + doms[var].extent)))
         first, end = limits
         tighter = (low if first is None else first, high if end is None else end)
         if an.prove(tighter[0] >= low) and an.prove(tighter[1] <= high) and an.prove(tighter[0] <= tighter[1]):
             bounds[var] = tighter
-        else:
+        elif shrinks:
             rest.append(substitute(condition, values))
     moved: dict[Var, Expr] = {}
     ranges: dict[Var, Range] = {}
@@ -175,7 +180,8 @@ def _inside(
         zero = const(0, var.dtype)
         ranges[var] = Range(zero, an.simplify(high - low))
         moved[var] = var + low
-    inside = Analyzer({iv.var: ranges.get(iv.var, iv.dom) for iv in old.iter_vars})
+    within = {iv.var: ranges.get(iv.var, iv.dom) for iv in old.iter_vars}
+    inside = Analyzer({v: r for v, r in within.items() if not r.is_point})
     store = found.store
     body = BufferStore(
         store.buffer,
@@ -186,8 +192,10 @@ def _inside(
     new = old.replace(iter_vars=iter_vars, body=body)
     reads, writes = block_access_regions(new)
     new = new.replace(reads=reads, writes=writes)
-    out: Stmt = BlockRealize(realize.iter_values, all_of(realize.predicate, *rest), new)
-    sizes = {values[var]: r for var, r in ranges.items()}
+    shifted = {var: bounds[var][0] for var in guarded & bounds.keys()}
+    bound = tuple(outer.simplify(values[iv.var] - shifted.get(iv.var, 0)) for iv in old.iter_vars)
+    out: Stmt = BlockRealize(bound, all_of(realize.predicate, *rest), new)
+    sizes = {values[var]: r for var, r in ranges.items() if var not in guarded}
     return new, _nest(inner, realize, out, sizes)
 
 

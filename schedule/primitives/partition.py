@@ -12,9 +12,10 @@ from ...tir.stmt import Block, BlockRealize, For, ForKind, IterType, IterVar, St
 from ...tir.visit import Rewriter, free_vars, fresh, substitute
 from ..edit import child_towards, common, statements
 from ..errors import require
+from ..footprint import relaxed
 from ..primitive import primitive
 from ..privacy import Privacy
-from ..rewrite import bind_loops, nest_refs, substitute_loop_vars
+from ..rewrite import bind_loops, loops_around, nest_refs, substitute_loop_vars
 from ..sref import BlockSRef, LoopSRef, SRef
 from ..state import State
 from .loops import require_plain
@@ -98,10 +99,8 @@ def loop_partition(
     for i, part in enumerate(ranges):
         new_var = old.loop_var.replace(name=f"{var}{i}")
         unit = part.is_point and not preserve_unit_iters
-        inner = Analyzer() if unit else bind_loops(Analyzer(), loop)
-        if not unit:
-            inner.bind(new_var, part)
-        body = substitute_loop_vars(old.body, {old.loop_var: part.min if unit else new_var}, inner)
+        values = {old.loop_var: part.min if unit else new_var}
+        body = substitute_loop_vars(old.body, values, {**loops_around(loop), new_var: part})
         started = {b for b, axes in reducing.items() if _started(s, loop, part, axes)}
         renamed = _Rename(f"_{var}{i}", started)
         made = For(new_var, part.min, part.extent, ForKind.SERIAL, renamed(body))
@@ -302,11 +301,11 @@ def merge(s: State, *loops: LoopSRef) -> LoopSRef:
     bodies: list[Stmt] = []
     for chain in ordered:
         values: dict[Var, Expr] = {}
-        inner = bind_loops(Analyzer(), around, own=True)
+        inside = loops_around(chain[0])
         for var, ref, lead in zip(variables, chain, ordered[0], strict=True):
             values[ref.stmt.loop_var] = var
-            inner.bind(var, lead.stmt.range)
-        bodies.append(substitute_loop_vars(chain[-1].stmt.body, values, inner))
+            inside[var] = lead.stmt.range
+        bodies.append(substitute_loop_vars(chain[-1].stmt.body, values, inside))
     new: Stmt = seq(*bodies)
     for var, ref in reversed(list(zip(variables, ordered[0], strict=True))):
         new = For(var, ref.stmt.min, ref.stmt.extent, ForKind.SERIAL, new)
@@ -378,8 +377,8 @@ def _require_apart(
     pairs += [(a, b) for a in src.stmt.reads for b in dst.stmt.writes]
     for a, b in pairs:
         if a.buffer is b.buffer:
-            one = _relaxed(s, an, src, a, first[-1])
-            two = substitute(_relaxed(s, an, dst, b, second[-1]), same)
+            one = relaxed(s, an, src, a, first[-1])
+            two = substitute(relaxed(s, an, dst, b, second[-1]), same)
             require(
                 disjoint(an, one.region, two.region),
                 "{1} may use {2} before {0}, which now runs first for all of it, has come to it",
@@ -388,10 +387,3 @@ def _require_apart(
                 a.buffer,
                 hint="merge loops whose iterations exchange values with the same iteration only",
             )
-
-
-def _relaxed(s: State, an: Analyzer, block: BlockSRef, region: BufferRegion, loop: LoopSRef) -> BufferRegion:
-    values = dict(zip((iv.var for iv in block.stmt.iter_vars), s.realize(block).iter_values, strict=True))
-    loops = block.loops()
-    inner = {ref.stmt.loop_var: ref.stmt.range for ref in loops[loops.index(loop) + 1 :]}
-    return relax_region(an, substitute(region, values), inner)

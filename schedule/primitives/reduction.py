@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ...tir.arith.analyzer import Analyzer
 from ...tir.buffer import BufferRegion
 from ...tir.expr import TRUE, And, Expr, IntImm, Var, all_of
 from ...tir.same import structural_equal
@@ -11,7 +10,6 @@ from ...tir.visit import free_vars, fresh, substitute
 from ..conditions import require_affine, require_reduction
 from ..errors import require
 from ..primitive import primitive
-from ..rewrite import bind_loops
 from ..sref import BlockSRef, LoopSRef
 from ..state import State
 
@@ -82,7 +80,7 @@ def decompose_reduction(s: State, block: BlockSRef, loop: LoopSRef) -> BlockSRef
                 hint="choose the outermost loop of the reduction or one around it",
             )
     inner_loops = [ref.stmt for ref in loops[at:]]
-    init, nest = init_nest(bind_loops(Analyzer(), loop), old, realize, inner_loops)
+    init, nest = init_nest(old, realize, inner_loops, "_init")
     updated = update_of(old)
     inner = _put_block(loop.stmt, old, updated)
     s.replace(loop, seq(nest, inner), {old: updated})
@@ -91,13 +89,15 @@ def decompose_reduction(s: State, block: BlockSRef, loop: LoopSRef) -> BlockSRef
     return ref
 
 
-def init_nest(an: Analyzer, old: Block, realize: BlockRealize, inner: list[For]) -> tuple[Block, Stmt]:
+def init_nest(
+    old: Block, realize: BlockRealize, inner: list[For], suffix: str, axis_suffix: str = ""
+) -> tuple[Block, Stmt]:
     """The block that runs the init of `old`, run by `realize`, and the loops it needs: those of `inner` that drive
     spatial axes.
 
     Parameters
     ----------
-    an: knows the loops outside of `inner`.
+    suffix, axis_suffix: of the names of the new loops and iterators.
     """
     assert old.init is not None
     spatial = [
@@ -111,8 +111,8 @@ def init_nest(an: Analyzer, old: Block, realize: BlockRealize, inner: list[For])
     # Affine bindings leave no condition that joins loops of spatial axes with others, but for loops that run once.
     once = {loop.loop_var: loop.min for loop in inner if loop.loop_var in dropped and _runs_once(loop)}
     guards = [c for c in conjuncts(substitute(realize.predicate, once)) if not dropped & set(free_vars(c))]
-    renamed = {outer.loop_var: Var(f"{outer.loop_var.name}_init", outer.loop_var.dtype) for outer in kept}
-    iter_vars = {iv.var: iv.var.replace() for iv, _ in spatial}
+    renamed = {outer.loop_var: Var(outer.loop_var.name + suffix, outer.loop_var.dtype) for outer in kept}
+    iter_vars = {iv.var: iv.var.replace(name=iv.var.name + axis_suffix) for iv, _ in spatial}
     writes = tuple(substitute(region, iter_vars) for region in old.writes)
     init = Block(
         tuple(IterVar(iv.dom, iter_vars[iv.var], IterType.SPATIAL) for iv, _ in spatial),
@@ -124,7 +124,7 @@ def init_nest(an: Analyzer, old: Block, realize: BlockRealize, inner: list[For])
     )
     body: Stmt = BlockRealize(
         tuple(substitute(value, renamed) for _, value in spatial),
-        an.simplify(substitute(all_of(*guards), renamed)),
+        substitute(all_of(*guards), renamed),
         init,
     )
     for old_loop in reversed(kept):

@@ -18,7 +18,7 @@ from ..arguments import BufferArgument, BufferIndex, paired, region_at, region_n
 from ..concurrency import concurrent_loops, require_still_concurrent
 from ..conditions import require_affine
 from ..copies import Stage
-from ..edit import Edit
+from ..edit import Edit, child_towards
 from ..errors import require
 from ..footprint import Footprints, bindings, surely_writes
 from ..index_maps import as_index_map, determined
@@ -28,7 +28,7 @@ from ..rewrite import make_nest
 from ..scopes import require_scope, suffixed
 from ..solve import Axis, axis
 from ..sref import BlockSRef
-from ..stages import Place, made, read_place, require_below_a_block, write_place
+from ..stages import Place, made, read_place, require_below_a_block, require_filled, write_place
 from ..state import State
 
 Indices = tuple[Expr, ...]
@@ -203,7 +203,7 @@ def reindex(s: State, block: BlockSRef, *, buffer: BufferArgument) -> BlockSRef:
         def main(A: T.Buffer((16, 8), "float32"), B: T.Buffer((8, 16), "float32")):
             A_reindex = T.alloc_buffer((8, 16), "float32")
             for ax0, ax1 in T.grid(8, 16):
-                with T.block("A_reindex"):
+                with T.block("A_reindex_reindex"):
                     v0, v1 = T.axis.remap("SS", [ax0, ax1])
                     A_reindex[v0, v1] = A[v1, v0]
             for i, j in T.grid(8, 16):
@@ -215,7 +215,11 @@ def reindex(s: State, block: BlockSRef, *, buffer: BufferArgument) -> BlockSRef:
     kind, number = region_pair(block, buffer)
     access = _access(block, region_at(block, kind, number).buffer)
     place = _place(s, block, access, kind)
+    if kind == "read" and place.writer is None:
+        place = place._replace(number=child_towards(block.scope, block))
     foot = Footprints(s, place.at)
+    if kind == "write":
+        require_filled(foot, block, access.buffer)
     values = bindings(s, block)
     domains = foot.loops(block)
     axes = [axis(foot.an, iv, eval_set(foot.an, values[iv.var], domains)) for iv in access.iter_vars]
@@ -241,7 +245,7 @@ def _reindexed(an: Analyzer, access: Access, axes: Sequence[Axis], *, into: bool
         values.append(low + loop)
         guards += [an.simplify(values[-1] >= iv.dom.min)] * below + [an.simplify(values[-1] < iv.dom.end)] * above
     at = tuple(iv.var - iv.dom.min for iv in access.iter_vars)
-    block = _copied(an, access, new, at, iter_vars, name, into=into)
+    block = _copied(an, access, new, at, iter_vars, f"{name}_reindex" if into else name, into=into)
     return Stage(block, make_nest(loops, BlockRealize(tuple(values), all_of(*guards), block))), new
 
 
@@ -343,7 +347,9 @@ def _reindex_cache(
     access = _access(block, region_at(block, kind, number).buffer)
     doms = {iv.var: iv.dom for iv in access.iter_vars}
     an = Analyzer(doms)
-    at = index_map.map_indices([iv.var for iv in block.stmt.iter_vars], an)
+    # Iterators of one value are kept, as all are.
+    known = Analyzer({v: dom for v, dom in doms.items() if not dom.is_point})
+    at = index_map.map_indices([iv.var for iv in block.stmt.iter_vars], known)
     extra = [v for index in at for v in free_vars(index) if v not in doms]
     require(
         not extra,

@@ -190,8 +190,11 @@ def _inserted(indices: tuple[Expr, ...], axis: int, index: Expr) -> tuple[Expr, 
     return (*indices[:at], index, *indices[at:])
 
 
-def _with_regions(block: Block) -> Block:
+def _with_regions(block: Block, order: Sequence[Buffer]) -> Block:
+    """The block declaring what it accesses, reads of the buffers in `order` in that order."""
     reads, writes = block_access_regions(block)
+    place = {buffer: i for i, buffer in reversed(list(enumerate(order)))}
+    reads = tuple(sorted(reads, key=lambda region: place.get(region.buffer, -1)))
     return block.replace(reads=reads, writes=writes)
 
 
@@ -225,12 +228,15 @@ def _partial(
                 axes.append((IterVar(loops[var].range, new, IterType.REDUCE), var))
         values[iv.var] = substitute(value, made)
     at = [_inserted(tuple(substitute(i, values) for i in s.indices), axis, factor.var) for s in found.stores]
-    body = found.update(buffers, at, [substitute(v, values) for v in found.values])
+    terms = [substitute(v, values) for v in found.values]
+    body = found.update(buffers, at, terms)
     init = seq(*(BufferStore(b, unit, i) for b, unit, i in zip(buffers, found.units, at, strict=True)))
     block = Block(tuple(iv for iv, _ in axes), (), (), f"{old.name_hint}_rf", body, init, annotations=old.annotations)
     if all(iv.iter_type is IterType.SPATIAL for iv in block.iter_vars):
-        block = block.replace(init=None, body=seq(init, body))
-    return _Factored(_with_regions(block), tuple(value for _, value in axes))
+        # Of one term there is nothing to combine.
+        stores = (BufferStore(b, term, i) for b, term, i in zip(buffers, terms, at, strict=True))
+        block = block.replace(init=None, body=seq(*stores))
+    return _Factored(_with_regions(block, [r.buffer for r in old.reads]), tuple(value for _, value in axes))
 
 
 def _final(
@@ -266,7 +272,8 @@ def _final(
             body,
             substitute(old.init, values),
             annotations=old.annotations,
-        )
+        ),
+        buffers,
     )
     reduced = {loop.loop_var for loop in loops} - spatial
     guards = [c for c in conjuncts(realize.predicate) if not reduced & set(free_vars(c))]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...tir.buffer import Buffer, BufferLoad, BufferRegion
 from ...tir.dtype import DType, dtype
-from ...tir.expr import Expr, cast
+from ...tir.expr import Cast, Expr
 from ...tir.stmt import Block, BufferStore
 from ..arguments import BufferIndex, numbered, region_number
 from ..errors import refusal, require
@@ -90,9 +90,9 @@ def set_scope(s: State, block: BlockSRef, *, buffer_index: BufferIndex, storage_
     """
     require_scope(storage_scope)
     buffer = _written(block, buffer_index)
-    owner = owner_of(s, block, buffer)
     if buffer.scope == storage_scope:
         return
+    owner = owner_of(s, block, buffer)
     name = suffixed(buffer.name, storage_scope)
     new = buffer.replace(name=name, data=buffer.data.replace(name=name, scope=storage_scope), scope=storage_scope)
     _replace_buffer(s, owner, buffer, new, Redirect(buffer, new))
@@ -196,8 +196,10 @@ def unsafe_set_dtype(s: State, block: BlockSRef, *, buffer_index: BufferIndex, d
                     C[vi] = T.Cast("float32", B[vi]) + T.float32(1)
     """
     buffer = _written(block, buffer_index)
-    owner = owner_of(s, block, buffer)
     target = _dtype(dtype)
+    if buffer.dtype == target:
+        return
+    owner = owner_of(s, block, buffer)
     require(
         target.is_scalar and not target.is_handle and target != "void",
         f"{{0}} cannot hold elements of type {target}",
@@ -217,12 +219,13 @@ class _Retype(Redirect):
 
     def visit_buffer_load(self, node: BufferLoad) -> Expr:
         new = super().visit_buffer_load(node)
-        return cast(new, node.dtype) if new.dtype != node.dtype else new
+        return Cast(node.dtype, new) if new.dtype != node.dtype else new
 
     def visit_buffer_store(self, node: BufferStore) -> BufferStore:
         new = super().visit_buffer_store(node)
         lanes = new.indices[-1].dtype.lanes if new.indices else 1
-        return new.replace(value=cast(new.value, new.buffer.dtype.with_lanes(new.buffer.dtype.lanes * lanes)))
+        dtype = new.buffer.dtype.with_lanes(new.buffer.dtype.lanes * lanes)
+        return new if new.value.dtype == dtype else new.replace(value=Cast(dtype, new.value))
 
 
 def _access_prepared(s: State, given: dict[str, Any]) -> dict[str, Any]:

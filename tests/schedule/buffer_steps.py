@@ -137,6 +137,7 @@ BUFFER_STEPS: dict[str, Any] = {
     "compute_at": compute_at,
     "reverse_compute_at": reverse_compute_at,
     "read_write_at": at_loop,
+    "rolling_buffer": lambda sch, rng, block: sch.rolling_buffer(block, a_region(sch, rng, block, "write")),
     "set_scope": lambda sch, rng, block: sch.set_scope(block, a_region(sch, rng, block, "write"), rng.choice(SCOPES)),
     "storage_align": lambda sch, rng, block: sch.storage_align(
         block, a_region(sch, rng, block, "write"), -1, rng.choice([4, 8]), rng.choice([0, 1])

@@ -500,5 +500,143 @@ def declared_root(A: T.Buffer((16,), "float32"), B: T.Buffer((16,), "float32")):
                 B[vi] = A[vi]
 
 
+@T.prim_func
+def window_further_out(A: T.Buffer((18,), "float32"), C: T.Buffer((16,), "float32")):
+    B = T.alloc_buffer((18,), "float32")
+    with T.block("outer"):
+        T.reads(A[0:18])
+        T.writes(B[0:18], C[0:16])
+        for i in range(16):
+            for j in range(3):
+                with T.block("B"):
+                    vi = T.axis.spatial(18, i + j)
+                    B[vi] = A[vi]
+            with T.block("C"):
+                vi = T.axis.spatial(16, i)
+                C[vi] = B[vi] + B[vi + 2]
+
+
+@T.prim_func
+def window_unread(A: T.Buffer((18,), "float32"), C: T.Buffer((16,), "float32")):
+    B = T.alloc_buffer((18,), "float32")
+    for i in range(16):
+        for j in range(3):
+            with T.block("B"):
+                vi = T.axis.spatial(18, i + j)
+                B[vi] = A[vi]
+        with T.block("C"):
+            vi = T.axis.spatial(16, i)
+            C[vi] = A[vi]
+
+
+@T.prim_func
+def window_read_first(A: T.Buffer((18,), "float32"), C: T.Buffer((16,), "float32")):
+    B = T.alloc_buffer((18,), "float32")
+    for i in range(16):
+        with T.block("C"):
+            vi = T.axis.spatial(16, i)
+            C[vi] = T.if_then_else(vi > 0, B[vi], T.float32(0))
+        for j in range(3):
+            with T.block("B"):
+                vi = T.axis.spatial(18, i + j)
+                B[vi] = A[vi]
+
+
+@T.prim_func
+def window_too_small(A: T.Buffer((18,), "float32"), C: T.Buffer((15,), "float32")):
+    B = T.alloc_buffer((18,), "float32")
+    for i in range(15):
+        for j in range(3):
+            with T.block("B"):
+                vi = T.axis.spatial(18, i + j + 1)
+                B[vi] = A[vi]
+        with T.block("C"):
+            vi = T.axis.spatial(15, i)
+            C[vi] = T.if_then_else(vi > 0, B[vi], T.float32(0)) + B[vi + 3]
+
+
+@T.prim_func
+def window_late(A: T.Buffer((18,), "float32"), C: T.Buffer((16,), "float32")):
+    B = T.alloc_buffer((18,), "float32")
+    for i in range(16):
+        for j in range(3):
+            with T.block("B"):
+                vi = T.axis.spatial(18, i + j)
+                T.where(i > 3)
+                B[vi] = A[vi]
+        with T.block("C"):
+            vi = T.axis.spatial(16, i)
+            C[vi] = T.if_then_else(vi > 3, B[vi] + B[vi + 2], T.float32(0))
+
+
+@T.prim_func
+def window_doubled(A: T.Buffer((18,), "float32"), C: T.Buffer((16,), "float32")):
+    B = T.alloc_buffer((36,), "float32")
+    for i in range(16):
+        for j in range(3):
+            with T.block("B"):
+                vi = T.axis.spatial(18, i + j)
+                T.writes(B[vi * 2 : vi * 2 + 2])
+                B[vi * 2] = A[vi]
+                B[vi * 2 + 1] = A[vi]
+        with T.block("C"):
+            vi = T.axis.spatial(16, i)
+            C[vi] = B[vi * 2] + B[vi * 2 + 4]
+
+
+@T.prim_func
+def pads_its_input(A: T.Buffer((16,), "float32"), C: T.Buffer((20,), "float32")):
+    B = T.alloc_buffer((16,), "float32")
+    for i in range(16):
+        with T.block("B"):
+            vi = T.axis.spatial(16, i)
+            B[vi] = A[vi] * T.float32(2)
+    for i in range(20):
+        with T.block("C"):
+            vi = T.axis.spatial(20, i)
+            C[vi] = T.if_then_else(vi < 16, B[vi], T.float32(0))
+
+
+@T.prim_func
+def names_its_loop(A: T.Buffer((16, 4), "float32"), C: T.Buffer((16, 4), "float32")):
+    B = T.alloc_buffer((16, 4), "float32")
+    for i in range(16):
+        with T.block("B"):
+            T.reads(A[i, 0:4])
+            T.writes(B[i, 0:4])
+            for j in range(4):
+                B[i, j] = A[i, j]
+    for i, j in T.grid(16, 4):
+        with T.block("C"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            C[vi, vj] = B[vi, vj] + T.float32(1)
+
+
+@T.prim_func
+def fewer_written(A: T.Buffer((4,), "float32"), C: T.Buffer((4,), "float32")):
+    B = T.alloc_buffer((5,), "float32")
+    for i in range(5):
+        with T.block("B"):
+            vi = T.axis.spatial(5, i)
+            T.where(i < 4)
+            B[vi] = A[vi]
+        with T.block("C"):
+            vi = T.axis.spatial(4, i)
+            T.where(i < 4)
+            C[vi] = B[vi]
+
+
+@T.prim_func
+def cached_inside(A: T.Buffer((8, 8), "float32"), B: T.Buffer((8, 8), "float32")):
+    for i in range(8):
+        with T.block("outer"):
+            T.reads(A[i, 0:8])
+            T.writes(B[i, 0:8])
+            for j in range(8):
+                with T.block("B"):
+                    vi, vj = T.axis.remap("SS", [i, j])
+                    B[vi, vj] = A[vi, vj] * T.float32(2)
+
+
 ALL = {name: value for name, value in globals().items() if isinstance(value, PrimFunc)}
 """Every program of this file by name."""

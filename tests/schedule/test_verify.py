@@ -27,7 +27,7 @@ def spoil(s: State, block: BlockSRef) -> None:
 spoil.__annotations__ = {"s": "State", "block": "BlockSRef", "return": "None"}
 
 
-@pytest.mark.parametrize("backend", ["interpreter", "llvm"])
+@pytest.mark.parametrize("backend", ["interpreter", "llvm", "c"])
 def test_the_first_guilty_step_is_named(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(primitive_module, "REGISTRY", {})
     primitive_module.primitive(spoil)
@@ -60,7 +60,7 @@ def test_symbolic_sizes_can_be_given() -> None:
 
 
 def test_unknown_backends_are_refused() -> None:
-    with pytest.raises(ScheduleError, match="backend is 'auto', 'interpreter' or 'llvm'"):
+    with pytest.raises(ScheduleError, match="backend is 'auto', 'interpreter', 'llvm' or 'c'"):
         Schedule(matmul).verify(backend="cuda")
 
 

@@ -30,7 +30,7 @@ from ..visit import Rewriter, substitute
 from .analyzer import Analyzer
 from .interval import eval_set
 from .iter_inverse import invert
-from .iter_map import IterMapLevel, IterMapResult, detect_iter_map, extent_of
+from .iter_map import IterMapLevel, IterMapResult, IterMark, IterSumExpr, detect_iter_map, extent_of
 
 
 class _Separator:
@@ -254,8 +254,7 @@ class IndexMap:
             for mark in result.paddings:
                 value = inverse.values[mark]
                 assert mark.unpadded is not None
-                outside = (value < mark.left) | (value >= as_expr(mark.left, value.dtype) + mark.unpadded)
-                padding = an.simplify(padding | outside)
+                padding = an.simplify(padding | _outside(mark, value, _divisors(result.indices, mark)))
         finally:
             an.context.leave(token)
         values = [inverse.loops.get(v, IntImm(v.dtype, 0)) for v in self.initial_indices]
@@ -277,6 +276,30 @@ class IndexMap:
         an = analyzer or Analyzer()
         mapped = other.map_indices(self.initial_indices, an)
         return all(an.equal(a, b) for a, b in zip(self.final_indices, mapped, strict=True))
+
+
+def _divisors(sums: Sequence[IterSumExpr], mark: IterMark) -> set[Any]:
+    """What a mark is divided by in sums."""
+    found = {arg.lower_factor for total in sums for arg in total.args if arg.source is mark}
+    inner = {arg.source for total in sums for arg in total.args if isinstance(arg.source.source, IterSumExpr)}
+    for other in inner:
+        assert isinstance(other.source, IterSumExpr)
+        found |= _divisors([other.source], mark)
+    return found - {1}
+
+
+def _outside(mark: IterMark, value: Expr, divisors: set[Any]) -> Expr:
+    """The condition that a padded mark of this value is padding: what lies before or after it in the first or last of
+    its tiles, where it is divided into those of one size."""
+    end = as_expr(mark.left, value.dtype) + mark.unpadded
+    if len(divisors) != 1 or not isinstance(end, IntImm):
+        return (value < mark.left) | (value >= end)
+    (size,) = divisors
+    if not isinstance(size, int):
+        return (value < mark.left) | (value >= end)
+    before = (value // size == mark.left // size) & (value % size < mark.left % size)
+    after = (value // size == end.value // size) & (value % size >= end.value % size)
+    return (before if mark.left else FALSE) | (after if end.value % size else FALSE)
 
 
 def _span(an: Analyzer, e: Expr, domains: dict[Var, Range]) -> Range:

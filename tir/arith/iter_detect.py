@@ -10,7 +10,7 @@ from typing import Any
 
 from ..buffer import Range
 from ..dtype import DType
-from ..expr import TRUE, Add, Call, CmpOp, Expr, FloorDiv, FloorMod, IntImm, Mul, Sub, Var, as_expr
+from ..expr import LT, TRUE, Add, Call, CmpOp, Expr, FloorDiv, FloorMod, IntImm, Mul, Sub, Var, as_expr
 from ..op import OPS, maximum, minimum
 from ..visit import free_vars, substitute
 from .analyzer import Analyzer
@@ -25,7 +25,7 @@ from .iter_types import (
     Number,
     Numbers,
 )
-from .linear import Linear, Monomial, factors
+from .linear import Linear, factors
 from .merge import part_of
 from .stmt import conjuncts
 
@@ -106,6 +106,8 @@ class Detector(Numbers):
 
     def literal(self, e: Expr) -> IterSumExpr:
         """As `sum_of`, term by term as it is written."""
+        if type(e) is Var and e in self.marks:
+            return IterSumExpr((self.whole(self.marks[e]),), IntImm(e.dtype, 0))
         if not self.depends(e):
             return IterSumExpr((), self.an.simplify_node(e))
         if isinstance(e, (Add, Sub)):
@@ -265,14 +267,17 @@ class Detector(Numbers):
 
     def fused(self, total: IterSumExpr, e: Expr) -> IterSumExpr:
         """The sum as one split, if its args count without gaps."""
-        if len(total.args) <= 1:
-            return total
-        rest = list(total.args)
+        args = self.joined(total.args) if self.attempt.literal else total.args
+        if len(args) <= 1:
+            return IterSumExpr(args, total.base)
+        rest = list(args)
         ordered: list[IterSplitExpr] = []
         first = expected = self.least_scale(rest)
         extent: Number = 1
         while rest:
-            arg = next((a for a in rest if self.equal(a.scale, expected)), None)
+            fitting = [a for a in rest if self.equal(a.scale, expected)]
+            # One that counts once leaves the place to others of its scale.
+            arg = min(fitting, key=lambda a: not (isinstance(a.extent, int) and a.extent == 1), default=None)
             if arg is None:
                 raise Refused(
                     "{0} has gaps or overlaps: no iterator counts in steps of {1}, but {2} in steps of {3}",
@@ -289,6 +294,28 @@ class Detector(Numbers):
             unit.append(arg.with_scale(scale))
         mark = self.mark_of(tuple(unit), IntImm(total.base.dtype, 0), extent)
         return IterSumExpr((self.whole(mark).with_scale(first),), total.base)
+
+    def joined(self, args: tuple[IterSplitExpr, ...]) -> tuple[IterSplitExpr, ...]:
+        """The splits with neighbouring digits of one mark, weighted as there, made one split."""
+        out: list[IterSplitExpr] = []
+        for arg in args:
+            for i, other in enumerate(out):
+                if other.source is not arg.source:
+                    continue
+                above, below = (other, arg) if self.follows(other, arg) else (arg, other)
+                if self.follows(above, below):
+                    extent = self.times(above.extent, below.extent)
+                    out[i] = IterSplitExpr(arg.source, below.lower_factor, extent, below.scale)
+                    break
+            else:
+                out.append(arg)
+        return args if len(out) == len(args) else self.joined(tuple(out))
+
+    def follows(self, above: IterSplitExpr, below: IterSplitExpr) -> bool:
+        """Whether one split are the digits right above another, weighted accordingly."""
+        return self.equal(above.lower_factor, self.times(below.lower_factor, below.extent)) and self.equal(
+            above.scale, self.times(below.scale, below.extent)
+        )
 
     def least_scale(self, args: list[IterSplitExpr]) -> Number:
         """The scale to start from: the least constant one, or the one that divides all others."""
@@ -308,25 +335,30 @@ class Detector(Numbers):
         for condition in map(self.current, conditions):
             if condition is TRUE or not self.depends(condition):
                 continue
-            iterators, low, high = self.read_bound(condition)
-            key = self.an.build(iterators, _dtype_of(iterators))
+            key, low, high = self.read_bound(condition)
             _, lows, highs = bounds.setdefault(key, (key, [], []))
             lows.extend([low] if low is not None else [])
             highs.extend([high] if high is not None else [])
         for e, lows, highs in sorted(bounds.values(), key=lambda entry: len(self.an.normal(entry[0]).terms)):
             self.bound(e, lows, highs)
 
-    def read_bound(self, condition: Expr) -> tuple[Linear, Linear | None, Linear | None]:
+    def read_bound(self, condition: Expr) -> tuple[Expr, Linear | None, Linear | None]:
         """(sum, low, high) of a condition `low <= sum` or `sum <= high`."""
+        if self.attempt.literal and isinstance(condition, LT) and not self.depends(condition.b):
+            return condition.a, None, self.an.normal(condition.b).shift(-1)
         if isinstance(condition, CmpOp) and condition.a.dtype.is_integral:
             cls, form = difference(self.an, condition)
             terms = {k: c for k, c in form.terms.items() if any(map(self.depends, factors(k)))}
             rest = Linear({k: c for k, c in form.terms.items() if k not in terms}, form.const)
             if cls.__name__ == "LT" and terms:
                 if all(c < 0 for c in terms.values()):
-                    return Linear(terms).scale(-1), rest.shift(1), None
-                return Linear(terms), None, rest.scale(-1).shift(-1)
+                    return self.built(Linear(terms).scale(-1)), rest.shift(1), None
+                return self.built(Linear(terms)), None, rest.scale(-1).shift(-1)
         raise Refused("the predicate {0} is not a bound on a sum of iterators", condition)
+
+    def built(self, form: Linear) -> Expr:
+        """A form as an expression, of the widest type in it."""
+        return self.an.build(form, max((factors(key)[0].dtype for key in form.terms), key=lambda dtype: dtype.bits))
 
     def bound(self, e: Expr, lows: list[Linear], highs: list[Linear]) -> None:
         """Take note that a sum lies between bounds: it becomes an iterator, and what it consists of its digits."""
@@ -394,8 +426,3 @@ class Detector(Numbers):
         """Read `var` as `value` from now on."""
         self.replaced = {v: substitute(e, {var: value}) for v, e in self.replaced.items()}
         self.replaced[var] = value
-
-
-def _dtype_of(form: Linear) -> DType:
-    keys: list[Monomial] = list(form.terms)
-    return max((factors(key)[0].dtype for key in keys), key=lambda dtype: dtype.bits)

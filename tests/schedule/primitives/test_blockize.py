@@ -58,7 +58,7 @@ def test_an_outer_block_is_scheduled_like_any_other() -> None:
 def test_blocks_side_by_side_share_their_axes() -> None:
     sch = Schedule(side_by_side, seed=0)
     outer = sch.blockize(["B", "C"], preserve_unit_iters=False)
-    assert [iv.dom.extent.value for iv in sch.get(outer).iter_vars] == [8]
+    assert [iv.dom.extent.value for iv in sch.get(outer).iter_vars] == [8, 1]
     assert [r.buffer.name for r in sch.get(outer).reads] == ["A"]
     checked(sch)
 

@@ -6,6 +6,7 @@ from tensorir import Schedule, T
 from ..checks import becomes, checked
 from ..programs import blur, chain, elementwise, matmul, symbolic
 from ..programs_buffers import (
+    cached_inside,
     fan,
     gathered,
     in_loop,
@@ -210,4 +211,14 @@ def test_tiles_of_a_reduction() -> None:
     sch.read_at(k0, block, 0, "shared")
     sch.read_at(k0, block, 1, "shared")
     sch.write_at(i, block, 0, "local")
+    checked(sch)
+
+
+@pytest.mark.parametrize("step", ["cache_read", "cache_write"])
+def test_a_box_that_speaks_of_loops_around_the_block(step: str) -> None:
+    """The cache has the buffer's shape: its copies' bodies do not see the loops outside."""
+    sch = Schedule(cached_inside, seed=0, check="full")
+    copy = getattr(sch, step)("B", 0, "local")
+    moved = sch.get(copy).writes if step == "cache_read" else sch.get(copy).reads
+    assert [e.value for e in moved[0].buffer.shape] == [8, 8]
     checked(sch)
