@@ -152,11 +152,15 @@ def test_an_empty_or_backward_range_runs_nothing(kernels) -> None:
 def test_sleeping_threads_wake_and_take_part(kernels, threads: int, grain: int) -> None:
     pool.set_num_threads(threads)
     env = np.zeros(threads, np.int64)
-    for _ in range(2):
+    taking_part = []
+    for _ in range(50):  # a busy machine may let a thread wake too late for its share
         assert kernels["slows"](env, 0, threads, grain) == 0
         assert threading.get_ident() in env  # the caller works too
-        assert len(set(env)) == threads
+        taking_part.append(len(set(env)))
+        if taking_part.count(threads) == 2:
+            return
         time.sleep(0.01)  # the threads go to sleep
+    pytest.fail(f"of {threads} threads, so many took part: {taking_part}")
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
