@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from ..tir.arith.regions import Box
 from ..tir.buffer import Buffer
+from ..tir.stmt import IterType
+from ..tir.visit import free_vars
 from .copies import Cache, Stage
 from .edit import Edit, child_towards, common, statements
 from .errors import require
@@ -169,8 +171,17 @@ def written_box(s: State, writer: BlockSRef, buffer: Buffer, boundary: SRef) -> 
 
 
 def require_filled(foot: Footprints, writer: BlockSRef, buffer: Buffer) -> None:
-    """Require that `writer` is known to write every element of the box of what it writes."""
+    """Require that `writer` is known to write every element of the box of what it writes, and to start each anew."""
     regions = [r for r in writer.stmt.writes if r.buffer is buffer]
+    reduced = {iv.var for iv in writer.stmt.iter_vars if iv.iter_type is not IterType.SPATIAL}
+    for region in regions if writer.stmt.init is not None else ():
+        require(
+            not reduced & set(free_vars(region)),
+            "{0} stores at {1}, which its reduction moves, so its init starts only some of the elements",
+            writer,
+            region,
+            hint="make the axes that pick the element spatial ones",
+        )
     require(
         len(regions) == 1 and foot.fills(writer, regions[0]),
         "{0} is not known to write every element of {1} in the box of those it writes, so a copy of the box would "

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ...tir.arith.analyzer import Analyzer
+from ...tir.arith.stmt import conjuncts
 from ...tir.buffer import BufferRegion
-from ...tir.expr import TRUE, And, Expr, IntImm, Var, all_of
+from ...tir.expr import Expr, IntImm, Var, all_of
 from ...tir.same import structural_equal
 from ...tir.stmt import Block, BlockRealize, For, IterType, IterVar, Stmt, seq
 from ...tir.visit import free_vars, fresh, substitute
 from ..conditions import require_affine, require_reduction
-from ..errors import require
+from ..errors import refusal, require
 from ..primitive import primitive
+from ..rewrite import bind_loops
 from ..sref import BlockSRef, LoopSRef
 from ..state import State
-
-
-def conjuncts(condition: Expr) -> list[Expr]:
-    """The conditions whose conjunction `condition` is; none for true."""
-    if condition is TRUE:
-        return []
-    return [*conjuncts(condition.a), *conjuncts(condition.b)] if isinstance(condition, And) else [condition]
 
 
 @primitive
@@ -80,6 +78,7 @@ def decompose_reduction(s: State, block: BlockSRef, loop: LoopSRef) -> BlockSRef
                 hint="choose the outermost loop of the reduction or one around it",
             )
     inner_loops = [ref.stmt for ref in loops[at:]]
+    _require_started(block, realize, [ref.stmt for ref in loops])
     init, nest = init_nest(old, realize, inner_loops, "_init")
     updated = update_of(old)
     inner = _put_block(loop.stmt, old, updated)
@@ -87,6 +86,39 @@ def decompose_reduction(s: State, block: BlockSRef, loop: LoopSRef) -> BlockSRef
     ref = s.srefs[init]
     assert isinstance(ref, BlockSRef)
     return ref
+
+
+def _require_started(block: BlockSRef, realize: BlockRealize, loops: Sequence[For]) -> None:
+    """Require that the block runs its init: it runs in the first iteration of the loops of the reduction."""
+    reduced = {
+        var
+        for iv, value in zip(block.stmt.iter_vars, realize.iter_values, strict=True)
+        if iv.iter_type is not IterType.SPATIAL
+        for var in free_vars(value)
+    }
+    order = [loop for loop in loops if loop.loop_var in reduced]
+    skipped = skipped_at_first(block, realize, order, order)
+    if skipped is not None:
+        raise refusal(
+            "{0} runs only where {1}, which leaves out iterations that would run its init",
+            block,
+            skipped,
+            hint="reduce over a range that begins where the condition holds",
+        )
+
+
+def skipped_at_first(
+    block: BlockSRef, realize: BlockRealize, order: Sequence[For], first: Sequence[For]
+) -> Expr | None:
+    """A condition of the block on loops of its reduction, `order`, not shown to hold where those of `first` begin."""
+    an = bind_loops(Analyzer(), block)
+    begin = {loop.loop_var: loop.min for loop in first}
+    involved = {loop.loop_var for loop in order}
+    with an.constraint(all_of(*(loop.extent > 0 for loop in order))):
+        for condition in conjuncts(realize.predicate):
+            if involved & set(free_vars(condition)) and not an.prove(substitute(condition, begin)):
+                return condition
+    return None
 
 
 def init_nest(

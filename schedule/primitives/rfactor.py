@@ -7,18 +7,17 @@ from typing import NamedTuple
 
 from ...tir.analysis.access import block_access_regions
 from ...tir.analysis.reducers import Combiner, combiner
-from ...tir.arith.analyzer import Analyzer
 from ...tir.arith.stmt import conjuncts
 from ...tir.buffer import Buffer, BufferLoad, decl_buffer
 from ...tir.expr import Expr, Var, all_of
 from ...tir.stmt import Block, BlockRealize, BufferStore, For, IterType, IterVar, Stmt, seq
 from ...tir.visit import free_vars, substitute
 from ..conditions import require_affine, require_reduction
-from ..errors import require
+from ..errors import refusal, require
 from ..primitive import primitive
-from ..rewrite import bind_loops
 from ..sref import BlockSRef, LoopSRef
 from ..state import State
+from .reduction import skipped_at_first
 
 
 class _Factored(NamedTuple):
@@ -116,7 +115,7 @@ def rfactor(s: State, loop: LoopSRef, *, factor_axis: int) -> BlockSRef:
                 outer,
                 hint="only loops of fixed ranges can be factored",
             )
-    _require_started(s, block, realize, order, own)
+    _require_started(block, realize, order, own)
     buffers = [_partial_buffer(store.buffer, own.extent, factor_axis) for store in found.stores]
     partial = _partial(block.stmt, realize, own, order, found, buffers, factor_axis)
     final, nest = _final(block.stmt, realize, loops, spatial, own, found, buffers, factor_axis)
@@ -162,21 +161,17 @@ def _sides(block: BlockSRef, realize: BlockRealize, loops: Sequence[For]) -> tup
     return sides[True], sides[False]
 
 
-def _require_started(s: State, block: BlockSRef, realize: BlockRealize, order: Sequence[For], own: For) -> None:
+def _require_started(block: BlockSRef, realize: BlockRealize, order: Sequence[For], own: For) -> None:
     """Require that each partial result is started: the block runs in the first iteration of the other loops."""
-    an = bind_loops(Analyzer(), block)
-    first = {loop.loop_var: loop.min for loop in order if loop is not own}
-    involved = {loop.loop_var for loop in order}
-    for condition in conjuncts(realize.predicate):
-        if involved & set(free_vars(condition)):
-            require(
-                an.prove(substitute(condition, first)),
-                "for some iterations of {1}, {0} never runs, for it runs only where {2}; these would have no result",
-                block,
-                own,
-                condition,
-                hint="split by factors that divide the extent, or swap the roles of the loops",
-            )
+    skipped = skipped_at_first(block, realize, order, [loop for loop in order if loop is not own])
+    if skipped is not None:
+        raise refusal(
+            "for some iterations of {1}, {0} never runs, for it runs only where {2}; these would have no result",
+            block,
+            own,
+            skipped,
+            hint="split by factors that divide the extent, or swap the roles of the loops",
+        )
 
 
 def _partial_buffer(buffer: Buffer, extent: Expr, axis: int) -> Buffer:
