@@ -111,7 +111,10 @@ def test_trap():
 # What only has a meaning among the threads of a GPU, or for Python.
 ELSEWHERE = {
     "tvm_storage_sync", "tvm_thread_allreduce", "tvm_warp_activemask", "tvm_warp_shuffle", "tvm_warp_shuffle_down",
-    "tvm_warp_shuffle_up", "call_packed", "vscale",
+    "tvm_warp_shuffle_up", "tvm_fill_fragment", "tvm_load_matrix_sync", "tvm_mma_sync", "tvm_store_matrix_sync",
+    "ptx_cp_async", "ptx_commit_group", "ptx_wait_group", "ptx_init_barrier_thread_count", "ptx_wait_barrier",
+    "ptx_arrive_barrier_expect_tx", "ptx_cp_async_bulk_tensor", "ptx_wgmma_mma_async", "ptx_wgmma_fence",
+    "ptx_wgmma_commit_group", "ptx_wgmma_wait_group", "call_packed", "vscale",
 }  # fmt: skip
 
 

@@ -93,7 +93,7 @@ def calls_nobody(A: T.Buffer((16,), "float32"), B: T.Buffer((16,), "float32")):
 IMPLEMENTATIONS = (None, adds_two, gives_nan, crashes, hangs, is_greedy, calls_nobody)
 for number, made in enumerate(IMPLEMENTATIONS):
     if made is not None:
-        TensorIntrin.register(f"test.fault{number}", says, made, override=True)
+        TensorIntrin.register(f"broken{number}", says, made, override=True)
 
 
 def space(sch: Schedule, least: int = 0) -> None:
@@ -103,7 +103,7 @@ def space(sch: Schedule, least: int = 0) -> None:
     count = len(IMPLEMENTATIONS) - least
     drawn = sch.get(sch.sample_categorical(list(range(count)), [1 / count] * count)) + least
     if drawn:
-        sch.tensorize(inner, f"test.fault{drawn}")
+        sch.tensorize(inner, f"broken{drawn}")
     else:
         sch.vectorize(inner)
 
