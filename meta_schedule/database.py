@@ -26,6 +26,9 @@ from .migrations import APPLICATION, CURRENT, MIGRATIONS
 if TYPE_CHECKING:
     import numpy as np
 
+WAIT_SECONDS = 60.0
+"""How long to wait for other processes that are writing."""
+
 STALE_SECONDS = 600.0
 """After which a claim made on another machine is taken for abandoned."""
 
@@ -82,9 +85,9 @@ class Database:
         if not in_memory and Path(self.path).exists() and Path(self.path).stat().st_size:
             self._inspect()
         try:
-            self._connection = sqlite3.connect(self.path, timeout=60.0, isolation_level=None)
+            self._connection = sqlite3.connect(self.path, timeout=WAIT_SECONDS, isolation_level=None)
             if not in_memory:
-                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._use_write_ahead_log()
                 self._connection.execute("PRAGMA synchronous=NORMAL")
             self._migrate()
         except sqlite3.Error as error:
@@ -94,8 +97,9 @@ class Database:
         """Refuse a file that is not ours to write, without writing to it."""
         try:
             uri = f"{Path(self.path).resolve().as_uri()}?mode=ro"
-            connection = sqlite3.connect(uri, uri=True, timeout=60.0)
+            connection = sqlite3.connect(uri, uri=True, timeout=WAIT_SECONDS)
             try:
+                connection.execute("BEGIN")  # one state of the file, even while another process makes its tables
                 (application,) = connection.execute("PRAGMA application_id").fetchone()
                 (version,) = connection.execute("PRAGMA user_version").fetchone()
                 (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -116,6 +120,18 @@ class Database:
             )
         if health != "ok":
             raise UserError(f"{self.path} is damaged ({health}); it was left as it is. Restore it from a copy")
+
+    def _use_write_ahead_log(self) -> None:
+        """Switch a new file to WAL; SQLite does not wait by itself if another process is at it, too."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def _migrate(self) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()

@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,17 @@ CRASH = Outcome(Status.CRASH, detail="ended by SIGSEGV while running")
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "t.db"
+
+
+def test_several_processes_may_make_the_file_at_once(path: Path) -> None:
+    """Each loops over fresh files that the others make, too."""
+    opening = "import sys; from tensorir.meta_schedule.database import Database\n" + (
+        f"for n in range(40): Database({str(path)!r} + str(n)).close()"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", opening], stderr=subprocess.PIPE) for _ in range(3)]
+    for process in processes:
+        _, err = process.communicate(timeout=100)
+        assert process.returncode == 0, err.decode()
 
 
 def test_what_is_added_is_there_when_the_file_is_opened_again(path: Path) -> None:
