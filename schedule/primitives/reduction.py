@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...tir.arith.analyzer import Analyzer
 from ...tir.arith.stmt import conjuncts
 from ...tir.buffer import BufferRegion
-from ...tir.expr import Expr, IntImm, Var, all_of
+from ...tir.expr import Expr, Var, all_of
 from ...tir.same import structural_equal
 from ...tir.stmt import Block, BlockRealize, For, IterType, IterVar, Stmt, seq
 from ...tir.visit import free_vars, fresh, substitute
@@ -140,9 +140,7 @@ def init_nest(
     used = {v for _, value in spatial for v in free_vars(value)}
     kept = [loop for loop in inner if loop.loop_var in used]
     dropped = {loop.loop_var for loop in inner} - used
-    # Affine bindings leave no condition that joins loops of spatial axes with others, but for loops that run once.
-    once = {loop.loop_var: loop.min for loop in inner if loop.loop_var in dropped and _runs_once(loop)}
-    guards = [c for c in conjuncts(substitute(realize.predicate, once)) if not dropped & set(free_vars(c))]
+    guards = _where_started(realize.predicate, inner, dropped)
     renamed = {outer.loop_var: Var(outer.loop_var.name + suffix, outer.loop_var.dtype) for outer in kept}
     iter_vars = {iv.var: iv.var.replace(name=iv.var.name + axis_suffix) for iv, _ in spatial}
     writes = tuple(substitute(region, iter_vars) for region in old.writes)
@@ -166,6 +164,25 @@ def init_nest(
     return init, body
 
 
+def _where_started(predicate: Expr, inner: Sequence[For], dropped: set[Var]) -> list[Expr]:
+    """What a predicate asks of the other loops where the loops `dropped` of the reduction are in their first iteration.
+
+    What it asks of the dropped loops alone holds there, or nothing starts.
+    """
+    first = {loop.loop_var: loop.min for loop in inner if loop.loop_var in dropped}
+    an = Analyzer({loop.loop_var: loop.range for loop in inner})
+    guards = []
+    for condition in conjuncts(predicate):
+        used = set(free_vars(condition))
+        if not used & dropped:
+            guards.append(condition)
+        elif used - dropped:
+            started = an.simplify(substitute(condition, first))
+            if not an.prove(started):
+                guards.append(started)
+    return guards
+
+
 def update_of(old: Block) -> Block:
     """A reduction block without its init: it reads what it updates."""
     known = list(old.reads)
@@ -183,7 +200,3 @@ def _put_block(stmt: Stmt, old: Block, new: Block) -> Stmt:
     if isinstance(stmt, Block):
         return stmt
     return stmt.map_children(lambda c: _put_block(c, old, new) if isinstance(c, Stmt) else c)
-
-
-def _runs_once(loop: For) -> bool:
-    return isinstance(loop.extent, IntImm) and loop.extent.value == 1
