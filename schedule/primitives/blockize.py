@@ -239,7 +239,7 @@ def _axis(an: Analyzer, iter_var: IterVar, division: Division, keep_unit: bool) 
     # What an iterator of one value is bound to may be a variable of the blocks around.
     dom = iter_var.dom if free_vars(start) and one_inner else Range(zero if free_vars(start) else start, outer_extent)
     outer = IterVar(dom, var.replace(name=f"{var.name}_o"), iter_var.iter_type)
-    own = dom.min if one_outer and not (one_inner and keep_unit) else outer.var
+    own = dom.min if _is_one(dom.extent) and not (one_inner and keep_unit) else outer.var
     return Axis(outer, outer_value, inner, inner_value, an.simplify(own * inner_extent + rest))
 
 

@@ -124,3 +124,20 @@ def test_the_init_keeps_a_guard_that_names_a_loop_that_runs_once() -> None:
         outer, _ = sch.split(sch.get_loops("B")[0], [None, 5])
         sch.blockize(outer) if primitive == "blockize" else sch.decompose_reduction("B", outer)
         checked(sch)
+
+
+def test_iterators_of_loops_outside_the_scope() -> None:
+    @T.prim_func
+    def nested(Y: T.Buffer((3, 4), "int32")):
+        for i in range(3):
+            with T.block("outer"):
+                T.reads()
+                T.writes(Y[i, 0:4])
+                for j in range(4):
+                    with T.block("inner"):
+                        vi, vj = T.axis.remap("SS", [i, j])
+                        Y[vi, vj] = vi * 4 + vj
+
+    sch = Schedule(nested, seed=0)
+    sch.blockize([sch.get_block("inner")], preserve_unit_iters=False)
+    checked(sch)

@@ -157,3 +157,12 @@ def test_updates_that_depend_on_one_another_keep_their_order() -> None:
     k2 = sch.add_unit_loop(k0)
     with pytest.raises(ScheduleError, match="depends on the order"):
         sch.reorder(k1, k2)
+
+
+def test_an_init_runs_where_its_reduction_does() -> None:
+    """The condition on both an outer loop and one of the reduction's nest leaves its part for the outer one."""
+    sch = Schedule(row_sum, seed=0)
+    unit = sch.add_unit_loop(sch.get_loops("S")[0])
+    _, inner = sch.split(unit, [8, 4])
+    sch.decompose_reduction("S", inner)
+    checked(sch)
