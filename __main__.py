@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.command is None:
         return repl()
-    if not options.file.is_file() and options.command != "database":
+    if options.command not in ("database", "fleet") and not options.file.is_file():
         parser.error(f"there is no file {options.file}")
     try:
         if options.command == "run":

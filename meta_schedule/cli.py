@@ -1,8 +1,9 @@
-"""The commands of tuning: `tune`, `reproduce` and `database`."""
+"""The commands of tuning: `tune`, `reproduce`, `database` and `fleet`."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ def add_commands(commands: Any) -> None:
     command = commands.add_parser("tune", help="search fast schedules for the programs that a file defines")
     command.add_argument("file", type=Path)
     command.add_argument("function", nargs="?", help="one of the programs; all of them by default")
-    command.add_argument("--target", default="llvm")
+    command.add_argument("--target", help="default: the machine that measures")
     command.add_argument("--trials", type=int, help="candidates to measure for each function")
     command.add_argument("--seconds", type=float, help="how long to take")
     command.add_argument("--database", type=Path, help="where to keep measurements (default: FILE.tuning.db)")
@@ -27,6 +28,8 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--strategy", default="evolutionary")
     command.add_argument("--cost-model", default="lightgbm")
     command.add_argument("--task-scheduler", default="gradient")
+    command.add_argument("--fleet", metavar="ADDRESS", help='measure on a Ray cluster: its head, or "auto"')
+    command.add_argument("--kind", help="the kind of the cluster's machines to measure on")
     command.add_argument("--html", type=Path, help="write the report as a page, too")
     command.add_argument("--output", type=Path, help="write the tuned module's text to a file")
     command.set_defaults(act=run_tune)
@@ -40,6 +43,11 @@ def add_commands(commands: Any) -> None:
     command.add_argument("file", type=Path, metavar="DATABASE")
     command.add_argument("lines", type=Path, nargs="?", help="the JSON lines to import")
     command.set_defaults(act=run_database)
+    command = commands.add_parser("fleet", help="look after a Ray cluster that measures")
+    command.add_argument("do", choices=("doctor",), help="say whether the cluster can tune, and what is wrong")
+    command.add_argument("--address", default="auto", help="of the cluster's head")
+    command.add_argument("--kind", help="of machine that is wanted")
+    command.set_defaults(act=run_fleet)
 
 
 def run_tune(options: Any, programs: dict[str, Any]) -> int:
@@ -64,10 +72,19 @@ def run_tune(options: Any, programs: dict[str, Any]) -> int:
         if not callable(space):
             raise UserError(f"{options.file} defines no function {options.space!r} that could describe a space")
     module = together(found)
-    with LiveTable() as table:
+    with ExitStack() as stack:
+        runner = None
+        if options.fleet is not None:
+            from .fleet import FleetRunner
+
+            if options.kind is None:
+                raise UserError("--fleet needs --kind: the machines to measure on")
+            runner = stack.enter_context(FleetRunner(options.kind, options.fleet))
+        target = as_target(options.target or "llvm") if options.target or runner is None else runner.target()
+        table = stack.enter_context(LiveTable())
         result = tune(
             module,
-            as_target(options.target),
+            target,
             trials=options.trials,
             seconds=options.seconds,
             database=options.database or options.file.with_suffix(".tuning.db"),
@@ -76,6 +93,7 @@ def run_tune(options: Any, programs: dict[str, Any]) -> int:
             strategy=options.strategy,
             cost_model=options.cost_model,
             task_scheduler=options.task_scheduler,
+            runner=runner,
             watch=table,
         )
     print(result.report)
@@ -154,3 +172,13 @@ def run_database(options: Any) -> int:
                 print(f"{names.get(task.workload, '?')} {task.workload}: {count} candidates, best {ms}")
                 print(f"    version {task.version}, {task.target}")
     return 0
+
+
+def run_fleet(options: Any) -> int:
+    """Examine a cluster; 1 where something is wrong."""
+    from .fleet.doctor import doctor
+
+    findings = doctor(options.address, options.kind)
+    for finding in findings:
+        print(finding)
+    return int(any(finding.problems for finding in findings))

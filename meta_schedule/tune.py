@@ -18,7 +18,7 @@ from .keys import workload_hash
 from .measure.case import symbolic
 from .measure.limits import Limits
 from .measure.outcome import Outcome
-from .measure.runner import Job, LocalRunner, Runner
+from .measure.runner import Job, LocalRunner, Runner, RunnerError
 from .result import Finalist, TaskReport, TuningResult, failures_of
 from .task import Task
 from .task_scheduler import find_task_scheduler
@@ -27,8 +27,6 @@ TRIALS = 64
 """Candidates measured where neither trials nor seconds are given."""
 BATCH = 16
 """Candidates that are proposed at a time."""
-TOGETHER = 4
-"""Candidates that are built together and then measured one after the other."""
 FINALISTS = 4
 ROUNDS = 11
 """Turns of the final race."""
@@ -50,7 +48,7 @@ def tune(
     transfer: bool = True,
     task_scheduler: str = "gradient",
     weights: Mapping[str, float] | None = None,
-    batch: int = BATCH,
+    batch: int | None = None,
     limits: Limits | None = None,
     runner: Runner | None = None,
     watch: Watch | None = None,
@@ -74,7 +72,8 @@ def tune(
     transfer: whether LightGBM first learns from other workloads in the database.
     task_scheduler: "gradient" or "round-robin": how functions share the time.
     weights: how much the time of each function counts, by name; 1 where nothing is said.
-    batch: candidates proposed at a time, between which the model learns.
+    batch: candidates proposed at a time, between which the model learns; by default 16, or more where the runner
+        measures more at a time.
     limits: what each candidate may take. runner: measures candidates; by default a `LocalRunner` with these limits.
     watch: called after every measurement with the state of the tuning.
 
@@ -89,15 +88,27 @@ def tune(
     """
     if trials is None and seconds is None:
         trials = TRIALS
-    if (trials is not None and trials < 1) or (seconds is not None and seconds <= 0) or batch < 1:
-        raise UserError(f"trials, seconds and batch are positive, got {trials}, {seconds} and {batch}")
+    for name, bound in (("trials", trials), ("seconds", seconds), ("batch", batch)):
+        if bound is not None and bound <= 0:
+            raise UserError(f"{name} must be positive, not {bound}")
     start = time.perf_counter()
     where = as_target(target)
     opened = database if isinstance(database, Database) else Database(database or _temporary())
     used = runner or LocalRunner(limits or Limits())
     warnings: list[str] = []
     try:
-        tuning = Tuning(as_module(mod), where, opened, used, start, trials, seconds, batch, watch, warnings)
+        tuning = Tuning(
+            as_module(mod),
+            where,
+            opened,
+            used,
+            start,
+            trials,
+            seconds,
+            batch or max(BATCH, used.together),
+            watch,
+            warnings,
+        )
         tuning.prepare(seed, weights or {})
         tuning.open(_model(cost_model, where, seed, warnings.append), space, strategy, seed, transfer)
         tuning.run(find_task_scheduler(task_scheduler))
@@ -115,7 +126,7 @@ class Tuning:
     Attributes
     ----------
     tasks: one for each different workload. start: when it began (`time.perf_counter`).
-    doing: what is being done now, in a word or two. interrupted: whether Ctrl-C ended it.
+    doing: what is being done now, in a word or two. interrupted: whether Ctrl-C ended it. lost: whether the runner did.
     """
 
     def __init__(
@@ -136,7 +147,7 @@ class Tuning:
         self._watch, self.warnings = watch, warnings
         self.tasks: list[Task] = []
         self.doing = "starting"
-        self.interrupted = False
+        self.interrupted = self.lost = False
         self.per_trial = 0.2
         self.finals: dict[str, list[Finalist]] = {}
 
@@ -195,6 +206,13 @@ class Tuning:
                 self._round(self.tasks[choose([task.progress for task in self.tasks])])
         except KeyboardInterrupt:
             self.interrupted = True
+        except RunnerError as error:
+            self._lost(error)
+
+    def _lost(self, error: RunnerError) -> None:
+        """Go on to the end without a runner."""
+        self.lost = True
+        self.warnings.append(f"the search ended early: {error}")
 
     def _default(self, task: Task) -> None:
         """Measure the default schedule, with which every other candidate is compared."""
@@ -228,11 +246,12 @@ class Tuning:
         return self.trials is not None and task.tried >= self.trials
 
     def _measure(self, task: Task, candidates: Sequence[Any]) -> None:
-        for first in range(0, len(candidates), TOGETHER):
+        together = self.runner.together
+        for first in range(0, len(candidates), together):
             if self.left <= 0 and task.trials:
                 return
             self.tell("building")
-            for _ in task.measure(candidates[first : first + TOGETHER], self.runner, len(task.progress.best)):
+            for _ in task.measure(candidates[first : first + together], self.runner, len(task.progress.best)):
                 self.tell("measuring")
 
     def tell(self, doing: str) -> None:
@@ -248,6 +267,8 @@ class Tuning:
                 self.finals[task.key.workload] = self._race(task)
             except KeyboardInterrupt:
                 self.interrupted = True
+            except RunnerError as error:
+                self._lost(error)
         module = self.mod
         schedules = {}
         reports = []
@@ -272,7 +293,7 @@ class Tuning:
     def _race(self, task: Task) -> list[Finalist]:
         """The fastest candidates measured again, in turns, the winner first."""
         chosen = task.finalists(FINALISTS)
-        if not chosen or self.interrupted:
+        if not chosen or self.interrupted or self.lost:
             return []
         self.tell("racing the fastest")
         by_key = {m.candidate.key: m.candidate for m in chosen}

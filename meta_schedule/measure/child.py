@@ -16,16 +16,20 @@ import json
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...codegen.build import build
+from ...codegen.saved import load
 from ...codegen.target import Target
 from ...script.parser import parse
 from ...tir.errors import TensorIRError
+from ..keys import MAIN
 from .outcome import Status
 
 if TYPE_CHECKING:
     from .case import Prepared
+
+R = TypeVar("R")
 
 SLOWER = 3.0
 """A candidate this many times slower than the best is not timed further."""
@@ -50,16 +54,19 @@ class Channel:
         return json.loads(line) if line else None
 
 
-def live(channel: Channel, program: str, target: Target, prepared: Prepared) -> None:
-    """Build a program and answer commands until there are no more."""
+def live(channel: Channel, program: str, target: Target, prepared: Prepared, library: str) -> None:
+    """Build a program, or load the library that it was built to, and answer commands until there are no more."""
     begin = time.perf_counter()
-    try:
+
+    def made() -> Callable[..., Any]:
+        if library:
+            return load(library)[MAIN]
         module = build(parse(program), target)
-        function = module[module.entry_name]
-    except MemoryError as error:
-        return channel.send(status=Status.MEMORY, detail=f"while building: {error}")
-    except Exception as error:  # noqa: BLE001 - any failure of the compiler is the candidate's, and is recorded
-        return channel.send(status=Status.BUILD, detail=describe(error))
+        return module[module.entry_name]
+
+    function = attempted(channel, made)
+    if function is None:
+        return None
     channel.send(event="built", ms=(time.perf_counter() - begin) * 1e3)
     arguments: list[Any] = []
     while (command := channel.receive()) is not None:
@@ -87,6 +94,23 @@ def live(channel: Channel, program: str, target: Target, prepared: Prepared) -> 
         except Exception as error:  # noqa: BLE001 - as above: a program's assert, an argument it does not take
             memory = "memory" in str(error)
             return channel.send(status=Status.MEMORY if memory else Status.CRASH, detail=describe(error))
+    return None
+
+
+def store(channel: Channel, program: str, target: Target, library: str) -> None:
+    """Build a program into a file."""
+    if attempted(channel, lambda: build(parse(program), target).save(library)) is not None:
+        channel.send(status=Status.OK, samples=[], detail="")
+
+
+def attempted(channel: Channel, work: Callable[[], R]) -> R | None:
+    """What building gives; None where it failed, which is told."""
+    try:
+        return work()
+    except MemoryError as error:
+        channel.send(status=Status.MEMORY, detail=f"while building: {error}")
+    except Exception as error:  # noqa: BLE001 - any failure of the compiler is the candidate's, and is recorded
+        channel.send(status=Status.BUILD, detail=describe(error))
     return None
 
 

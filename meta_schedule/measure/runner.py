@@ -20,14 +20,27 @@ from .outcome import Outcome, Status
 
 
 class Job(NamedTuple):
-    """A candidate to be measured: a name for it, and its program's text."""
+    """A candidate to be measured: a name for it, its program's text, and the file it was built to, if it was."""
 
     id: str
     program: str
+    library: str = ""
+
+
+class RunnerError(UserError):
+    """There is nothing left to measure on; what was measured stays."""
 
 
 class Runner(Protocol):
-    """What measures candidates: `LocalRunner`, a fleet's, a log of former measurements."""
+    """What measures candidates: `LocalRunner`, a `FleetRunner`, a log of former measurements.
+
+    Attributes
+    ----------
+    together: candidates that it likes to be given at a time.
+    """
+
+    @property
+    def together(self) -> int: ...
 
     def prepare(self, task: str, program: str, target: Target, seed: int) -> None:
         """Begin with a task: draw inputs and compute the expected results, while the caller goes on."""
@@ -59,6 +72,8 @@ class LocalRunner:
     reference_seconds: how long the unscheduled program may run, which gives the expected results.
     """
 
+    together = 4
+
     def __init__(self, limits: Limits | None = None, reference_seconds: float = 120.0) -> None:
         self.limits = limits or Limits()
         self.reference_seconds = reference_seconds
@@ -89,23 +104,28 @@ class LocalRunner:
 
     def measure(self, task: str, jobs: Sequence[Job], best_ms: float | None) -> Iterator[tuple[str, Outcome]]:
         """Outcomes as they are known; see `Runner.measure`."""
-        yield from self._stream(task, jobs, "batch", {}, replace(self.limits, best_ms=best_ms))
+        limits = replace(self.limits, best_ms=best_ms)
+        yield from self._stream(jobs, "batch", {"task": task, "limits": limits.as_json()})
 
     def race(self, task: str, jobs: Sequence[Job], rounds: int) -> dict[str, Outcome]:
         """Outcomes of candidates timed in turns; see `Runner.race`."""
-        return dict(self._stream(task, jobs, "race", {"rounds": rounds}, self.limits))
+        return dict(self._stream(jobs, "race", {"task": task, "rounds": rounds, "limits": self.limits.as_json()}))
 
-    def _stream(
-        self, task: str, jobs: Sequence[Job], kind: str, more: dict[str, Any], limits: Limits
-    ) -> Iterator[tuple[str, Outcome]]:
+    def compile(self, target: Target, jobs: Sequence[Job]) -> dict[str, Outcome]:
+        """Build candidates into the files that they name as their `library`, and run nothing."""
+        limits = self.limits.as_json()
+        return dict(self._stream(jobs, "compile", {"target": target_text(target), "limits": limits}))
+
+    def _stream(self, jobs: Sequence[Job], kind: str, request: dict[str, Any]) -> Iterator[tuple[str, Outcome]]:
         """Ask for the outcomes of all jobs; what a warden that died leaves open is asked of its successor, once."""
         left = {job.id: job for job in jobs}
         for _ in range(2):
             if not left:
                 return
-            self.ready(task)
-            asked = [job._asdict() for job in left.values()]
-            self._send({kind: asked, "task": task, "limits": limits.as_json(), **more})
+            if "task" in request:
+                self.ready(request["task"])
+            self._start()
+            self._send({kind: [job._asdict() for job in left.values()], **request})
             while (reply := self._reply()) is not None and "done" not in reply:
                 identity = reply.pop("id")
                 if left.pop(identity, None) is not None:
@@ -113,20 +133,25 @@ class LocalRunner:
         for identity in left:
             yield identity, Outcome(Status.CRASH, detail="the measuring process ended, twice")
 
+    def _start(self) -> None:
+        """Have a warden."""
+        if self._process is not None:
+            return
+        package = Path(__file__).resolve().parents[2]
+        path = [str(package.parent)] if package.name == "tensorir" else []
+        inherited = [p for p in (os.environ.get("PYTHONPATH", ""),) if p]
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "tensorir.meta_schedule.measure.warden"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([*path, *inherited])},
+            start_new_session=True,  # Ctrl-C is for the tuner, which ends the warden itself
+        )
+
     def _begin(self, task: str) -> None:
         """Have a warden that was told of a task."""
-        if self._process is None:
-            package = Path(__file__).resolve().parents[2]
-            path = [str(package.parent)] if package.name == "tensorir" else []
-            inherited = [p for p in (os.environ.get("PYTHONPATH", ""),) if p]
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tensorir.meta_schedule.measure.warden"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join([*path, *inherited])},
-                start_new_session=True,  # Ctrl-C is for the tuner, which ends the warden itself
-            )
+        self._start()
         if task not in self._sent:
             self._sent.add(task)
             self._send({"prepare": self._tasks[task]})

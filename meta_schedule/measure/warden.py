@@ -4,10 +4,12 @@ It is started by `LocalRunner` as `python -m tensorir.meta_schedule.measure.ward
 
     {"prepare": {"task", "program", "target", "seed", "seconds"}}
         -> {"ready": task, "ms": ...}, or {"ready": task, "error": ..., "status": ...}
-    {"batch": [{"id", "program"}, ...], "task": ..., "limits": ...}
+    {"batch": [{"id", "program", "library"}, ...], "task": ..., "limits": ...}
         -> {"id": ..., <outcome>} for each, then {"done": true}
-    {"race": [{"id", "program"}, ...], "rounds": ..., "task": ..., "limits": ...}
+    {"race": [{"id", "program", "library"}, ...], "rounds": ..., "task": ..., "limits": ...}
         -> the same
+    {"compile": [{"id", "program", "library"}, ...], "target": ..., "limits": ...}
+        -> the same, without times; what was built is in the file `library`
 
 The limits are those of `Limits`. When its standard input ends, it ends with all its children.
 """
@@ -36,7 +38,7 @@ from ...tir.errors import UserError
 from ...tir.function import as_module
 from ..keys import MAIN, target_of
 from .case import Prepared
-from .child import Channel, live
+from .child import Channel, live, store
 from .limits import Limits
 from .outcome import Outcome, Status
 
@@ -96,18 +98,20 @@ class Child:
 
 
 class Warden:
-    """The state between requests: the tasks that candidates may belong to, and the one that is worked on."""
+    """The state between requests: the tasks that candidates may belong to, and what is worked on.
+
+    `task` has the inputs to run on, None where nothing is run, and the target.
+    """
 
     def __init__(self) -> None:
         self.tasks: dict[str, tuple[Prepared, Target]] = {}
-        self.task = ""
+        self.task: tuple[Prepared | None, Target] = None, Target()
 
     def prepare(self, task: str, program: str, target: str, seed: int, seconds: float) -> dict[str, Any]:
         """Draw inputs for a task and compute what candidates are to give, by the unscheduled program."""
-        self.tasks[task] = Prepared(as_module(parse(program))[MAIN], seed), target_of(target)
-        self.task = task
+        self.tasks[task] = self.task = Prepared(as_module(parse(program))[MAIN], seed), target_of(target)
         limits = Limits(run_seconds=seconds, slow_factor=0.0)
-        child = self.fork("reference", program, limits)
+        child = self.fork({"id": "reference", "program": program}, limits)
         result = self.listen(child, limits.build_seconds, limits)
         if "event" in result:
             child.send(reference=True)
@@ -128,6 +132,13 @@ class Warden:
                 result = failure or self.measured(child, limits, best)
                 if result["status"] == Status.OK:
                     best = min(best or float("inf"), median(result["samples"]))
+                yield self.verdict(child, result)
+
+    def compile(self, candidates: list[dict[str, str]], limits: Limits) -> Iterator[dict[str, Any]]:
+        """Build all into files, some at a time."""
+        with ExitStack() as stack:
+            for child, result in self.built(candidates, limits, stack):
+                assert result is not None  # a child that only builds ends with it
                 yield self.verdict(child, result)
 
     def race(self, candidates: list[dict[str, str]], rounds: int, limits: Limits) -> Iterator[dict[str, Any]]:
@@ -169,7 +180,7 @@ class Warden:
         while waiting or building:
             while waiting and len(building) < limits.builders:
                 item = waiting.pop(0)
-                building.append(self.fork(item["id"], item["program"], limits))
+                building.append(self.fork(item, limits))
                 stack.callback(building[-1].kill)
             ready = select.select([child.read for child in building], [], [], 0.05)[0]
             for child in list(building):
@@ -198,9 +209,9 @@ class Warden:
             return {"status": Status.SLOW, "samples": [patience * 1e3], "detail": f"ran for over {patience:.2g} s"}
         return result
 
-    def fork(self, identity: str, program: str, limits: Limits) -> Child:
-        """A child that builds `program`."""
-        prepared, target = self.tasks[self.task]
+    def fork(self, item: dict[str, str], limits: Limits) -> Child:
+        """A child that builds a program, or loads what was built of it."""
+        prepared, target = self.task
         from_child, child_writes = os.pipe()
         child_reads, to_child = os.pipe()
         warden = os.getpid()
@@ -208,13 +219,17 @@ class Warden:
         if pid:
             os.close(child_writes)
             os.close(child_reads)
-            return Child(identity, pid, from_child, to_child)
+            return Child(item["id"], pid, from_child, to_child)
         status = 1
         try:
             os.close(from_child)
             os.close(to_child)
             confine(limits, warden, gpu=target.is_gpu)
-            live(Channel(child_reads, child_writes), program, target, prepared)
+            channel, program, library = Channel(child_reads, child_writes), item["program"], item.get("library", "")
+            if prepared is None:
+                store(channel, program, target, library)
+            else:
+                live(channel, program, target, prepared, library)
             status = 0
         finally:
             os._exit(status)
@@ -303,13 +318,17 @@ def main() -> None:
             except UserError as error:
                 reply({"ready": request["prepare"]["task"], "error": str(error), "status": Status.BUILD})
             continue
-        warden.task = request["task"]
         limits = Limits(**request["limits"])
-        outcomes = (
-            warden.batch(request["batch"], limits)
-            if "batch" in request
-            else warden.race(request["race"], request["rounds"], limits)
-        )
+        if "compile" in request:
+            warden.task = None, target_of(request["target"])
+            outcomes = warden.compile(request["compile"], limits)
+        else:
+            warden.task = warden.tasks[request["task"]]
+            outcomes = (
+                warden.batch(request["batch"], limits)
+                if "batch" in request
+                else warden.race(request["race"], request["rounds"], limits)
+            )
         for outcome in outcomes:
             reply(outcome)
         reply({"done": True})

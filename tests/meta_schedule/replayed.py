@@ -12,6 +12,8 @@ Measure = Callable[[Job], Outcome]
 class ReplayedRunner:
     """Measures by looking up, or by a function of the job; `asked` are the candidates in order."""
 
+    together = 4
+
     def __init__(self, log: dict[str, Outcome] | Measure) -> None:
         self.measure_one: Measure = (lambda job: log[job.id]) if isinstance(log, dict) else log
         self.asked: list[str] = []

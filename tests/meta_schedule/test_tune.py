@@ -237,7 +237,7 @@ def test_ctrl_c_keeps_everything(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"trials": 0}, "are positive"),
+        ({"trials": 0}, "must be positive"),
         ({"strategy": "magic"}, "no search strategy 'magic'"),
         ({"task_scheduler": "magic"}, "no task scheduler 'magic'"),
         ({"cost_model": "magic"}, "no cost model 'magic'"),
