@@ -30,19 +30,23 @@ def kernel_module(kernel):
     return __import__(kernel)
 
 
-def main():
-    """Write the files."""
-    name, shape, folder = sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3])
+def write(name, shape, folder, function):
+    """Write the files for a kernel at a shape, with `function` for its program."""
     kernel = kernel_module(name)
     arrays = kernel.arrays(**shape)
     expected = np.asarray(kernel.reference(*arrays[:-1], **shape), arrays[-1].dtype)
     np.savez(folder / "arrays.npz", **{str(i): array for i, array in enumerate(arrays)}, expected=expected)
-    sch = kernel.schedule(**shape)
-    function = sch.mod["main"].with_attr("tir.noalias", True)
+    function = function.with_attr("tir.noalias", True)
     (folder / "program.py").write_text(function.script())
     (folder / "program_tvm.py").write_text(function.script(dialect="tvm"))
     operations, size = kernel.work(**shape)
     (folder / "work.json").write_text(json.dumps({"operations": operations, "bytes": size}))
+
+
+def main():
+    """Write the files with the hand schedule."""
+    name, shape, folder = sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3])
+    write(name, shape, folder, kernel_module(name).schedule(**shape).mod["main"])
 
 
 if __name__ == "__main__":
