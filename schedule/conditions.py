@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from ..tir.analysis.cover import affine_failure
 from ..tir.analysis.dependence import carried_dependence
 from ..tir.analysis.kinds import complete_failure, complete_or_reduction_failure, reduction_failure
+from ..tir.analysis.reducers import accumulates
 from ..tir.analysis.scope import Child, Failure, Scope, scope_of
 from ..tir.buffer import BufferRegion, Range
+from ..tir.errors import ScheduleError
 from ..tir.expr import IntImm, Var
 from ..tir.stmt import IterType
 from ..tir.visit import free_vars
@@ -94,21 +96,48 @@ def require_independent(s: State, loop: LoopSRef, purpose: str, *, reduction: bo
     _require_apart(s, scope_of(loop.scope.stmt), loop, purpose, reductions=not reduction)
 
 
-def require_no_order_between(s: State, loops: Sequence[LoopSRef]) -> None:
-    """Require that the iterations of `loops` may run in any order: all they exchange are updates of reductions."""
-    scope = scope_of(loops[0].scope.stmt)
-    for loop in loops:
-        _require_apart(s, scope, loop, "change its place", reductions=False)
+def require_order_does_not_matter(s: State, before: Sequence[LoopSRef], after: Sequence[LoopSRef]) -> None:
+    """Require that a nest of loops, `before`, may be put into the order `after`; () stands for any.
+
+    Iterations that depend on each other must come one after the other as they did. They do if they agree in all loops
+    but some that keep their order. So each loop in turn is to be one in which they agree, given that they agree in the
+    loops found so far, and whatever they do in others; what is not, is to keep its order.
+    """
+    scope = scope_of(before[0].scope.stmt)
+    kept: list[LoopSRef] = []
+    failure: ScheduleError | None = None
+    for loop in before:
+        given = scope.with_inside([ref.stmt for ref in kept], loop.stmt) if kept else scope
+        if {ref.stmt.loop_var for ref in kept} & free_vars(loop.stmt.range).keys():
+            kept.append(loop)
+            continue
+        try:
+            _require_apart(s, given, loop, "change its place", reductions=False, updates=False)
+        except ScheduleError as error:
+            kept.append(loop)
+            failure = failure or error
+    if failure is not None and [loop for loop in after if loop in kept] != kept:
+        raise failure
 
 
-def _require_apart(s: State, scope: Scope, loop: LoopSRef, purpose: str, *, reductions: bool) -> None:
+def _require_apart(
+    s: State, scope: Scope, loop: LoopSRef, purpose: str, *, reductions: bool, updates: bool = True
+) -> None:
+    """Require that iterations of `loop` do not depend on each other.
+
+    Parameters
+    ----------
+    reductions: count what reductions with an init do to one element.
+    updates: count what blocks that add to what is there do to one element.
+    """
     extent = loop.stmt.extent
     if type(extent) is IntImm and extent.value <= 1:
         return
     turns, privacy = Turns(s, loop), Privacy(s, loop)
 
     def apart(src: Child, dst: Child, a: BufferRegion, b: BufferRegion) -> bool:
-        return (src is dst and turns.are_apart(src.block, a, b)) or privacy.of(a.buffer)
+        own = src is dst and (turns.are_apart(src.block, a, b) or (not updates and accumulates(src.block)))
+        return own or privacy.of(a.buffer)
 
     carried = carried_dependence(scope, loop.stmt, around(loop), reductions=reductions, apart=apart)
     if carried is not None:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ..script.diff import Diff
     from .suggest import Suggestions
 
+_REMOVED: Any = object()
+"""What a handle stands for after `remove_rv`."""
+
 
 class Schedule(PrimitiveMethods):
     """A program being transformed step by step.
@@ -36,6 +39,7 @@ class Schedule(PrimitiveMethods):
     mod: a function or a module. It is not changed; `sch.mod` is the program as it is now.
     seed: of the sampling primitives; None takes one at random. The same seed gives the same trace.
     check: "full" derives all references anew and verifies the program after each step (slow; for debugging).
+    error_render_level: "detail" shows the program with each refusal, "fast" the message alone.
 
     Raises
     ------
@@ -43,9 +47,18 @@ class Schedule(PrimitiveMethods):
     UserError: `mod` is no program, or none of its functions has blocks.
     """
 
-    def __init__(self, mod: PrimFunc | IRModule, *, seed: int | None = None, check: str = "none") -> None:
+    def __init__(
+        self,
+        mod: PrimFunc | IRModule,
+        *,
+        seed: int | None = None,
+        check: str = "none",
+        error_render_level: str = "detail",
+    ) -> None:
         if check not in ("none", "full"):
             raise UserError(f"check is 'none' or 'full', got {check!r}")
+        if error_render_level not in ("detail", "fast"):
+            raise UserError(f"error_render_level is 'detail' or 'fast', got {error_render_level!r}")
         self.original = as_module(mod)
         self.state = State(self.original)
         if not self.state.roots:
@@ -55,6 +68,7 @@ class Schedule(PrimitiveMethods):
             )
         self.trace = Trace()
         self.check = check
+        self.error_render_level = error_render_level
         self._env: dict[Any, Any] = {}
         self._done: list[tuple[Journal, IRModule]] = []
         self._undone: list[tuple[Instruction, Journal, IRModule]] = []
@@ -97,7 +111,7 @@ class Schedule(PrimitiveMethods):
     def copy(self, seed: int | None = None) -> Schedule:
         """An independent schedule in the same state; this one's handles are valid in it."""
         new = Schedule.__new__(Schedule)
-        new.original, new.check = self.original, self.check
+        new.original, new.check, new.error_render_level = self.original, self.check, self.error_render_level
         new.state, twins = self.state.copy()
         new.trace = Trace(self.trace.insts)
         gone: dict[SRef, SRef] = {}
@@ -117,19 +131,32 @@ class Schedule(PrimitiveMethods):
         new.seed(self.fork_seed() if seed is None else seed)
         return new
 
+    def get_sblock(self, name: str, func_name: str | None = None) -> BlockRV:
+        """`get_block`, by the name that newer versions of Apache TVM have for it."""
+        return self.get_block(name, func_name)
+
     def get(self, handle: Any) -> Any:
-        """What a handle stands for now: a `Block`, a `For`, or an int.
+        """What a handle, or a reference that `get_sref` gave, stands for now: a `Block`, a `For`, or an int.
 
         Raises
         ------
         ScheduleError: it is gone, or of another schedule.
         """
-        value = self.get_sref(handle).stmt if isinstance(handle, RV) else self._resolve_value(handle)
+        value = self.get_sref(handle).stmt if isinstance(handle, (RV, SRef)) else self._resolve_value(handle)
         return value.value if isinstance(value, IntImm) else value
 
-    def get_sref(self, handle: RV) -> SRef:
-        """The reference a block's or loop's handle stands for; see `get`."""
-        sref = self._env.get(handle)
+    def get_sref(self, handle: RV | SRef | Block | For) -> SRef:
+        """The reference that a block's or loop's handle stands for, or that of a statement of the program as it is now.
+
+        Raises
+        ------
+        ScheduleError: it is gone, or of another schedule.
+        """
+        if isinstance(handle, (Block, For)):
+            require(handle in self.state.srefs, "{0} is not in the program as it is now", handle)
+            return self.state.srefs[handle]
+        sref = handle if isinstance(handle, SRef) else self._env.get(handle)
+        require(sref is not _REMOVED, f"the handle {handle!r} was forgotten, by remove_rv")
         require(
             not isinstance(sref, Mark),
             f"the handle {handle!r} stands for a place, not for a loop",
@@ -139,11 +166,18 @@ class Schedule(PrimitiveMethods):
         assert isinstance(sref, SRef)
         if sref.removed_at is not None:
             raise self._gone(sref)
+        require(self.state.srefs.get(sref.stmt) is sref, f"{sref!r} is a reference of another schedule")
         return sref
 
     def remove_rv(self, handle: Any) -> None:
-        """Forget a handle."""
-        self._env.pop(handle, None)
+        """Forget a handle.
+
+        Raises
+        ------
+        ScheduleError: it is none of this schedule's.
+        """
+        require(handle in self._env, f"the handle {handle!r} belongs to another schedule")
+        self._env[handle] = _REMOVED
 
     def enter_postproc(self) -> None:
         """Mark where the decisions of a design space end and the finishing of the program begins."""
@@ -264,7 +298,8 @@ class Schedule(PrimitiveMethods):
             journal.swap()
             if isinstance(error, ScheduleError) and not error.primitive:
                 error.primitive = primitive.name
-                error.root = before[next(iter(before))] if len(before) == 1 else before
+                if self.error_render_level == "detail":
+                    error.root = before[next(iter(before))] if len(before) == 1 else before
             raise
         if primitive.samples:
             assert isinstance(outputs, Sampled)
@@ -320,11 +355,16 @@ class Schedule(PrimitiveMethods):
         name = sref.stmt.loop_var.name if isinstance(sref.stmt, For) else sref.stmt.name_hint
         return f"`{name}`" if sref.removed_at is None else f"`{name}` (gone as well)"
 
+    def _number(self, handle: Var) -> Any:
+        number = self._env[handle]
+        require(number is not _REMOVED, f"the handle `{handle.name}` was forgotten, by remove_rv")
+        return number
+
     def _resolve_value(self, value: Any) -> Any:
         if isinstance(value, (str, int, float)) or value is None:
             return value
         if isinstance(value, Var) and value in self._env:
-            number = self._env[value]
+            number = self._number(value)
             return number.value if isinstance(number, IntImm) else number
         if isinstance(value, Expr):
             return self._resolve_expr("", value)
@@ -342,7 +382,7 @@ class Schedule(PrimitiveMethods):
         expr = as_expr(value)
         if isinstance(expr, IntImm):
             return expr
-        sizes = {v: self._env[v] for v in free_vars(expr) if v in self._env}
+        sizes = {v: self._number(v) for v in free_vars(expr) if v in self._env}
         return Analyzer().simplify(substitute(expr, sizes)) if sizes else expr
 
     def _resolve_loop(self, name: str, value: Any) -> LoopSRef:

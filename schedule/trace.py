@@ -143,9 +143,9 @@ class Trace:
         names = Namer()
         return [inst.as_python(names) for inst in self.insts]
 
-    def as_python(self) -> str:
+    def as_python(self, remove_postproc: bool = False) -> str:
         """The trace as a Python function that applies it to a schedule."""
-        body = self.lines() or ["pass"]
+        body = (self.without_postproc() if remove_postproc else self).lines() or ["pass"]
         if any("T." in line for line in body):
             body.insert(0, "T = tensorir.T")
         return "\n".join(["def apply_trace(sch: tensorir.Schedule) -> None:", *(f"    {line}" for line in body)])
@@ -154,13 +154,41 @@ class Trace:
         """Print the trace as Python."""
         print(self.as_python())
 
-    def with_decision(self, step: int, decision: Any) -> Trace:
-        """The trace with another decision at `step`.
+    def append(self, inst: Instruction, decision: Any = None) -> None:
+        """Add a step at the end, with a decision if one is given."""
+        self.insts.append(inst if decision is None else inst._replace(decision=decision))
+
+    def pop(self) -> Instruction | None:
+        """Take the last step off; None where there is none."""
+        return self.insts.pop() if self.insts else None
+
+    def get_decision(self, inst: Instruction) -> Any:
+        """The decision of a step of this trace; None if it samples nothing.
 
         Raises
         ------
-        UserError: that step samples nothing.
+        UserError: it is no step of this trace.
         """
+        return self.insts[self._place(inst)].decision
+
+    def _place(self, step: int | Instruction) -> int:
+        if isinstance(step, int):
+            return step
+        for i, inst in enumerate(self.insts):
+            if inst is step:
+                return i
+        raise UserError(f"the trace has no such step: {step.as_python(Namer())}")
+
+    def with_decision(self, step: int | Instruction, decision: Any, remove_postproc: bool = False) -> Trace:
+        """The trace with another decision at `step`, given by its number or as one of `insts`.
+
+        Raises
+        ------
+        UserError: that step samples nothing, or is none of this trace's.
+        """
+        if remove_postproc:
+            return self.without_postproc().with_decision(step, decision)
+        step = self._place(step)
         if not 0 <= step < len(self.insts) or not self.insts[step].primitive.samples:
             sampling = ", ".join(map(str, self.decisions)) or "none"
             raise UserError(f"step {step} of the trace takes no decision; the sampling steps are: {sampling}")
@@ -215,11 +243,39 @@ class Trace:
         for _ in source.replay(sch, decide):
             pass
 
-    def as_json(self) -> list[Any]:
-        """The trace as plain data for `json`: a list of [name, inputs, attributes, outputs, decision]."""
+    def apply_to_schedule(
+        self,
+        sch: Schedule,
+        remove_postproc: bool,
+        decision_provider: Callable[[Instruction, list[Any], list[Any], Any], Any] | None = None,
+    ) -> None:
+        """`apply_to` as Apache TVM calls it.
+
+        Parameters
+        ----------
+        decision_provider: gives the decision of each sampling step, from the step, its inputs, its attributes, and
+            the decision recorded.
+        """
+        given = decision_provider
+
+        def decide(inst: Instruction) -> Any:
+            assert given is not None
+            if not inst.primitive.samples:
+                return None
+            return given(inst, list(inst.inputs), list(inst.attributes.values()), inst.decision)
+
+        self.apply_to(sch, remove_postproc=remove_postproc, decide=decide if given else None)
+
+    @staticmethod
+    def apply_json_to_schedule(json_obj: Any, sch: Schedule) -> None:
+        """Make the steps that `as_json` wrote on `sch`; see `from_json` and `apply_to`."""
+        Trace.from_json(json_obj).apply_to(sch)
+
+    def as_json(self, remove_postproc: bool = False) -> list[Any]:
+        """The trace as plain data for `json`: a list of [name, inputs, attributes, outputs, single, decision]."""
         names = Namer()
         out = []
-        for inst in self.insts:
+        for inst in (self.without_postproc() if remove_postproc else self).insts:
             inputs = [_encode(v, names) for v in inst.inputs]
             attributes = {k: _encode(v, names) for k, v in inst.attributes.items()}
             outputs = [names(v) for v in inst.outputs]

@@ -76,7 +76,7 @@ class TensorIntrin:
         found = TensorIntrin.registry.get(name) or TensorIntrin._made(name)
         if found is None:
             near = difflib.get_close_matches(name, TensorIntrin.names(), 3)
-            known = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            known = f"; did you mean {' or '.join(map(repr, near))}?" if near else "; TensorIntrin.register makes one"
             raise UserError(f"there is no intrinsic {name!r}{known}")
         return found
 

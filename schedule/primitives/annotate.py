@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...tir.expr import Expr
 from ...tir.node import Attrs
 from ...tir.same import structural_equal
 from ..errors import require
@@ -14,6 +15,15 @@ from ..state import State
 
 def _set(s: State, block_or_loop: BlockSRef | LoopSRef, annotations: Attrs) -> None:
     s.replace(block_or_loop, block_or_loop.stmt.replace(annotations=annotations))
+
+
+def _strange(value: Any) -> list[Any]:
+    """What of `value` is no annotation."""
+    if isinstance(value, (list, tuple)):
+        return [found for v in value for found in _strange(v)]
+    if isinstance(value, (dict, Attrs)):
+        return _strange([*value.keys(), *value.values()])
+    return [] if isinstance(value, (str, int, float, Expr)) else [value]
 
 
 @primitive
@@ -42,6 +52,12 @@ def annotate(s: State, block_or_loop: BlockSRef | LoopSRef, *, ann_key: str, ann
                     B[vi] = A[vi] * T.float32(2)
     """
     require(isinstance(ann_key, str), f"the name of an annotation is a string, got {ann_key!r}")
+    strange = _strange(ann_val)
+    require(
+        not strange,
+        "an annotation is a number, a string, an expression, or lists and dicts of these, not {0}",
+        *map(repr, strange[:1]),
+    )
     old = block_or_loop.stmt.annotations
     new = old.with_(ann_key, ann_val)
     if ann_key in old and structural_equal(new, old):

@@ -12,7 +12,7 @@ from ...tir.errors import UserError
 from ...tir.expr import TRUE, Expr, Var
 from ...tir.stmt import Block, BlockRealize, IterType, IterVar
 from ...tir.visit import Substitute, free_vars
-from ..conditions import require_no_order_between
+from ..conditions import require_order_does_not_matter
 from ..errors import refusal, require
 from ..index_maps import as_index_map
 from ..primitive import primitive
@@ -56,7 +56,7 @@ def transform_block_layout(s: State, block: BlockSRef, *, index_map: IndexMap) -
     """
     require_below_a_block(block)
     old = block.stmt
-    _require_own_loops(s, block)
+    _require_own_loops(s, block, index_map)
     domains = [iv.dom for iv in old.iter_vars]
     an = Analyzer()
     try:
@@ -84,8 +84,8 @@ def transform_block_layout(s: State, block: BlockSRef, *, index_map: IndexMap) -
     s.replace(block.loops()[0] if block.loops() else block, nest, {**put.inner, old: new})
 
 
-def _require_own_loops(s: State, block: BlockSRef) -> None:
-    """Require loops that run this block alone, one for each iterator, in an order that does not matter."""
+def _require_own_loops(s: State, block: BlockSRef, index_map: IndexMap) -> None:
+    """Require loops that run this block alone, one for each iterator, and that may run in the order of the map."""
     realize = s.realize(block)
     loops = block.loops()
     variables = {loop.stmt.loop_var for loop in loops}
@@ -122,7 +122,10 @@ def _require_own_loops(s: State, block: BlockSRef) -> None:
             iv.var,
         )
     if loops:
-        require_no_order_between(s, loops)
+        driven = dict(zip(index_map.initial_indices, realize.iter_values, strict=True))
+        by_var = {loop.stmt.loop_var: loop for loop in loops}
+        after = [by_var[driven[e]] for e in index_map.final_indices if isinstance(e, Var)]
+        require_order_does_not_matter(s, loops, after if len(after) == len(loops) else ())
 
 
 def _kind(block: BlockSRef, index_map: IndexMap, index: Expr) -> IterType:

@@ -130,7 +130,8 @@ def _at_loop(s: State, loop: LoopSRef) -> Target:
 def _around_blocks(s: State, target: BlockSRef | list[BlockSRef]) -> Target:
     wanted = [target] if isinstance(target, BlockSRef) else target
     require(len(wanted) > 0, "blockize takes at least one block")
-    for block in wanted:
+    for i, block in enumerate(wanted):
+        require(block not in wanted[:i], "{0} is given twice", block)
         require(block.parent is not None, "{0} is the root block, around which there is no other", block)
         require(
             block.scope is wanted[0].scope,

@@ -166,9 +166,19 @@ def _owner(s: State, block: BlockSRef, buffer: Buffer) -> BlockSRef:
     return above[-1]
 
 
+def _is_compact(buffer: Buffer) -> bool:
+    """Whether a buffer's strides, if it has any, are those that it would have without."""
+    an, expected = Analyzer(), const(1, buffer.elem_offset.dtype)
+    for extent, stride in zip(reversed(buffer.shape), reversed(buffer.strides)):
+        if not an.equal(stride, expected):
+            return False
+        expected = expected * extent
+    return True
+
+
 def _require_plain(s: State, owner: BlockSRef, buffer: Buffer) -> None:
     """Require that a buffer has no layout of its own yet and is accessed by scalar indices alone."""
-    require(not buffer.strides, "{0} has strides of its own, which a new layout would not keep", buffer)
+    require(_is_compact(buffer), "{0} has strides of its own, which a new layout would not keep", buffer)
     for ref in [*_inside(s, owner), owner]:
         require_no_pointer(ref, buffer, "be given another layout")
     for node in walk(owner.stmt):
@@ -197,6 +207,13 @@ def _layout(old: Buffer, index_map: IndexMap, pad_value: IndexMap | None, *, ass
             r.min,
             hint="indices start at 0",
         )
+        require(
+            an.prove(r.min <= 0),
+            "the index map gives {0} no index less than {1}, so that the places before hold no element",
+            old,
+            r.min,
+            hint="indices start at 0; what is to be padded in front can be padded behind",
+        )
     inverse, padding = None, FALSE
     if not assume:
         try:
@@ -216,7 +233,7 @@ def _layout(old: Buffer, index_map: IndexMap, pad_value: IndexMap | None, *, ass
     )
     shape = index_map.map_shape(old.shape, an)
     data = old.data.replace()
-    new = old.replace(data=data, shape=shape, axis_separators=())
+    new = old.replace(data=data, shape=shape, strides=(), axis_separators=())
     return Layout(old, new, index_map, inverse, padding, pad_value)
 
 

@@ -14,7 +14,7 @@ from ...tir.expr import TRUE, Expr, IntImm, Var, cast, const
 from ...tir.stmt import For, ForKind, IterType, Stmt
 from ...tir.visit import free_vars
 from ..bindings import Carried
-from ..conditions import require_affine, require_no_order_between
+from ..conditions import require_affine, require_order_does_not_matter
 from ..errors import require
 from ..primitive import primitive
 from ..rewrite import bind_loops, drivers, loops_around, make_nest, nest_refs, substitute_loop_vars
@@ -233,11 +233,10 @@ def reorder(s: State, *ordered_loops: LoopSRef) -> None:
             )
         if block.stmt.init is not None:
             _require_unmixed(s, block, ordered_loops)
-    order = [loop for loop in chain if loop in ordered_loops]
-    first = next(i for i, loop in enumerate(ordered_loops) if loop is not order[i])
-    require_no_order_between(s, order[first:])
     wanted = iter(ordered_loops)
     target = [next(wanted) if loop in ordered_loops else loop for loop in chain]
+    first = next(i for i, loop in enumerate(target) if loop is not chain[i])
+    require_order_does_not_matter(s, chain[first:], target[first:])
     for block in blocks:
         _require_same_order(s, block, chain, target)
     for i, loop in enumerate(target):

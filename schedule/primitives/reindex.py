@@ -92,9 +92,15 @@ def _defined(node: Any) -> Sequence[Var]:
     return tuple(iv.var for iv in node.iter_vars) if isinstance(node, Block) else ()
 
 
-def _require_written_once(s: State, block: BlockSRef, access: Access) -> None:
-    """Require that every instance stores, each at an element of its own, so that what it stored can be copied later."""
-    require_affine(s, block)
+def _require_written_once(s: State, block: BlockSRef, access: Access, *, everywhere: bool) -> None:
+    """Require that every instance stores, each at an element of its own, so that what it stored can be copied later.
+
+    Parameters
+    ----------
+    everywhere: the copy is made wherever the iterators may be, not only where the block's loops bring them.
+    """
+    if everywhere or s.realize(block).predicate is not TRUE:
+        require_affine(s, block)
     require(
         surely_writes(block.stmt, access.buffer),
         "{0} stores to {1} only under a condition, so a copy would hold elements without a value",
@@ -173,11 +179,11 @@ def _put(s: State, block: BlockSRef, place: Place, access: Access, new: Buffer, 
     return made(s, stage)
 
 
-def _place(s: State, block: BlockSRef, access: Access, kind: str) -> Place:
+def _place(s: State, block: BlockSRef, access: Access, kind: str, *, everywhere: bool) -> Place:
     if kind == "read":
         return read_place(s, block, access.buffer, [block])
     place = write_place(s, block, access.buffer, [])
-    _require_written_once(s, block, access)
+    _require_written_once(s, block, access, everywhere=everywhere)
     return place
 
 
@@ -214,7 +220,7 @@ def reindex(s: State, block: BlockSRef, *, buffer: BufferArgument) -> BlockSRef:
     require_below_a_block(block)
     kind, number = region_pair(block, buffer)
     access = _access(block, region_at(block, kind, number).buffer)
-    place = _place(s, block, access, kind)
+    place = _place(s, block, access, kind, everywhere=True)
     if kind == "read" and place.writer is None:
         place = place._replace(number=child_towards(block.scope, block))
     foot = Footprints(s, place.at)
@@ -368,7 +374,7 @@ def _reindex_cache(
             ", ".join(map(str, at)),
             hint="give a map from which the indices used by the block can be told",
         )
-    place = _place(s, block, access, kind)
+    place = _place(s, block, access, kind, everywhere=False)
     shape = _shape(an, at, doms)
     new = decl_buffer(shape, access.buffer.dtype, suffixed(access.buffer.name, storage_scope), scope=storage_scope)
     name = f"{access.buffer.name}_{storage_scope}"

@@ -55,6 +55,49 @@ def test_handles_of_another_schedule_are_refused() -> None:
         sch.get(other.get_block("C"))
 
 
+def test_references_and_statements() -> None:
+    sch, other = Schedule(matmul), Schedule(matmul)
+    block = sch.get_sblock("C")
+    i, *_ = sch.get_loops(block)
+    loop = sch.get(i)
+    assert sch.get(sch.get_sref(block)) is sch.get(block)
+    assert sch.get_sref(sch.get(block)) is sch.get_sref(block)
+    assert sch.get_sref(loop) is sch.get_sref(i)
+    sch.split(i, [None, 4])
+    with pytest.raises(ScheduleError, match=r"loop `i` .* is not in the program as it is now"):
+        sch.get_sref(loop)
+    with pytest.raises(ScheduleError, match="is a reference of another schedule"):
+        sch.get(other.get_sref(other.get_block("C")))
+
+
+def test_handles_that_were_forgotten() -> None:
+    sch = Schedule(matmul, seed=0)
+    block = sch.get_block("C")
+    i, *_ = sch.get_loops(block)
+    outer, inner = sch.sample_perfect_tile(i, 2, decision=[17, 1])
+    sch.remove_rv(block)
+    sch.remove_rv(outer)
+    for use in (lambda: sch.get(block), lambda: sch.split(i, [outer, inner]), lambda: sch.copy().get(block)):
+        with pytest.raises(ScheduleError, match="was forgotten, by remove_rv"):
+            use()
+    with pytest.raises(ScheduleError, match="belongs to another schedule"):
+        sch.remove_rv(Schedule(matmul).get_block("C"))
+
+
+def test_how_much_a_refusal_shows() -> None:
+    def said(**options: str) -> str:
+        sch = Schedule(matmul, **options).copy()
+        with pytest.raises(ScheduleError) as caught:
+            sch.vectorize(sch.get_loops("C")[2])
+        return str(caught.value)
+
+    assert said().startswith(said(error_render_level="fast"))
+    assert "with T.block" in said()
+    assert "with T.block" not in said(error_render_level="fast")
+    with pytest.raises(UserError, match="error_render_level is 'detail' or 'fast'"):
+        said(error_render_level="none")
+
+
 def test_undo_revives_handles() -> None:
     sch = Schedule(matmul)
     i, *_ = sch.get_loops("C")
@@ -157,6 +200,42 @@ def test_decisions_belong_to_sampling_steps() -> None:
     sch.get_block("C")
     with pytest.raises(UserError, match="takes no decision"):
         sch.trace.with_decision(0, 1)
+
+
+def test_traces_as_tvm_handles_them() -> None:
+    sch = Schedule(matmul, seed=0)
+    i, j, _ = sch.get_loops("C")
+    sch.split(i, sch.sample_perfect_tile(i, 2, decision=[17, 1]))
+    sch.enter_postproc()
+    sch.parallel(j)
+    trace = sch.trace
+    sampling = trace.insts[1]
+    assert trace.get_decision(sampling) == [17, 1]
+    assert "parallel" in trace.as_python()
+    assert "parallel" not in trace.as_python(remove_postproc=True)
+
+    changed = trace.with_decision(sampling, [1, 17], remove_postproc=True)
+    assert changed.decisions == {1: [1, 17]}
+    by_json, by_provider = Schedule(matmul), Schedule(matmul)
+    Trace.apply_json_to_schedule(changed.as_json(), by_json)
+    asked = []
+
+    def provide(inst: object, inputs: list, attributes: list, decision: object) -> list[int]:
+        asked.append((inst, inputs[0], attributes, decision))
+        return [1, 17]
+
+    trace.apply_to_schedule(by_provider, True, provide)
+    assert asked == [(sampling, i, [2, 16], [17, 1])]
+    assert by_provider.trace.as_json() == by_json.trace.as_json() == changed.as_json()
+    with pytest.raises(UserError, match=r"the trace has no such step: .*sample_perfect_tile"):
+        trace.get_decision(by_json.trace.insts[1])
+
+    copied = Trace()
+    assert copied.pop() is None
+    for inst in trace.insts:
+        copied.append(inst, [1, 17] if inst is sampling else None)
+    assert copied.pop().primitive.name == "parallel"
+    assert copied.simplified(remove_postproc=True).as_json() == changed.as_json()
 
 
 def test_every_primitive_is_a_method() -> None:

@@ -110,6 +110,20 @@ def order_matters(block: Block) -> bool:
         return not all(_commutes(store, reducing, written) for store in stores)
 
 
+def accumulates(block: Block) -> bool:
+    """Whether a block without init only adds to (multiplies, ...) what is there: its instances may run in any order.
+
+    Such is the update that is left when the init has been taken away.
+    """
+    if block.init is not None or isinstance(block.body, BlockRealize):
+        return False
+    try:
+        made = combiner(block)
+    except ScheduleError:
+        return False
+    return not made.ordered and all(store.indices == made.stores[0].indices for store in made.stores)
+
+
 def _commutes(store: BufferStore, reducing: set[Var], written: set[Buffer]) -> bool:
     """Whether a store adds to (or multiplies, ...) what was there, or stores the same for all values of `reducing`."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -88,6 +88,18 @@ class Scope:
     def local(self) -> frozenset[Buffer]:
         """The buffers that live inside the scope."""
         return frozenset(self.block.alloc_buffers)
+
+    def with_inside(self, loops: Sequence[For], loop: For) -> Scope:
+        """The scope as if `loops`, which are around `loop`, were inside of it: for questions about other orders."""
+
+        def moved(child: Child) -> Child:
+            if loop not in child.loops:
+                return child
+            end = child.loops.index(loop) + 1
+            outer = [other for other in child.loops[:end] if other not in loops]
+            return replace(child, loops=(*outer, *loops, *child.loops[end:]))
+
+        return Scope(self.block, tuple(map(moved, self.children)), self.readers, self.writers)
 
     def analyzer(self, around: Mapping[Var, Range] | None = None) -> Analyzer:
         """An analyzer that knows the iterators of the scope's block and the loops around it that are given."""
