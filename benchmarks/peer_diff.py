@@ -1,6 +1,6 @@
-"""Makes the same random schedule steps by us and by Apache TVM, program by program as text, and compares the results.
+"""Makes the same schedule steps by us and by Apache TVM, program by program as text, and compares the results.
 
-    python benchmarks/peer_diff.py --tvm-python PATH [--sequences N] [--seconds S] [--random-only] [--only PRIMITIVE] [--json FILE]
+    python benchmarks/peer_diff.py --tvm-python PATH [--sequences N] [--seconds S] [--only PRIMITIVE] [--json FILE]
 
 Every step starts from our program, so that one difference does not hide what comes after it. Where the two disagree
 the interpreter, with its sanitizer, says whose program still computes what it did.
@@ -27,6 +27,7 @@ from typing import Any
 import harness
 import peer_cases
 import tutorials
+from peer_listed import listed
 from steps import NoStep, Step, random_step, undrawable
 from tensorir import PrimFunc, Schedule, ScheduleError, T, TensorIntrin, UserError, parse
 from tensorir.codegen.interpreter import run
@@ -103,6 +104,8 @@ class Record:
     theirs: str = ""
     reprinted: str = ""
     """Our program as TVM reads and prints it."""
+    listed: str = ""
+    """The class in `docs/tvm-differences.md` that a disagreement belongs to; "" for none."""
 
 
 class Unjudged(Exception):
@@ -209,12 +212,8 @@ def first_other_line(ours: str, theirs: str) -> str:
     return ""
 
 
-def compare(before: PrimFunc, ours: PrimFunc, layouts: Layouts, reply: str, reprint: Reprint) -> tuple[str, str]:
-    """The outcome where both accept and TVM gives `reply`, and what is to be said about it."""
-    # TVM folds and rewrites some things while it reads a program; that is no difference between the steps.
-    text = reprint(ours)
-    if text == reply:
-        return SAME, ""
+def compare(before: PrimFunc, ours: PrimFunc, layouts: Layouts, reply: str, text: str) -> tuple[str, str]:
+    """The outcome where both accept, TVM gives `reply`, and reads ours as `text`; and what is to be said about it."""
     theirs = only(parse(readable(reply)))
     outcome, place = differ(only(parse(readable(text))) if text else ours, theirs)
     if outcome == EQUAL:
@@ -243,6 +242,10 @@ def judge(
             return REFUSED, ""
         bad = wrong(before, ours, layouts)
         return ("only we accept, wrong", bad) if bad else ("only we accept", reply["refused"])
+    # TVM folds and rewrites some things while it reads a program; that is no difference between the steps.
+    text = reprint(ours) if isinstance(ours, PrimFunc) else ""
+    if text == reply["text"]:
+        return SAME, ""
     try:
         theirs = only(parse(readable(reply["text"])))
     except TensorIRError as failure:
@@ -250,7 +253,7 @@ def judge(
     if isinstance(ours, ScheduleError):
         bad = wrong(before, theirs, layouts)
         return ("only TVM accepts, wrong", bad) if bad else ("only TVM accepts", str(ours))
-    return compare(before, ours, layouts, reply["text"], reprint)
+    return compare(before, ours, layouts, reply["text"], text)
 
 
 class Tvm(harness.Worker):
@@ -271,6 +274,14 @@ class Tvm(harness.Worker):
     def reprint(self, func: PrimFunc) -> str:
         """The function as TVM reads and prints it; "" where TVM cannot."""
         return self.ask(text=as_module(func).script(dialect="tvm")).get("text", "")
+
+
+def classified(record: Record) -> Record:
+    """The record with the class of its disagreement, which our refusal tells where there is one."""
+    if record.outcome not in AGREE:
+        said = record.ours if record.outcome == "only TVM accepts, wrong" else record.detail
+        record.listed = listed(record.primitive, record.outcome, said) or ""
+    return record
 
 
 def _sorted(answer: Any) -> Any:
@@ -317,7 +328,7 @@ def try_step(tvm: Tvm, sch: Schedule, name: str, step: Step) -> Record:
     answers = compared(tvm, sch, record, lambda: step.apply(sch), **asdict(step))
     if record.outcome in (SAME, EQUAL) and REGISTRY[step.name].pure and _sorted(answers[0]) != _sorted(answers[1]):
         record.outcome, record.detail = "other answers", f"{answers[0]} and {answers[1]}"
-    return record
+    return classified(record)
 
 
 def try_tutorial(tvm: Tvm, name: str) -> Record:
@@ -325,7 +336,7 @@ def try_tutorial(tvm: Tvm, name: str) -> Record:
     sch = Schedule(tutorial_program(name), seed=0)
     record = Record(name, name, "a tutorial")
     compared(tvm, sch, record, lambda: getattr(tutorials, name)(sch), tutorial=name)
-    return record
+    return classified(record)
 
 
 def tutorial_program(name: str) -> PrimFunc:
@@ -339,7 +350,7 @@ def try_case(tvm: Tvm, program: str, code: str) -> Record:
     named = [name for name in re.findall(r"sch\.(\w+)", code) if name != "get_loops"]
     record = Record(program, code, named[-1])
     compared(tvm, sch, record, lambda: peer_cases.make(sch, T, code, sch.get_block), case=code)
-    return record
+    return classified(record)
 
 
 @functools.cache
@@ -404,6 +415,20 @@ def table(records: list[Record]) -> str:
     return "\n".join("  ".join(cell.rjust(n) for cell, n in zip(row, widths, strict=True)) for row in rows)
 
 
+def summary(records: list[Record]) -> str:
+    """How many steps agree, how many disagree as listed, by class, and which others do."""
+    total = Counter(record.outcome for record in records)
+    apart = [record for record in records if record.outcome not in AGREE]
+    same = sum(total[outcome] for outcome in AGREE if outcome != REFUSED)
+    lines = [f"{len(records)} steps: {same} give the same, {total[REFUSED]} both refuse, {len(apart)} disagree"]
+    classes = Counter(record.listed for record in apart if record.listed)
+    lines += [f"{n:6}  {title}" for title, n in classes.most_common()]
+    unlisted = [record for record in apart if not record.listed]
+    lines.append(f"{len(unlisted)} disagreements that docs/tvm-differences.md does not list")
+    lines += [f"        {r.outcome}: {r.step} on {r.program}" for r in unlisted]
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -438,7 +463,7 @@ def main() -> None:
             print(f"--- {r.outcome}: {r.step} on {r.program}: {r.detail}")
             print(f"{r.before}\n=== ours\n{r.ours}\n=== TVM\n{r.theirs}\n")
     print(table(records))
-    print(f"{len(records)} steps in {done} sequences; {len(apart)} disagreements")
+    print(f"{done} sequences, from {args.seed} on; {summary(records)}")
     if not args.only:
         print(f"left out: {', '.join(left_out)}")
     if args.json:
