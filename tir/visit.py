@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from . import buffer, expr, function, stmt
 from .buffer import Buffer, MatchBufferRegion
 from .errors import InternalError
-from .expr import Expr, Var
+from .expr import Expr, IntImm, Var
 from .function import PrimFunc
 from .node import DELETE, Node
 from .stmt import Allocate, Block, DeclBuffer, Evaluate, For, IterVar, LetStmt
@@ -128,9 +128,15 @@ def free_vars(node: Node) -> dict[Var, None]:
         return {n: None for n in walk_unique(node) if type(n) is Var}
     found = _free.get(node)
     if found is None:
+        found = {}
+        for child in node.children():
+            if type(child) is Var:
+                found[child] = None
+            elif type(child) is not IntImm:
+                found.update(free_vars(child))
         if len(_free) >= REMEMBERED:
             _free.clear()
-        found = _free[node] = {n: None for n in walk_unique(node) if type(n) is Var}
+        _free[node] = found
     return found
 
 

@@ -17,7 +17,7 @@ from ..errors import refusal, require
 from ..index_maps import as_index_map
 from ..primitive import primitive
 from ..rewrite import make_nest
-from ..sref import BlockSRef
+from ..sref import BlockSRef, LoopSRef
 from ..stages import require_below_a_block
 from ..state import State
 from .loops import require_plain
@@ -122,9 +122,9 @@ def _require_own_loops(s: State, block: BlockSRef, index_map: IndexMap) -> None:
             iv.var,
         )
     if loops:
-        driven = dict(zip(index_map.initial_indices, realize.iter_values, strict=True))
-        by_var = {loop.stmt.loop_var: loop for loop in loops}
-        after = [by_var[driven[e]] for e in index_map.final_indices if isinstance(e, Var)]
+        by_var: dict[Expr, LoopSRef] = {loop.stmt.loop_var: loop for loop in loops}
+        driven = dict(zip(index_map.initial_indices, map(by_var.__getitem__, realize.iter_values), strict=True))
+        after = [driven[e] for e in index_map.final_indices if isinstance(e, Var)]
         require_order_does_not_matter(s, loops, after if len(after) == len(loops) else ())
 
 

@@ -94,7 +94,7 @@ class Detector(Numbers):
 
     def current(self, e: Expr) -> Expr:
         """The expression in terms of the iterators as the predicate made them."""
-        if not any(v in self.replaced for v in free_vars(e)):
+        if not self.replaced or not any(v in self.replaced for v in free_vars(e)):
             return e
         return self.an.simplify_node(substitute(e, self.replaced))
 
@@ -121,14 +121,17 @@ class Detector(Numbers):
                 total = scale if known is None else self.number(as_expr(known.scale) + scale)
                 if total != 0:
                     args[key] = x.with_scale(total)
+            if _is_zero(b.base):
+                return IterSumExpr(tuple(args.values()), a.base)
             base = a.base - b.base if sign < 0 else a.base + b.base
             return IterSumExpr(tuple(args.values()), self.an.simplify_node(base))
         if isinstance(e, Mul) and not (self.depends(e.a) and self.depends(e.b)):
             inner, factor = (e.a, e.b) if self.depends(e.a) else (e.b, e.a)
             total_ = self.literal(inner)
-            scale = self.number(factor)
+            scale = factor.value if isinstance(factor, IntImm) else self.number(factor)
             scaled = tuple(x.with_scale(self.times(x.scale, scale)) for x in total_.args)
-            return IterSumExpr(scaled, self.an.simplify_node(total_.base * factor))
+            base = total_.base if _is_zero(total_.base) else self.an.simplify_node(total_.base * factor)
+            return IterSumExpr(scaled, base)
         if isinstance(e, (FloorDiv, FloorMod)) and not self.depends(e.b):
             split, base = self.read_atom(e)
             return IterSumExpr((split,), base)
@@ -156,7 +159,9 @@ class Detector(Numbers):
 
     def depends(self, atom: Expr) -> bool:
         """Whether an atom speaks of an iterator."""
-        return atom in self.marks if type(atom) is Var else any(v in self.marks for v in free_vars(atom))
+        if type(atom) is Var:
+            return atom in self.marks
+        return type(atom) is not IntImm and not self.marks.keys().isdisjoint(free_vars(atom))
 
     def read_atom(self, atom: Expr) -> tuple[IterSplitExpr, Expr]:
         """An atom as (split, base)."""
@@ -426,3 +431,7 @@ class Detector(Numbers):
         """Read `var` as `value` from now on."""
         self.replaced = {v: substitute(e, {var: value}) for v, e in self.replaced.items()}
         self.replaced[var] = value
+
+
+def _is_zero(e: Expr) -> bool:
+    return type(e) is IntImm and e.value == 0

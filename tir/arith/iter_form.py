@@ -14,7 +14,7 @@ from ..visit import substitute
 from .analyzer import Analyzer
 from .iter_check import Refused
 from .iter_detect import Attempt, Detector, MustPad
-from .iter_types import IterMapLevel, IterSplitExpr, IterSumExpr
+from .iter_types import IterMapLevel, IterSplitExpr, IterSumExpr, Number
 from .rewrite import HasEffect
 
 
@@ -72,7 +72,8 @@ def _sum(total: IterSumExpr, e: Expr) -> Expr:
         part = _split(arg)
         out = part if out is None else out + part
     assert out is not None
-    return out + total.base
+    base = total.base
+    return out if type(base) is IntImm and base.value == 0 else out + base
 
 
 def _split(arg: IterSplitExpr) -> Expr:
@@ -81,11 +82,17 @@ def _split(arg: IterSplitExpr) -> Expr:
     if mark.mask is not None:
         value = value ^ mark.mask
     dtype = value.dtype
-    lower, extent = as_expr(arg.lower_factor, dtype), as_expr(arg.extent, dtype)
-    whole = as_expr(mark.extent, dtype)
-    an = Analyzer()
-    if not (arg.lower_factor == 1 and an.equal(extent, whole)):
-        if not an.equal(lower * extent, whole):
-            value = value % (lower * extent)
-        value = value // lower
-    return value if arg.scale == 1 else value * as_expr(arg.scale, dtype)
+    if not (_is(1, arg.lower_factor) and _is(mark.extent, arg.extent)):
+        lower, extent = as_expr(arg.lower_factor, dtype), as_expr(arg.extent, dtype)
+        whole = as_expr(mark.extent, dtype)
+        an = Analyzer()
+        if not (_is(1, arg.lower_factor) and an.equal(extent, whole)):
+            if not an.equal(lower * extent, whole):
+                value = value % (lower * extent)
+            value = value // lower
+    return value if _is(1, arg.scale) else value * as_expr(arg.scale, dtype)
+
+
+def _is(a: Number, b: Number) -> bool:
+    """Whether two numbers are the same without a question."""
+    return a is b or (type(a) is int and type(b) is int and a == b)
