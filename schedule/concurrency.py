@@ -7,7 +7,7 @@ from ..tir.expr import IntImm
 from ..tir.stmt import Block, For, ForKind
 from .conditions import require_independent
 from .errors import refusal
-from .sref import LoopSRef, SRef
+from .sref import BlockSRef, LoopSRef, SRef
 from .state import State
 
 SERIAL = (ForKind.SERIAL, ForKind.UNROLLED)
@@ -26,6 +26,18 @@ def concurrent_loops(*refs: SRef) -> dict[LoopSRef, For]:
             elif above is not ref:
                 break
     return out
+
+
+def require_still_private(s: State, block: BlockSRef) -> None:
+    """Require, after `block` was put around others, that loops around and inside may still run at once.
+
+    What the block both reads and writes is taken to be handed on from one run of it to the next, and so to be one for
+    all of them.
+    """
+    read = {region.buffer for region in block.stmt.reads}
+    handed_on = {region.buffer for region in block.stmt.writes if region.buffer in read}
+    if handed_on - set(s.function(block).buffers):
+        require_still_concurrent(s, concurrent_loops(block, *s.child_blocks(block)), block.stmt)
 
 
 def require_still_concurrent(s: State, loops: dict[LoopSRef, For], block: Block) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..tir.arith.analyzer import Analyzer
-from ..tir.arith.interval import IntervalSet
+from ..tir.arith.interval import IntervalSet, eval_set
 from ..tir.arith.iter_map import detect_iter_map
 from ..tir.arith.regions import Box, box_contains, eval_box, relax_region, union_box
 from ..tir.buffer import Buffer, BufferLoad, BufferRegion, Range
 from ..tir.expr import TRUE, Expr, IntImm, Var, all_of, const
 from ..tir.op import maximum, minimum
-from ..tir.stmt import Block, BlockRealize, BufferStore, For, IfThenElse, Stmt, While
+from ..tir.stmt import Block, BlockRealize, BufferStore, For, IfThenElse, IterType, Stmt, While
 from ..tir.visit import free_vars, substitute, walk
 from .edit import wrappers
 from .errors import require
@@ -112,8 +112,14 @@ class Footprints:
         """Whether a box is shown to hold another."""
         return box_contains(self.an, outer, inner)
 
-    def fills(self, block: BlockSRef, region: BufferRegion) -> bool:
-        """Whether a block is shown to write every element of the box of one of its write regions inside the buffer."""
+    def fills(self, block: BlockSRef, region: BufferRegion, given: Expr = TRUE, *, anew: bool = True) -> bool:
+        """Whether a block is shown to write every element of the box of one of its write regions inside the buffer.
+
+        Parameters
+        ----------
+        given: what holds of the loops around the boundary.
+        anew: a reduction has to start each of them, too.
+        """
         if not surely_writes(block.stmt, region.buffer) or wrappers(self.boundary, block):
             return False
         realize = self.s.realize(block)
@@ -122,15 +128,34 @@ class Footprints:
         domains = self.loops(block)
         if not gapless(self.an, lows, extents, domains):
             return False
+        # Loops that the indices do not depend on, such as those of a reduction, need to run but once.
+        first = {v: r.min for v, r in domains.items() if not any(v in free_vars(e) for e in (*lows, *extents))}
+        if anew and block.stmt.init is not None and not self._starts(block, lows, extents, first):
+            return False
         if realize.predicate is TRUE:
             return True
         inside = all_of(
             *(low >= 0 for low in lows), *(low + n <= e for low, n, e in zip(lows, extents, region.buffer.shape))
         )
-        # Loops that the indices do not depend on, such as those of a reduction, need to run but once.
-        first = {v: r.min for v, r in domains.items() if not any(v in free_vars(e) for e in (*lows, *extents))}
-        with self.an.constraint(inside):
+        with self.an.constraint(all_of(inside, given)):
             return self.an.prove(substitute(realize.predicate, first))
+
+    def _starts(
+        self, block: BlockSRef, lows: Sequence[Expr], extents: Sequence[Expr], first: Mapping[Var, Expr]
+    ) -> bool:
+        """Whether a reduction begins, at each index that it stores at, with the first values of its axes."""
+        values = bindings(self.s, block)
+        reduced = [(values[iv.var], iv.dom.min) for iv in block.stmt.iter_vars if iv.iter_type is not IterType.SPATIAL]
+        mixed = [(v, start) for v, start in reduced if not self.an.prove(substitute(v, first) <= start)]
+        if not mixed:
+            return True
+        # Driven by loops that the indices depend on, too: each index is to occur with each value.
+        domains = self.loops(block)
+        lowest = (eval_set(self.an, v, domains).min_value for v, _ in mixed)
+        ones = [IntImm(v.dtype, 1) for v, _ in mixed]
+        return all(
+            low is not None and self.an.prove(low <= start) for low, (_, start) in zip(lowest, mixed, strict=True)
+        ) and gapless(self.an, [*lows, *(v for v, _ in mixed)], [*extents, *ones], domains)
 
 
 def relaxed(s: State, an: Analyzer, block: BlockSRef, region: BufferRegion, loop: LoopSRef) -> BufferRegion:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 
 from ..tir.arith.region_bounds import exact_unions
-from ..tir.arith.regions import Box
 from ..tir.buffer import Buffer
 from ..tir.stmt import IfThenElse, IterType
 from ..tir.visit import free_vars
-from .edit import wrappers
+from .edit import common, wrappers
 from .footprint import Footprints
+from .presence import written_boxes
 from .rewrite import drivers
-from .sref import BlockSRef, LoopSRef
+from .sref import BlockSRef, LoopSRef, SRef
 from .state import State
 
 
@@ -38,22 +38,30 @@ class Privacy:
         """Whether `buffer` is private."""
         known = self.known.get(buffer)
         if known is None:
-            known = self._is_intermediate(buffer) and not self._accumulates(buffer) and self._own_values(buffer)
+            known = self._is_intermediate(buffer) and (
+                (not self._accumulates(buffer) and self._own_values(buffer)) or self._is_private_further_in(buffer)
+            )
             self.known[buffer] = known
         return known
 
     def _is_intermediate(self, buffer: Buffer) -> bool:
-        """Whether the buffer lives in the scope and nothing outside of the loop touches it."""
-        scope = self.loop.scope
-        if buffer not in scope.stmt.alloc_buffers:
-            return False
-        inside = set(self.blocks)
-        return not any(
-            region.buffer is buffer
-            for other in self.s.child_blocks(scope)
-            if other not in inside
-            for region in (*other.stmt.reads, *other.stmt.writes)
-        )
+        """Whether nothing outside of the loop touches the buffer, so that it can be allocated in the loop."""
+        scope, inside = self.loop.scope, set(self.blocks)
+        while True:
+            if any(_touches(block, buffer) for block in self.s.child_blocks(scope) if block not in inside):
+                return False
+            if buffer in scope.stmt.alloc_buffers:
+                return True
+            # A block that is said to read the buffer is taken to find values in it.
+            if scope.parent is None or any(region.buffer is buffer for region in scope.stmt.reads):
+                return False
+            scope, inside = scope.scope, {scope}
+
+    def _is_private_further_in(self, buffer: Buffer) -> bool:
+        """Whether the buffer is private to an iteration of a loop inside, around all that touches it."""
+        users: list[SRef] = [block for block in self.blocks if _touches(block, buffer)]
+        at = common(users)
+        return at is not self.loop and isinstance(at, LoopSRef) and Privacy(self.s, at).of(buffer)
 
     def _accumulates(self, buffer: Buffer) -> bool:
         """Whether each iteration adds to what the others did."""
@@ -69,18 +77,21 @@ class Privacy:
     def _own_values(self, buffer: Buffer) -> bool:
         """Whether all that is read in an iteration has been written in it before."""
         foot = self.foot
-        written: list[Box] = []
+        writers: list[BlockSRef] = []
         for block in self.blocks:
             if not all(isinstance(stmt, IfThenElse) for stmt in wrappers(self.loop, block)):
                 return False
             needed = foot.union(block, block.stmt.reads, buffer)
             if needed is not None:
-                boxes = exact_unions(foot.an, written)
+                boxes = exact_unions(foot.an, written_boxes(foot, writers, block, buffer))
                 if not any(foot.contains(box, needed) for box in boxes):
                     inside = foot.clipped(needed, buffer)
                     if not any(foot.contains(box, inside) for box in boxes):
                         return False
-            for region in block.stmt.writes:
-                if region.buffer is buffer and foot.fills(block, region):
-                    written.append(foot.box(block, region))
+            if any(region.buffer is buffer for region in block.stmt.writes):
+                writers.append(block)
         return True
+
+
+def _touches(block: BlockSRef, buffer: Buffer) -> bool:
+    return any(region.buffer is buffer for region in (*block.stmt.reads, *block.stmt.writes))

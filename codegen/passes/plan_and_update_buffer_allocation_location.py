@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...tir.analysis.cover import supply
 from ...tir.analysis.lca import buffer_lca
+from ...tir.analysis.scope import Scope, scope_of
 from ...tir.buffer import Buffer, BufferRegion
 from ...tir.expr import TRUE, IntImm, Var
 from ...tir.function import PrimFunc
@@ -59,7 +61,7 @@ class _Carried(Visitor):
     A block with iterators, or one that declares what it writes, writes each element in one instance, or its reduction
     iterators say otherwise, which `buffer_lca` knows. For a store under a loop of the same block, or of no block at
     all, nothing is known; nor for a block that reads what it writes without reducing, under a loop its iterators do
-    not follow.
+    not follow, unless blocks before it in that loop have written what it reads.
     """
 
     def __init__(self, buffers: dict[Buffer, Block]) -> None:
@@ -69,6 +71,7 @@ class _Carried(Visitor):
         self.depths: dict[Any, int] = {None: 0}
         self.bare: list[int] = []
         self.outermost: dict[Buffer, int] = {}
+        self.scopes: dict[Block, Scope] = {}
 
     def depth(self, stmt: Stmt | None) -> int:
         return self.depths[stmt]
@@ -83,6 +86,17 @@ class _Carried(Visitor):
         if buffer in self.buffers:
             self.outermost[buffer] = min(self.outermost.get(buffer, depth - 1), depth - 1)
 
+    def supplied(self, block: Block, region: BufferRegion) -> int:
+        """How deep the innermost loop lies in each turn of which a block finds a region written; 0 for none."""
+        around = next((stmt for stmt in reversed(self.path) if isinstance(stmt, Block)), None)
+        if around is None:
+            return 0
+        scope = self.scopes.get(around)
+        if scope is None:
+            scope = self.scopes[around] = scope_of(around)
+        found = supply(scope, scope.child(block), region)
+        return 0 if found is None or found.loop is None else self.depth(found.loop)
+
     def visit_for(self, node: For) -> None:
         self.enter(node)
         self.bare.append(len(self.path))
@@ -95,9 +109,10 @@ class _Carried(Visitor):
         written = {region.buffer for region in block.writes}
         followed: set[Var] = set().union(*(free_vars(value) for value in node.iter_values))
         for region in block.reads:
-            if region.buffer in written:
+            if region.buffer in written and region.buffer in self.buffers:
+                supplied = self.supplied(block, region)
                 for depth, loop in enumerate(self.path, 1):
-                    if isinstance(loop, For) and loop.loop_var not in followed and not _once(loop):
+                    if depth > supplied and isinstance(loop, For) and loop.loop_var not in followed and not _once(loop):
                         self.limit(region.buffer, depth)
                         break
         outer, self.bare = self.bare, [] if block.iter_vars or block.writes else list(self.bare)

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from ...tir.arith.analyzer import Analyzer
 from ...tir.arith.iter_divide import Division, subspace_divide
 from ...tir.arith.iter_types import IterSumExpr
-from ...tir.arith.regions import region_contains, relax_region, union_region
+from ...tir.arith.regions import region_contains, relax_region, union_region, without_loads
 from ...tir.buffer import Buffer, BufferRegion, Range
 from ...tir.expr import TRUE, Expr, IntImm, Var, as_expr, const
 from ...tir.stmt import Block, BlockRealize, For, IterType, IterVar, Stmt, seq
 from ...tir.visit import Rewriter, free_vars, substitute, walk
+from ..concurrency import require_still_private
 from ..conditions import require_affine, require_reduction
 from ..edit import child_towards, common, statements
 from ..errors import refusal, require
@@ -119,6 +120,7 @@ def blockize(
         s.replace(at, at.stmt.replace(body=seq(*dict.fromkeys(stmts))), reuse)
     ref = s.srefs[new]
     assert isinstance(ref, BlockSRef)
+    require_still_private(s, ref)
     return ref
 
 
@@ -382,6 +384,7 @@ def _regions(
     """What the blocks read and write together in one instance of the new block, but for what they read of their own."""
     reads: dict[Buffer, list[BufferRegion]] = {}
     writes: dict[Buffer, list[BufferRegion]] = {}
+    made = {region.buffer for d in divided for region in d.ref.stmt.writes}
     for d in divided:
         block, _ = inner[d.ref.stmt]
         # A block without iterators may speak of the loops around it.
@@ -391,11 +394,12 @@ def _regions(
             an.bind(var, dom, allow_override=True)
         own = {w.buffer for w in block.writes} if d.ref.stmt.init is not None else set()
         for region in block.reads:
-            relaxed = relax_region(an, region, domains)
+            relaxed = without_loads(relax_region(an, region, domains), made)
             before = writes.get(region.buffer)
             if region.buffer in own or (before and region_contains(an, union_region(an, before), relaxed)):
                 continue
             reads.setdefault(region.buffer, []).append(relaxed)
         for region in block.writes:
-            writes.setdefault(region.buffer, []).append(relax_region(an, region, domains))
+            relaxed = without_loads(relax_region(an, region, domains), made)
+            writes.setdefault(region.buffer, []).append(relaxed)
     return tuple(union_region(an, r) for r in reads.values()), tuple(union_region(an, w) for w in writes.values())

@@ -11,6 +11,7 @@ from ..copies import cache_of, copy_stage
 from ..edit import Edit, child_towards
 from ..errors import require
 from ..footprint import Footprints
+from ..presence import require_present
 from ..primitive import primitive
 from ..scopes import require_scope
 from ..sref import BlockSRef, LoopSRef, SRef
@@ -79,6 +80,7 @@ def cache_read(
     if writer is None:
         foot = Footprints(s, scope)
         box = _whole(foot, scope, buffer)
+        require_present(s, block, scope, buffer, box)
     else:
         foot, box = written_box(s, writer, buffer, at)
         if buffer not in s.function(block).buffers:
@@ -243,6 +245,7 @@ def cache_inplace(s: State, block: BlockSRef, *, read_buffer_index: BufferIndex,
     cache = cache_of(buffer, storage_scope, foot.an, None)
     name = f"{buffer.name}_{storage_scope}"
     both = foot.clipped(union_box(foot.an, read, written), buffer)
+    require_present(s, block, at, buffer, both, block)
     before = copy_stage(foot.an, cache, both, name, into=True)
     after = copy_stage(foot.an, cache, foot.clipped(written, buffer), name, into=False)
     index = child_towards(at, block)

@@ -347,7 +347,7 @@ def _completed(foot: Footprints, writer: BlockSRef, buffer: Buffer, loop: LoopSR
     """What `writer` is known to write of a buffer in one iteration of `loop`, without gaps."""
     regions = [w for w in writer.stmt.writes if w.buffer is buffer]
     require(
-        len(regions) == 1 and foot.fills(writer, regions[0]),
+        len(regions) == 1 and foot.fills(writer, regions[0], anew=False),
         "{0} is not known to write every element of {1} in the box of those it writes in one iteration of {2}",
         writer,
         regions[0],

@@ -16,6 +16,7 @@ from ..copies import Cache, Stage, cache_of, lows_and_extents
 from ..edit import Edit, child_towards
 from ..errors import require
 from ..footprint import Footprints
+from ..presence import require_present
 from ..primitive import primitive
 from ..rewrite import make_nest
 from ..scopes import require_scope
@@ -89,6 +90,7 @@ def read_at(
             loop,
             hint="choose a loop inside of that around both",
         )
+    require_present(s, block, loop, buffer, box, readers[0])
     cache = cache_of(buffer, storage_scope, foot.an, None)
     stage = _tile(s, loop, foot.an, cache, box, f"{buffer.name}_{storage_scope}", into=True)
     return _put(s, loop, at, foot, cache, stage, readers)

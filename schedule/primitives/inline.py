@@ -12,6 +12,7 @@ from ...tir.expr import Expr, IntImm, Var, all_of
 from ...tir.node import DELETE
 from ...tir.stmt import Block, BlockRealize, BufferStore
 from ...tir.visit import Rewriter, free_vars, substitute, walk
+from ..concurrency import concurrent_loops, require_still_concurrent
 from ..conditions import require_affine, require_complete
 from ..errors import require
 from ..primitive import primitive
@@ -131,9 +132,16 @@ def compute_inline(s: State, block: BlockSRef) -> None:
         not free, "the value that {0} stores depends on {1}, which is not among the indices stored at", block, *free
     )
     _require_same_value_later(s, block, buffer)
-    rewriter = _PutValue(buffer, indices, store.value, block.stmt)
+    _inline(s, owner, block, buffer, _PutValue(buffer, indices, store.value, block.stmt))
+
+
+def _inline(s: State, owner: BlockSRef, block: BlockSRef, buffer: Buffer, rewriter: _Inliner) -> None:
+    """Rewrite what `owner` holds; loops around blocks whose reads move must still be able to run at once."""
+    readers = [b for b in s.child_blocks(block.scope) if any(region.buffer is buffer for region in b.stmt.reads)]
+    concurrent, gone = concurrent_loops(block, *readers), block.stmt
     new = rewriter(owner.stmt)
     s.replace(owner, new.replace(alloc_buffers=tuple(b for b in new.alloc_buffers if b is not buffer)), rewriter.blocks)
+    require_still_concurrent(s, concurrent, gone)
 
 
 class _Inliner(Rewriter):
@@ -252,9 +260,9 @@ def reverse_compute_inline(s: State, block: BlockSRef) -> None:
             if not analyzer.prove(condition)
         )
     )
-    rewriter = _PutConsumer(block.stmt, producer.stmt, buffer, stored.value, values, analyzer.simplify(guard), consumed)
-    new = rewriter(owner.stmt)
-    s.replace(owner, new.replace(alloc_buffers=tuple(b for b in new.alloc_buffers if b is not buffer)), rewriter.blocks)
+    guard = analyzer.simplify(guard)
+    rewriter = _PutConsumer(block.stmt, producer.stmt, buffer, stored.value, values, guard, consumed)
+    _inline(s, owner, producer, buffer, rewriter)
 
 
 def _the_producer(s: State, block: BlockSRef) -> tuple[BlockSRef, BufferLoad]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ...tir.arith.analyzer import Analyzer
-from ...tir.arith.regions import disjoint, region_contains, relax_region, union_region
+from ...tir.arith.regions import disjoint, region_contains, relax_region, union_region, without_loads
 from ...tir.buffer import Buffer, BufferRegion, Range
 from ...tir.expr import TRUE, Expr, Var, cast, const
 from ...tir.stmt import Block, BlockRealize, For, ForKind, IterType, IterVar, Stmt, seq
 from ...tir.visit import Rewriter, free_vars, fresh, substitute
+from ..concurrency import require_still_private
 from ..edit import child_towards, common, statements
 from ..errors import require
 from ..footprint import relaxed
@@ -93,7 +94,7 @@ def loop_partition(
     allocated = tuple(b for b in loop.scope.stmt.alloc_buffers if b in touched and private.of(b))
     own = set(allocated)
     reuse: dict[Block, Block] = {}
-    parts: list[Stmt] = []
+    parts: list[BlockRealize] = []
     loops: list[For] = []
     regions: list[tuple[tuple[BufferRegion, ...], tuple[BufferRegion, ...]]] = []
     for i, part in enumerate(ranges):
@@ -117,10 +118,15 @@ def loop_partition(
         parts.append(whole)
     reads, writes = _together(an, regions)
     scope = loop.scope
-    s.replace(loop, _bare_block(f"{name}_{var}_common", reads, writes, seq(*parts)), reuse)
+    together = _bare_block(f"{name}_{var}_common", reads, writes, seq(*parts))
+    s.replace(loop, together, reuse)
     if own:
         kept = tuple(b for b in scope.stmt.alloc_buffers if b not in own)
         s.replace(scope, scope.stmt.replace(alloc_buffers=kept))
+    for whole in (together, *parts):
+        ref = s.srefs[whole.block]
+        assert isinstance(ref, BlockSRef)
+        require_still_private(s, ref)
     out = []
     for made in loops:
         ref = s.srefs[made]
@@ -207,7 +213,8 @@ def _touched(
         old = update_of(block.stmt) if block.stmt in started else block.stmt
         for side, regions in enumerate((old.reads, old.writes)):
             out[side] += [relax_region(an, substitute(region, values), domains) for region in regions]
-    return _union(an, out[0]), _union(an, out[1])
+    made = {region.buffer for region in out[1]}
+    return _union(an, out[0], made), _union(an, out[1], made)
 
 
 def _below(loops: dict[Var, Range], loop: LoopSRef) -> dict[Var, Range]:
@@ -231,10 +238,11 @@ def _together(
     return _union(an, reads), _union(an, writes)
 
 
-def _union(an: Analyzer, regions: Sequence[BufferRegion]) -> tuple[BufferRegion, ...]:
+def _union(an: Analyzer, regions: Sequence[BufferRegion], made: Collection[Buffer] = ()) -> tuple[BufferRegion, ...]:
+    """One region a buffer; no index is loaded from what is `made` inside, which is not there yet."""
     by_buffer: dict[Buffer, list[BufferRegion]] = {}
     for region in regions:
-        by_buffer.setdefault(region.buffer, []).append(region)
+        by_buffer.setdefault(region.buffer, []).append(without_loads(region, made))
     return tuple(union_region(an, found) for found in by_buffer.values())
 
 

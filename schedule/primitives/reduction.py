@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...tir.arith.analyzer import Analyzer
+from ...tir.arith.iter_map import IterMapLevel, detect_iter_map
 from ...tir.arith.stmt import conjuncts
 from ...tir.buffer import BufferRegion
-from ...tir.expr import Expr, Var, all_of
+from ...tir.expr import Expr, IntImm, Var, all_of
 from ...tir.same import structural_equal
 from ...tir.stmt import Block, BlockRealize, For, IterType, IterVar, Stmt, seq
 from ...tir.visit import free_vars, fresh, substitute
+from ..bindings import is_one_to_one
 from ..conditions import require_affine, require_reduction
 from ..errors import refusal, require
 from ..primitive import primitive
@@ -67,17 +69,19 @@ def decompose_reduction(s: State, block: BlockSRef, loop: LoopSRef) -> BlockSRef
         if iv.iter_type is not IterType.SPATIAL
     ]
     at = loops.index(loop)
-    for outer in loops[:at]:
-        for iter_var, value in reducing:
+    inner_loops = [ref.stmt for ref in loops[at:]]
+    outside = {ref.stmt.loop_var: ref for ref in loop.ancestors() if isinstance(ref, LoopSRef)}
+    for iter_var, value in reducing:
+        for var in free_vars(value):
             require(
-                outer.stmt.loop_var not in free_vars(value),
+                var not in outside,
                 "{0}, outside of {1}, drives the reduce axis {2}, so the init would run again and again",
-                outer,
+                outside.get(var),
                 loop,
                 iter_var.var,
                 hint="choose the outermost loop of the reduction or one around it",
             )
-    inner_loops = [ref.stmt for ref in loops[at:]]
+    _require_run_once(s, block, realize, inner_loops)
     _require_started(block, realize, [ref.stmt for ref in loops])
     init, nest = init_nest(old, realize, inner_loops, "_init")
     updated = update_of(old)
@@ -86,6 +90,35 @@ def decompose_reduction(s: State, block: BlockSRef, loop: LoopSRef) -> BlockSRef
     ref = s.srefs[init]
     assert isinstance(ref, BlockSRef)
     return ref
+
+
+def _require_run_once(s: State, block: BlockSRef, realize: BlockRealize, loops: Sequence[For]) -> None:
+    """Require that `loops` run each instance of the block once, so that none is repeated without its init."""
+    if is_one_to_one(s, block):
+        return
+    an = bind_loops(Analyzer(), block)
+    domains = {loop.loop_var: loop.range for loop in loops}
+    driving = {v for value in realize.iter_values for v in free_vars(an.simplify(value))}
+    for loop in loops:
+        require(
+            loop.loop_var in driving or _is_one(loop.extent),
+            "{0} drives no axis of {1}: it computes all of the reduction again in each iteration, which takes its init "
+            "each time",
+            loop,
+            block,
+            hint="choose a loop inside of it",
+        )
+    require(
+        detect_iter_map(realize.iter_values, domains, realize.predicate, IterMapLevel.BIJECTIVE, an),
+        "the loops from {0} inwards may run an instance of {1} more than once, which takes its init each time",
+        loops[0],
+        block,
+        hint="choose a loop further inside",
+    )
+
+
+def _is_one(e: Expr) -> bool:
+    return isinstance(e, IntImm) and e.value == 1
 
 
 def _require_started(block: BlockSRef, realize: BlockRealize, loops: Sequence[For]) -> None:

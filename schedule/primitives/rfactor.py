@@ -10,7 +10,7 @@ from ...tir.analysis.reducers import Combiner, combiner
 from ...tir.arith.stmt import conjuncts
 from ...tir.buffer import Buffer, BufferLoad, decl_buffer
 from ...tir.expr import Expr, Var, all_of
-from ...tir.stmt import Block, BlockRealize, BufferStore, For, IterType, IterVar, Stmt, seq
+from ...tir.stmt import Block, BlockRealize, BufferStore, For, ForKind, IterType, IterVar, Stmt, seq
 from ...tir.visit import free_vars, substitute
 from ..conditions import require_affine, require_reduction
 from ..errors import refusal, require
@@ -72,7 +72,7 @@ def rfactor(s: State, loop: LoopSRef, *, factor_axis: int) -> BlockSRef:
     require_affine(s, block)
     loops = [ref.stmt for ref in block.loops()]
     realize = s.realize(block)
-    spatial, reducing = _sides(block, realize, loops)
+    reducing = _reducing(block, realize, loops)
     own = loop.stmt
     require(
         own.loop_var in reducing,
@@ -80,6 +80,12 @@ def rfactor(s: State, loop: LoopSRef, *, factor_axis: int) -> BlockSRef:
         loop,
         block,
         hint="choose a loop of the reduction",
+    )
+    require(
+        own.kind is ForKind.SERIAL,
+        "{0} is no longer serial; how it runs would hold of making the partial results and of combining them alike",
+        loop,
+        hint="factor first, and decide afterwards how the new loops run",
     )
     variables = {stmt.loop_var for stmt in loops}
     for value in realize.iter_values:
@@ -118,7 +124,7 @@ def rfactor(s: State, loop: LoopSRef, *, factor_axis: int) -> BlockSRef:
     _require_started(block, realize, order, own)
     buffers = [_partial_buffer(store.buffer, own.extent, factor_axis) for store in found.stores]
     partial = _partial(block.stmt, realize, own, order, found, buffers, factor_axis)
-    final, nest = _final(block.stmt, realize, loops, spatial, own, found, buffers, factor_axis)
+    final, nest = _final(block.stmt, realize, loops, order, own, found, buffers, factor_axis)
     inner = _nest_with(loops, BlockRealize(partial.values, realize.predicate, partial.block))
     scope = block.scope
     s.replace(block.loops()[0], seq(inner, nest), {block.stmt: final})
@@ -145,8 +151,8 @@ def _only_block(s: State, loop: LoopSRef) -> BlockSRef:
     return blocks[0]
 
 
-def _sides(block: BlockSRef, realize: BlockRealize, loops: Sequence[For]) -> tuple[set[Var], set[Var]]:
-    """The loop variables that drive spatial axes, and those that drive reduce axes."""
+def _reducing(block: BlockSRef, realize: BlockRealize, loops: Sequence[For]) -> set[Var]:
+    """The loop variables that drive reduce axes; none of them may drive a spatial one, too."""
     sides: dict[bool, set[Var]] = {True: set(), False: set()}
     for iv, value in zip(block.stmt.iter_vars, realize.iter_values, strict=True):
         sides[iv.iter_type is IterType.SPATIAL].update(free_vars(value))
@@ -158,7 +164,7 @@ def _sides(block: BlockSRef, realize: BlockRealize, loops: Sequence[For]) -> tup
             block,
             hint="factor before fusing spatial with reduce loops",
         )
-    return sides[True], sides[False]
+    return sides[False]
 
 
 def _require_started(block: BlockSRef, realize: BlockRealize, order: Sequence[For], own: For) -> None:
@@ -238,14 +244,18 @@ def _final(
     old: Block,
     realize: BlockRealize,
     loops: Sequence[For],
-    spatial: set[Var],
+    order: Sequence[For],
     own: For,
     found: Combiner,
     buffers: Sequence[Buffer],
     axis: int,
 ) -> tuple[Block, Stmt]:
-    """The block that combines the partial results, and the loops over it."""
-    kept = [loop for loop in loops if loop.loop_var in spatial or loop is own]
+    """The block that combines the partial results, and its loops: without those of the reduction, `order`, but for
+    `own`, and without those that nothing speaks of."""
+    reduced = {loop.loop_var for loop in order}
+    guards = [c for c in conjuncts(realize.predicate) if not reduced & set(free_vars(c))]
+    named = {v for e in (*realize.iter_values, *guards) for v in free_vars(e)} - reduced
+    kept = [loop for loop in loops if loop.loop_var in named or loop is own]
     renamed: dict[Var, Expr] = {loop.loop_var: loop.loop_var.replace() for loop in kept}
     factor = IterVar(own.range, own.loop_var.replace(name=f"v{own.loop_var.name}"), IterType.REDUCE)
     axes: list[tuple[IterVar, Expr]] = [(factor, own.loop_var)]
@@ -270,8 +280,6 @@ def _final(
         ),
         buffers,
     )
-    reduced = {loop.loop_var for loop in loops} - spatial
-    guards = [c for c in conjuncts(realize.predicate) if not reduced & set(free_vars(c))]
     run = BlockRealize(
         tuple(substitute(value, renamed) for _, value in axes), substitute(all_of(*guards), renamed), block
     )
@@ -279,7 +287,7 @@ def _final(
     for loop in reversed(kept):
         var = renamed[loop.loop_var]
         assert isinstance(var, Var)
-        nest = For(var, loop.min, loop.extent, type(loop.kind).SERIAL, nest)
+        nest = For(var, loop.min, loop.extent, loop.kind, nest, loop.thread_binding, loop.annotations)
     return block, nest
 
 

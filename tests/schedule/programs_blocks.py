@@ -515,6 +515,33 @@ def blur_rows(A: T.Buffer((10,), "float32"), C: T.Buffer((10,), "float32")):
             C[vi] = B[vi] + B[vi + 1]
 
 
+@T.prim_func
+def sum_again(A: T.Buffer((8,), "float32"), B: T.Buffer((4,), "float32")):
+    S = T.alloc_buffer((1,), "float32")
+    for i in range(4):
+        for k in range(8):
+            with T.block("S"):
+                vi = T.axis.spatial(1, 0)
+                vk = T.axis.reduce(8, k)
+                with T.init():
+                    S[vi] = T.float32(0)
+                S[vi] = S[vi] + A[vk]
+        with T.block("B"):
+            vi = T.axis.spatial(4, i)
+            B[vi] = S[0] + A[vi]
+
+
+@T.prim_func
+def sum_in_pairs(A: T.Buffer((4, 8), "float32"), S: T.Buffer((4,), "float32")):
+    for i, k in T.grid(8, 8):
+        with T.block("S"):
+            vi = T.axis.spatial(4, i // 2)
+            vk = T.axis.reduce(8, k)
+            with T.init():
+                S[vi] = T.float32(0)
+            S[vi] = S[vi] + A[vi, vk]
+
+
 MMA4 = TensorIntrin.register("test.mma4", mma4, mma4_impl, override=True)
 
 ALL = {name: value for name, value in globals().items() if isinstance(value, PrimFunc)}

@@ -638,5 +638,74 @@ def cached_inside(A: T.Buffer((8, 8), "float32"), B: T.Buffer((8, 8), "float32")
                     B[vi, vj] = A[vi, vj] * T.float32(2)
 
 
+@T.prim_func
+def every_other(A: T.Buffer((4,), "float32"), D: T.Buffer((4,), "float32")):
+    X = T.alloc_buffer((8,), "float32")
+    for i in range(4):
+        with T.block("X"):
+            vi = T.axis.spatial(4, i)
+            X[vi * 2] = A[vi]
+    for i in range(4):
+        with T.block("outer"):
+            vi = T.axis.spatial(4, i)
+            T.reads(X[0:8])
+            T.writes(D[vi])
+            for j in range(1):
+                with T.block("D"):
+                    vj = T.axis.spatial(1, j)
+                    D[vi + vj] = X[vi * 2 + vj]
+
+
+@T.prim_func
+def own_tiles(A: T.Buffer((4, 8), "float32"), D: T.Buffer((4, 4, 8), "float32")):
+    X = T.alloc_buffer((8,), "float32")
+    for u, v in T.grid(4, 2):
+        for i in T.parallel(4):
+            for j in range(8):
+                with T.block("X"):
+                    vu, vi, vj = T.axis.remap("SSS", [u, i, j])
+                    T.where(v < 1)
+                    X[vj] = A[vi, vj]
+            for j in T.vectorized(8):
+                with T.block("D"):
+                    vu, vi, vj = T.axis.remap("SSS", [u, i, j])
+                    T.where(v < 1)
+                    D[vu, vi, vj] = X[vj] * T.float32(2)
+
+
+@T.prim_func
+def tile_in_lanes(A: T.Buffer((8,), "float32"), B: T.Buffer((8,), "float32"), D: T.Buffer((8,), "float32")):
+    X = T.alloc_buffer((8,), "float32")
+    C = T.alloc_buffer((8,), "float32")
+    for i in T.vectorized(8):
+        with T.block("X"):
+            vi = T.axis.spatial(8, i)
+            T.reads(A[3])
+            T.writes(X[3])
+            X[3] = A[3]
+        with T.block("C"):
+            vi = T.axis.spatial(8, i)
+            C[vi] = X[3] + B[vi]
+    for i in range(8):
+        with T.block("D"):
+            vi = T.axis.spatial(8, i)
+            D[vi] = C[vi] * T.float32(2)
+
+
+@T.prim_func
+def gathered_rows(A: T.Buffer((8, 4), "float32"), B: T.Buffer((4, 4), "float32")):
+    X = T.alloc_buffer((4,), "int32")
+    for i in range(4):
+        with T.block("X"):
+            vi = T.axis.spatial(4, i)
+            X[vi] = vi * 2
+        for j in range(4):
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                T.reads(X[vi], A[X[vi], vj])
+                T.writes(B[vi, vj])
+                B[vi, vj] = A[X[vi], vj]
+
+
 ALL = {name: value for name, value in globals().items() if isinstance(value, PrimFunc)}
 """Every program of this file by name."""

@@ -21,6 +21,7 @@ SHARED = (
     "conditions",
     "footprint",
     "index_maps",
+    "presence",
     "redirect",
     "region_maps",
     "relaid",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..arith import Analyzer
-from ..arith.regions import Box, eval_box, matched_region, region_of, union_box, whole
+from ..arith.regions import Box, eval_box, matched_region, region_of, union_box, whole, without_loads
 from ..buffer import Buffer, BufferLoad, BufferRegion, MatchBufferRegion, Range
 from ..dtype import HANDLE
 from ..expr import Call, Expr, IntImm, Let, Var
@@ -23,9 +23,10 @@ def block_access_regions(block: Block, visible: Iterable[Buffer] = ()) -> tuple[
     The declared `block.reads` and `block.writes` are not looked at. Regions are unions (boxes) over all accesses,
     relaxed over the loops inside the block; the regions a nested block declares count with its iterators replaced by
     their values. An access by pointer takes the whole buffer, reads and writes; so does an index that cannot be
-    bounded take the whole dimension. A view made by `match_buffer` counts as the buffer it views. Buffers declared
-    inside the block are left out, and, where the block has an init, so are reads of what it writes: the update of a
-    reduction reads what the init wrote. Indices are not clipped to the shape: a guarded `A[i - 1]` reads `i - 1`.
+    bounded, or is loaded from what the block itself writes, take the whole dimension. A view made by `match_buffer`
+    counts as the buffer it views. Buffers declared inside the block are left out, and, where the block has an init, so
+    are reads of what it writes: the update of a reduction reads what the init wrote. Indices are not clipped to the
+    shape: a guarded `A[i - 1]` reads `i - 1`.
 
     Parameters
     ----------
@@ -65,7 +66,9 @@ class _Accesses(Visitor):
 
     def regions(self, table: dict[Buffer, Box]) -> Regions:
         """The regions found, but for those of buffers declared inside."""
-        return tuple(region_of(self.analyzer, b, box) for b, box in table.items() if b not in self.local)
+        made = self.local | self.writes.keys()
+        regions = (region_of(self.analyzer, b, box) for b, box in table.items() if b not in self.local)
+        return tuple(without_loads(region, made) for region in regions)
 
     def enter(self, block: Block) -> None:
         """Visit what a block does."""

@@ -6,15 +6,18 @@ producers stay before consumers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..arith import Analyzer, affine_binding
 from ..arith.region_bounds import clipped, estimate_region_strict_bound, exact_unions
 from ..arith.regions import Box, box_contains, box_of, eval_box
-from ..buffer import Buffer, Range
-from ..expr import Var
+from ..arith.stmt import conjuncts
+from ..buffer import Buffer, BufferRegion, Range
+from ..expr import Expr, Var, all_of
 from ..stmt import For
+from ..visit import free_vars
 from .dependence import DepKind, dependences
 from .kinds import complete_or_reduction_failure
 from .scope import Child, Failure, Scope, common_loop
@@ -32,6 +35,37 @@ def affine_failure(scope: Scope, child: Child, around: Mapping[Var, Range] | Non
     return Failure("affine", template, (child.block, *reason.parts))
 
 
+class Supply(NamedTuple):
+    """That what a block reads of a region, earlier blocks are sure to have written in the same turn of `loop`, the
+    innermost one shared with all of them (None for the whole scope)."""
+
+    loop: For | None
+
+
+def supply(
+    scope: Scope, child: Child, region: BufferRegion, around: Mapping[Var, Range] | None = None
+) -> Supply | None:
+    """Whether a block finds a region that it reads, as far as it lies inside the buffer, written by earlier blocks.
+
+    A condition that both the reader and a writer run under, on loops that they share, does not count.
+    """
+    before = [p for p in scope.writers.get(region.buffer, ()) if p.index < child.index]
+    if not before:
+        return None
+    loops: list[For | None] = [common_loop(p, child) for p in before]
+    depths = [0 if loop is None else child.loops.index(loop) + 1 for loop in loops]
+    depth = min(depths)
+    shared = loops[depths.index(depth)]
+    an = scope.analyzer(around)
+    for outer in child.loops[:depth]:
+        an.bind(outer.loop_var, outer.range, allow_override=True)
+    below = child.below(shared)
+    needed = clipped(an, eval_box(an, child.bound(region).region, below), region.buffer.shape)
+    given = [c for c in conjuncts(child.realize.predicate) if not below.keys() & free_vars(c).keys()]
+    written = [box for p in before for box in surely_written(an, p, region.buffer, shared, given)]
+    return Supply(shared) if any(box_contains(an, box, needed) for box in exact_unions(an, written)) else None
+
+
 def cover_failure(scope: Scope, child: Child, around: Mapping[Var, Range] | None = None) -> Failure | None:
     """Why a block may read what was not written: a region it reads of a buffer that blocks of the scope write.
 
@@ -44,17 +78,7 @@ def cover_failure(scope: Scope, child: Child, around: Mapping[Var, Range] | None
         if not before:
             if buffer in scope.local:
                 return Failure("region_cover", "{0} reads {1} before anything writes it", (child.block, buffer))
-            continue
-        loops: list[For | None] = [common_loop(p, child) for p in before]
-        depths = [0 if loop is None else child.loops.index(loop) + 1 for loop in loops]
-        depth = min(depths)
-        shared = loops[depths.index(depth)]
-        an = scope.analyzer(around)
-        for outer in child.loops[:depth]:
-            an.bind(outer.loop_var, outer.range, allow_override=True)
-        needed = clipped(an, eval_box(an, child.bound(region).region, child.below(shared)), buffer.shape)
-        written = [box for p in before for box in surely_written(an, p, buffer, shared)]
-        if not any(box_contains(an, box, needed) for box in exact_unions(an, written)):
+        elif supply(scope, child, region, around) is None:
             return Failure(
                 "region_cover",
                 "{0} reads {1}, of which {2} is not known to have written all before",
@@ -63,15 +87,23 @@ def cover_failure(scope: Scope, child: Child, around: Mapping[Var, Range] | None
     return None
 
 
-def surely_written(an: Analyzer, producer: Child, buffer: Buffer, shared: For | None) -> list[Box]:
-    """The boxes of a buffer that a block is sure to have written in full within one turn of `shared`."""
+def surely_written(
+    an: Analyzer, producer: Child, buffer: Buffer, shared: For | None, given: Sequence[Expr] = ()
+) -> list[Box]:
+    """The boxes of a buffer that a block is sure to have written in full within one turn of `shared`.
+
+    Parameters
+    ----------
+    given: conditions that hold.
+    """
     if producer.conditions or producer.repeated:
         return []
+    predicate = all_of(*(c for c in conjuncts(producer.realize.predicate) if c not in given))
     out = []
     for write in producer.block.writes:
         if write.buffer is buffer:
             region = producer.bound(write).region
-            exact = estimate_region_strict_bound(region, producer.below(shared), producer.realize.predicate, an)
+            exact = estimate_region_strict_bound(region, producer.below(shared), predicate, an)
             if exact is not None:
                 out.append(box_of(an, exact))
     return out

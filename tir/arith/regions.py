@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..buffer import Buffer, BufferRegion, MatchBufferRegion, Range
-from ..expr import Expr, Var, const
+from ..buffer import Buffer, BufferLoad, BufferRegion, MatchBufferRegion, Range
+from ..expr import Expr, IntImm, Var, const
+from ..visit import walk_unique
 from .interval import EVERYTHING, IntervalSet, contains, eval_set, intersect, union
 
 if TYPE_CHECKING:
@@ -40,6 +41,21 @@ def region_of(an: Analyzer, buffer: Buffer, box: Box) -> BufferRegion:
 def relax_region(an: Analyzer, region: BufferRegion, domains: Mapping[Var, Range]) -> BufferRegion:
     """The least box known to hold `region` for every value of the variables in `domains` (outermost first)."""
     return region_of(an, region.buffer, eval_box(an, region.region, domains))
+
+
+def without_loads(region: BufferRegion, buffers: Collection[Buffer]) -> BufferRegion:
+    """The region, whole in the dimensions whose bounds are loaded from one of `buffers`."""
+
+    def loaded(e: Expr) -> bool:
+        if type(e) is Var or type(e) is IntImm:
+            return False
+        return any(isinstance(n, BufferLoad) and n.buffer in buffers for n in walk_unique(e))
+
+    whole = [k for k, r in enumerate(region.region) if loaded(r.min) or loaded(r.extent)]
+    if not whole:
+        return region
+    full = region.buffer.full_region().region
+    return BufferRegion(region.buffer, tuple(full[k] if k in whole else r for k, r in enumerate(region.region)))
 
 
 def union_box(an: Analyzer, a: Box, b: Box) -> Box:

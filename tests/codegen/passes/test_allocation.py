@@ -75,3 +75,47 @@ def test_alignments_keep_counting_the_regions_they_are_about() -> None:
     block = found["B"]
     for which, *_ in block.annotations.get("buffer_dim_align", ()):
         assert which < len(block.writes)
+
+
+@T.prim_func
+def started_and_updated(A: T.Buffer((8,), "float32"), B: T.Buffer((4,), "float32")):
+    S = T.alloc_buffer((1,), "float32")
+    for i in T.parallel(4):
+        with T.block("S_init"):
+            vs = T.axis.spatial(1, 0)
+            S[vs] = T.float32(0)
+        for k in range(8):
+            with T.block("S"):
+                vs, vk = T.axis.spatial(1, 0), T.axis.reduce(8, k)
+                T.reads(S[vs], A[vk])
+                T.writes(S[vs])
+                S[vs] = S[vs] + A[vk]
+        with T.block("B"):
+            vi = T.axis.spatial(4, i)
+            B[vi] = S[0]
+
+
+@T.prim_func
+def summed_up(A: T.Buffer((8,), "float32"), B: T.Buffer((4,), "float32")):
+    S = T.alloc_buffer((2,), "float32")
+    for i in range(4):
+        with T.block("S_init"):
+            vs = T.axis.spatial(1, 0)
+            S[vs] = T.float32(0)
+        for k in range(2):
+            with T.block("S"):
+                vk = T.axis.spatial(2, k)
+                T.where(i > 0 or k < 1)
+                T.reads(S[vk], A[vk])
+                T.writes(S[vk])
+                S[vk] = T.if_then_else(vk < 1, S[vk], T.float32(1)) + A[vk]
+        with T.block("B"):
+            vi = T.axis.spatial(4, i)
+            B[vi] = S[0]
+
+
+def test_what_each_turn_starts_anew_lies_in_the_loop() -> None:
+    placed = plan_and_update_buffer_allocation_location(started_and_updated, TARGET)
+    assert not blocks(placed)["root"].alloc_buffers
+    kept = plan_and_update_buffer_allocation_location(summed_up, TARGET)
+    assert [b.name for b in blocks(kept)["root"].alloc_buffers] == ["S"]

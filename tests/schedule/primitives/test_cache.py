@@ -1,18 +1,20 @@
 """cache_read, cache_write, cache_inplace, cache_index, read_at, write_at: where copies go and what they copy."""
 
 import pytest
-from tensorir import Schedule, T
+from tensorir import Schedule, ScheduleError, T
 
 from ..checks import becomes, checked
-from ..programs import blur, chain, elementwise, matmul, symbolic
+from ..programs import blur, chain, elementwise, matmul, row_sum, symbolic
 from ..programs_buffers import (
     cached_inside,
+    every_other,
     fan,
     gathered,
     in_loop,
     matmul_relu,
     nested,
     overwritten,
+    own_tiles,
     padded,
     part,
     symbolic_chain,
@@ -221,4 +223,42 @@ def test_a_box_that_speaks_of_loops_around_the_block(step: str) -> None:
     copy = getattr(sch, step)("B", 0, "local")
     moved = sch.get(copy).writes if step == "cache_read" else sch.get(copy).reads
     assert [e.value for e in moved[0].buffer.shape] == [8, 8]
+    checked(sch)
+
+
+def test_what_is_written_under_the_same_condition_can_be_copied() -> None:
+    sch = Schedule(own_tiles, seed=0)
+    sch.blockize(sch.get_loops("D")[3])
+    sch.cache_read("D", 0, "local")
+    checked(sch)
+
+
+def test_read_at_copies_no_gaps() -> None:
+    sch = Schedule(every_other, seed=0)
+    before = sch.mod
+    with pytest.raises(ScheduleError, match="not known to have been written"):
+        sch.read_at(sch.get_loops("outer")[0], "outer", 0, "local")
+    assert sch.mod is before
+
+
+def test_write_at_of_a_reduction_begun_by_another_block() -> None:
+    sch = Schedule(row_sum, seed=0)
+    sch.loop_partition(sch.fuse(*sch.get_loops("S")), [1])
+    before = sch.mod
+    with pytest.raises(ScheduleError, match="not known to write every element"):
+        sch.write_at(sch.get_loops("S_i_k_fused1")[0], "S_i_k_fused1", 0, "local")
+    assert sch.mod is before
+
+
+@pytest.mark.parametrize("steps", ["fuse", "split", "reorder"])
+def test_write_of_a_reduction_that_is_begun_here(steps: str) -> None:
+    sch = Schedule(row_sum, seed=0)
+    i, k = sch.get_loops("S")
+    if steps == "fuse":
+        sch.fuse(i, k)
+    elif steps == "split":
+        sch.split(k, [None, 3])
+    else:
+        sch.reorder(k, i)
+    sch.cache_write("S", 0, "local")
     checked(sch)

@@ -1,11 +1,12 @@
 """loop_partition and merge: numbers, reductions among the parts, and what exchanges values across iterations."""
 
 import pytest
-from tensorir import Schedule, ScheduleError, assert_structural_equal
+from tensorir import Schedule, ScheduleError, assert_structural_equal, parse
 from tensorir.schedule.trace import Trace
 
 from ..programs import chain, elementwise, matmul, row_sum, symbolic
 from ..programs_blocks import ahead, shifted_pair, side_by_side, three_stages
+from ..programs_buffers import gathered_rows, own_tiles
 
 
 def checked(sch: Schedule) -> None:
@@ -102,3 +103,17 @@ def test_values_of_later_iterations_may_not() -> None:
     sch.split(sch.get_loops("B")[0], [None, 8])
     with pytest.raises(ScheduleError):
         sch.merge(sch.get_loops("B")[0], sch.get_loops("C")[0])
+
+
+@pytest.mark.parametrize("depth", range(2))
+def test_tiles_that_each_iteration_has_for_itself_go_with_the_parts(depth: int) -> None:
+    sch = Schedule(own_tiles, seed=0)
+    sch.loop_partition(sch.get_loops("D")[depth], [1])
+    checked(sch)
+
+
+def test_indices_computed_inside_are_no_part_of_the_regions() -> None:
+    sch = Schedule(gathered_rows, seed=0)
+    sch.loop_partition(sch.get_loops("B")[0], [2])
+    assert_structural_equal(parse(sch.mod.script()), sch.mod)
+    checked(sch)

@@ -3,6 +3,7 @@
 import pytest
 from tensorir import Schedule, ScheduleError, T, assert_structural_equal, parse
 from tensorir.schedule.trace import Trace
+from tensorir.tir.stmt import ForKind
 
 from ..programs import matmul, row_sum, symbolic
 from ..programs_blocks import argmax, argmax_exact, chained_stores, matmul16, two_results
@@ -165,4 +166,43 @@ def test_an_init_runs_where_its_reduction_does() -> None:
     unit = sch.add_unit_loop(sch.get_loops("S")[0])
     _, inner = sch.split(unit, [8, 4])
     sch.decompose_reduction("S", inner)
+    checked(sch)
+
+
+def test_loops_keep_how_they_run() -> None:
+    sch = Schedule(matmul, seed=0)
+    i, j, k = sch.get_loops("C")
+    sch.parallel(i)
+    sch.annotate(j, "note", 1)
+    _, k1 = sch.split(k, [None, 4])
+    partial = sch.rfactor(k1, 0)
+    for block in (partial, sch.get_block("C")):
+        outer, inner, *_ = (sch.get(loop) for loop in sch.get_loops(block))
+        assert outer.kind is ForKind.PARALLEL
+        assert inner.annotations["note"] == 1
+    checked(sch)
+
+
+def test_threads_stay_bound() -> None:
+    sch = Schedule(row_sum, seed=0)
+    i, k = sch.get_loops("S")
+    sch.bind(i, "blockIdx.x")
+    sch.rfactor(k, 0)
+    assert sch.get(sch.get_loops("S")[0]).thread_binding == "blockIdx.x"
+    sch.verify(backend="interpreter", sanitize=True)
+
+
+def test_conditions_on_loops_that_drive_nothing() -> None:
+    @T.prim_func
+    def sums(A: T.Buffer((2, 6), "float32"), B: T.Buffer((2,), "float32")):
+        for u, i, k in T.grid(1, 3, 6):
+            with T.block("B"):
+                vi, vk = T.axis.remap("SR", [i, k])
+                T.where(u * 3 + i < 2)
+                with T.init():
+                    B[vi] = T.float32(0)
+                B[vi] = B[vi] + A[vi, vk]
+
+    sch = Schedule(sums, seed=0)
+    sch.rfactor(sch.get_loops("B")[2], 0)
     checked(sch)

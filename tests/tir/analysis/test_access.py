@@ -202,3 +202,16 @@ def test_regions_cover_what_is_touched(case: Any) -> None:
 @settings(max_examples=5_000, deadline=None, database=None)
 def test_regions_cover_what_is_touched_long(case: Any) -> None:
     check_covers(case)
+
+
+def test_an_index_computed_in_the_block_reaches_everywhere() -> None:
+    at = decl_buffer((16,), "int32", "X")
+    inside = seq(BufferStore(at, I * 2, (I,)), BufferStore(C, A[at[I], J], (I, J)))
+    axes = {I: (16, "spatial"), J: (128, "spatial")}
+    reads, _ = block_access_regions(block(axes, inside))
+    assert text(reads) == {"A": "0+128, vj+1", "X": "vi+1"}
+    reads, writes = block_access_regions(block(axes, inside, alloc_buffers=(at,)))
+    assert text(reads) == {"A": "0+128, vj+1"}
+    assert text(writes) == {"C": "vi+1, vj+1"}
+    reads, _ = block_access_regions(block(axes, BufferStore(C, A[at[I], J], (I, J))))
+    assert text(reads)["A"] == "X[vi]+1, vj+1"
