@@ -14,6 +14,8 @@ What operations mean:
   allreduce), they run as coroutines from one meeting point to the next; the blocks of a grid do where there is a
   barrier over "global" memory. Then "shared" memory is one for each block and virtual thread it is allocated below,
   "warp" memory one for each warp of 32 threads, and other memory allocated below thread loops one for each thread.
+  What they all come to under no loop of some thread axis each of them computes for itself; what it stores to memory
+  that threads share, the first thread of that axis stores.
   Where they do not wait, they run one after the other, and memory is what it says in the program: one buffer, one
   memory, whatever its scope.
 - Vectors are evaluated lane by lane, and stored after all lanes are evaluated.

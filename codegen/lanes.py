@@ -7,7 +7,7 @@ from typing import Any
 
 from ..tir.arith import Analyzer
 from ..tir.buffer import BufferLoad
-from ..tir.expr import Broadcast, Call, Cast, Expr, Let, Ramp, Shuffle, cast, const
+from ..tir.expr import Broadcast, Call, Cast, Expr, Let, Ramp, Shuffle, Var, cast, const
 from ..tir.visit import Rewriter
 
 WIDEST = 16
@@ -41,6 +41,9 @@ class _Lane(Rewriter):
                 return part if part.dtype.lanes == 1 else _Lane(at)(part)
             at -= part.dtype.lanes
         raise IndexError(at)
+
+    def visit_var(self, node: Var) -> Expr:
+        return Shuffle((node,), (const(self.k),))
 
     def visit_let(self, node: Let) -> Expr:
         return node.replace(body=self(node.body))

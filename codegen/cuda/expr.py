@@ -191,6 +191,12 @@ class Exprs(Visitor):
     def visit_buffer_load(self, node: BufferLoad) -> Code:
         return self.memory.load(node)
 
+    def visit_shuffle(self, node: Shuffle) -> Code:
+        part = node.vectors[0]
+        if len(node.vectors) == 1 and isinstance(part, Var) and isinstance(node.indices[0], IntImm):
+            return Code(self.vector_lanes(part)[node.indices[0].value])
+        return self(lane_of(node, 0))
+
     # -- arithmetic
 
     def visit_add(self, node: E.Add) -> Code:

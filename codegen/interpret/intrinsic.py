@@ -8,7 +8,7 @@ from typing import Any
 from ...tir import op
 from ...tir.buffer import BufferLoad
 from ...tir.dtype import VOID, DType
-from ...tir.expr import Call, CommReducer, Expr, GlobalVar, StringImm, Var, const
+from ...tir.expr import Call, CommReducer, Expr, GlobalVar, IntImm, StringImm, Var, const
 from ...tir.op import Domain, Effect, Intrinsic
 from ..fragments import WGMMA_GROUPS, Fragment, is_fragment, layout_of
 from ..intrinsics.instructions import meaning
@@ -278,7 +278,7 @@ class Calls(Access):
         values = [self.atom(self.value(v)) for v in e.args[1 : 1 + count]]
         condition = self.value(e.args[1 + count])
         results = e.args[2 + count : 2 + 2 * count]
-        axes = [self.axis_of(v) for v in e.args[2 + 2 * count :]]
+        axes = [self.axis_of(v) for v in e.args[2 + 2 * count :] if not isinstance(v, IntImm)]
         everyone = self.exchange("block", f"(({', '.join(v.src for v in values)},), {condition.src})")
         parts = self.fresh()
         self.line(f"{parts} = {self.thread}.peers({everyone}, {tuple(axes)!r})")

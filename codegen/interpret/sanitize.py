@@ -12,7 +12,7 @@ from ...tir.visit import free_vars
 from .access import View
 from .expression import Lanes
 from .source import Val
-from .statement import Statements
+from .statement import GLOBAL, Statements
 
 _METHODS = {"read": "load", "write": "store", "atomic": "add"}
 
@@ -90,10 +90,10 @@ class Sanitized(Statements):
     def path_of(self, view: View) -> str:
         """The path of an access: the iterations running, without those that cannot race for this memory.
 
-        In a program of blocks lowering has yet to put barriers around what threads share, and to combine what threads
-        reduce together.
+        In a program of blocks lowering has yet to put barriers around what threads share, to give each thread what is
+        its own, and to combine what threads reduce together.
         """
-        shared = view.buffer.scope.startswith(("shared", "warp")) and self.in_blocks
+        shared = view.buffer.scope != GLOBAL and self.in_blocks
         kept = [
             (run, name)
             for loop, run, name in self.concurrent

@@ -12,6 +12,8 @@ from ...tir.node import Node
 from ...tir.op import Effect, Intrinsic
 from ...tir.stmt import ForKind, IterType, Stmt
 from ...tir.visit import walk
+from ..fragments import OPERATIONS
+from ..passes.kernels import GROUPS, ONCE, WAITING
 from . import scalars
 from .access import View
 from .intrinsic import Calls
@@ -20,16 +22,8 @@ from .source import Val, number
 NESTED = 15
 """Loops after which the rest goes into a function of its own: CPython nests at most 20 blocks."""
 
-EXCHANGES = frozenset(
-    {
-        "tvm_storage_sync",
-        "tvm_warp_shuffle",
-        "tvm_warp_shuffle_up",
-        "tvm_warp_shuffle_down",
-        "tvm_thread_allreduce",
-    }
-)
-"""Intrinsics at which a thread waits for others."""
+GLOBAL = "global"
+"""The scope of memory that all blocks of threads share."""
 
 
 ORDERED = (ForKind.SERIAL, ForKind.UNROLLED)
@@ -38,7 +32,7 @@ ORDERED = (ForKind.SERIAL, ForKind.UNROLLED)
 
 def exchanges(stmt: Node) -> bool:
     """Whether a thread that runs `stmt` waits for others."""
-    return any(isinstance(n, Call) and isinstance(n.op, Intrinsic) and n.op.name in EXCHANGES for n in walk(stmt))
+    return any(isinstance(n, Call) and isinstance(n.op, Intrinsic) and n.op.name in WAITING for n in walk(stmt))
 
 
 def has_effects(stmt: Node) -> bool:
@@ -47,6 +41,13 @@ def has_effects(stmt: Node) -> bool:
         isinstance(n, Call) and not (isinstance(n.op, Intrinsic) and n.op.effect in (Effect.PURE, Effect.READ))
         for n in walk(stmt)
     )
+
+
+def updates(value: Expr) -> bool:
+    """Whether a call changes memory that threads share, each by itself and without waiting for others."""
+    calls = [n for n in walk(value) if isinstance(n, Call) and isinstance(n.op, Intrinsic)]
+    named = {str(n.op.name) for n in calls}
+    return any(n.op.effect is Effect.UPDATE for n in calls) and not named & (WAITING | GROUPS | ONCE | OPERATIONS)
 
 
 def meets_grid(stmt: Node) -> bool:
@@ -70,6 +71,10 @@ class Statements(Calls):
         around their allocation."""
         self.coordinates: dict[str, tuple[str, Val]] = {}
         """Of each thread axis running: the name of the coordinate and the extent."""
+        self.bound: dict[Var, str] = {}
+        """The thread axis of the loops running, by their variables."""
+        self.under: tuple[str, ...] = ()
+        """The thread axes with a loop around, of those running."""
         self.concurrent: list[tuple[st.For, str, str]] = []
         """Concurrent loops around, each with the names of its run and of its iteration."""
 
@@ -94,6 +99,11 @@ class Statements(Calls):
     def visit_evaluate(self, stmt: st.Evaluate) -> None:
         if isinstance(stmt.value, IntImm):
             return
+        if self.thread and updates(stmt.value):
+            return self.first(GLOBAL, lambda: self.evaluated(stmt))
+        self.evaluated(stmt)
+
+    def evaluated(self, stmt: st.Evaluate) -> None:
         self.ordered = self.effects and has_effects(stmt)
         for v in self.lanes(stmt.value):
             if not v.atomic:
@@ -101,6 +111,24 @@ class Statements(Calls):
         self.ordered = False
 
     def visit_store(self, stmt: st.BufferStore) -> None:
+        scope = stmt.buffer.scope
+        if self.thread and (scope == GLOBAL or scope.startswith(("shared", "warp"))):
+            return self.first(scope, lambda: self.stored(stmt))
+        self.stored(stmt)
+
+    def first(self, scope: str, change: Callable[[], None]) -> None:
+        """What changes memory that threads share, where they all come: by the first of each axis with no loop around.
+
+        Blocks of threads share only global memory.
+        """
+        axes = [axis for axis in self.coordinates if axis not in self.under]
+        names = [self.coordinates[axis][0] for axis in axes if scope == GLOBAL or not axis.startswith("blockIdx")]
+        if not names:
+            return change()
+        with self.block(f"if {' and '.join(f'{name} == 0' for name in names)}:"):
+            change()
+
+    def stored(self, stmt: st.BufferStore) -> None:
         self.ordered = self.effects and has_effects(stmt)
         view = self.view_of(stmt.buffer)
         lanes = self.lanes(stmt.value)
@@ -278,7 +306,7 @@ class Statements(Calls):
             if isinstance(node, st.For) and node.thread_binding is not None:
                 axes.setdefault(node.thread_binding, self.settle(self.index(node.extent)))
         path = self.path_text((run, name) for _, run, name in self.concurrent)
-        outer = self.launched, self.thread, self.coordinates, self.nested, self.concurrent
+        outer = self.launched, self.thread, self.coordinates, self.under, self.nested, self.concurrent
         for buffer, under in _shared(loop, ()):
             memory = self.allocation(buffer)
             counted = (*axes,) if buffer.scope.startswith("warp") else under
@@ -289,7 +317,7 @@ class Statements(Calls):
                 memory = Val(f"[{memory.src} for _ in range({count.src})]", self.depth)
             self.launched = {**self.launched, buffer: (self.settle(memory), under)}
         body, self.thread = self.fresh("g"), self.fresh("h")
-        self.nested, self.concurrent = 0, []
+        self.nested, self.concurrent, self.under = 0, [], ()
         with self.block(f"def {body}({self.thread}):"):
             self.line("S = array('f', SLOTS)")
             names = [self.fresh("c") for _ in axes]
@@ -298,7 +326,7 @@ class Statements(Calls):
             self.open_scope()
             self.thread_loop(loop)
             self.line("yield from ()")
-        self.launched, self.thread, self.coordinates, self.nested, self.concurrent = outer
+        self.launched, self.thread, self.coordinates, self.under, self.nested, self.concurrent = outer
         self.close_scopes(depth)
         extents = ", ".join(f"({axis!r}, {extent.src})" for axis, extent in axes.items())
         self.line(f"launch({body}, ({extents},), {path}, {self.constant(loop)})")
@@ -316,6 +344,8 @@ class Statements(Calls):
         depth = self.depth
         value = self.plus(Val(name, self.depth, True, 0, max(whole.bounds[1] - 1, 0)), low)
         value = self.settle(value)
+        self.bound[loop.loop_var] = loop.thread_binding
+        outer, self.under = self.under, (*self.under, loop.thread_binding)
         if extent.src == whole.src:
             self.enter(loop, value)
             self.run(loop.body)
@@ -323,12 +353,12 @@ class Statements(Calls):
             with self.block(f"if {name} < {extent.src}:"):
                 self.enter(loop, value)
                 self.run(loop.body)
+        self.under = outer
         self.close_scopes(depth)
 
     def axis_of(self, e: Expr) -> str:
-        for axis, (name, _) in self.coordinates.items():
-            if isinstance(e, Var) and self.vars.get(e, [None])[0] is not None and self.vars[e][0].src == name:
-                return axis
+        if isinstance(e, Var) and self.bound.get(e) in self.coordinates:
+            return self.bound[e]
         raise scalars.Fault("tvm_thread_allreduce names loop variables bound to thread axes")
 
     # -- blocks

@@ -5,10 +5,11 @@ from __future__ import annotations
 from ...tir.arith import Analyzer
 from ...tir.expr import FALSE, TRUE, Expr, Var
 from ...tir.function import PrimFunc
-from ...tir.stmt import Allocate, AttrStmt, DeclBuffer, For, ForKind, IfThenElse, LetStmt, Stmt
-from ...tir.visit import Rewriter, Visitor, fresh
+from ...tir.stmt import Allocate, AttrStmt, BufferStore, DeclBuffer, For, ForKind, IfThenElse, LetStmt, Stmt
+from ...tir.visit import Rewriter, Visitor, fresh, walk
 from ..target import Target
 from .conditions import Conditions, Decide, extents_known, size_of, variables
+from .kernels import THREAD_AXES, is_bound, waits
 
 MAX_GROWTH = 1 << 9
 """Statements that copies may add to a function, unrolled loops counted in full."""
@@ -18,7 +19,8 @@ def hoist_if_then_else(func: PrimFunc, target: Target) -> PrimFunc:
     """Turn `for i: if c: A else: B` with `c` free of `i` into `if c: for i: A else: for i: B`; likewise for lets.
 
     A condition beside other statements, or inside an expression, makes two copies of the loop, within limits.
-    Conditions that read memory stay, since a store may change them, and so do those that could fault.
+    Conditions that read memory stay, since a store may change them, and so do those that could fault. Where threads of
+    a GPU share memory in a loop, so that they may have to wait for each other, what they differ in stays inside.
     """
     hoist = _Hoist(extents_known(func))
     body = hoist(func.body)
@@ -31,8 +33,21 @@ class _Hoist(Rewriter):
     def __init__(self, analyzer: Analyzer) -> None:
         self.analyzer = analyzer
         self.growth = 0
+        self.differing: set[Var] = set()
+        """Variables in which threads of a block differ."""
+
+    def visit_let_stmt(self, node: LetStmt) -> Stmt:
+        if self.differs(node.value):
+            self.differing.add(node.var)
+        out: Stmt = node.map_children(self)
+        return out
+
+    def differs(self, *exprs: Expr) -> bool:
+        return any(variables(e) & self.differing for e in exprs)
 
     def visit_for(self, node: For) -> Stmt:
+        if node.thread_binding in THREAD_AXES or self.differs(node.min, node.extent):
+            self.differing.add(node.loop_var)
         node = node.map_children(self)
         if node.kind is ForKind.THREAD_BINDING:
             return node
@@ -55,10 +70,13 @@ class _Hoist(Rewriter):
     def unswitched(self, node: For, inside: set[Var]) -> Stmt:
         finder = Conditions()
         finder(node.body)
+        together = bool(self.differing) and _is_done_together(node)
         for condition in finder.found:
             if not self.is_free(condition, inside):
                 continue
             alone = _is_all(node.body, condition)
+            if together and not alone and self.differs(condition):
+                continue
             cost = 0 if alone else size_of(node)
             if self.growth + cost > MAX_GROWTH:
                 continue
@@ -104,6 +122,13 @@ class _Drop(Rewriter):
 
     def visit_let_stmt(self, node: LetStmt) -> Stmt:
         return self(node.body) if node.var in self.dropped else node.map_children(self)
+
+
+def _is_done_together(loop: For) -> bool:
+    """Whether threads of a block may meet in a loop: in memory that they share, or in what they all have to come to."""
+    return any(
+        is_bound(n) or (isinstance(n, BufferStore) and n.buffer.scope.startswith("shared")) for n in walk(loop)
+    ) or waits(loop)
 
 
 def _is_all(stmt: Stmt, condition: Expr) -> Stmt | None:

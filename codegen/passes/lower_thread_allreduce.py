@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...tir.buffer import Buffer, BufferLoad, decl_buffer
-from ...tir.dtype import VOID, dtype
+from ...tir.dtype import VOID
 from ...tir.errors import LowerError
 from ...tir.expr import Call, CommReducer, Expr, IntImm, Select, StringImm, Var, all_of, cast, const
 from ...tir.function import PrimFunc
@@ -41,7 +41,8 @@ class _Team:
     Attributes
     ----------
     rank: a thread's number in its group. group: the number of its group. size, groups: how many there are.
-    adjacent: whether a group's threads follow each other in the block. threads: of the block.
+    adjacent: whether a group's threads follow each other in the block. threads: of the block. number: a thread's number
+    among them.
     """
 
     rank: Expr
@@ -50,6 +51,7 @@ class _Team:
     groups: int
     adjacent: bool
     threads: int
+    number: Expr
 
 
 class _Lower(Rewriter):
@@ -122,7 +124,9 @@ class _Lower(Rewriter):
         """Which threads reduce together, given the variables of the axes to reduce."""
         rank: Expr = const(0)
         group: Expr = const(0)
+        number: Expr = const(0)
         size, groups, adjacent = 1, 1, True
+        axes = [a for a in axes if not isinstance(a, IntImm)]  # an axis of one thread, since simplified
         known = {loop.loop_var: axis for axis, loop in self.axes.items()}
         wanted = {known.get(a) for a in axes if isinstance(a, Var)}
         if None in wanted or len(wanted) != len(axes):
@@ -139,12 +143,13 @@ class _Lower(Rewriter):
                     hint="split the loop by a constant number of threads and bind the inner one",
                 )
             extent, var = loop.extent.value, cast(loop.loop_var, "int32")
+            number = var if size * groups == 1 else number + var * (size * groups)
             if axis in wanted:
                 adjacent = adjacent and groups == 1
                 rank, size = (var if size == 1 else rank + var * size), size * extent
             else:
                 group, groups = (var if groups == 1 else group + var * groups), groups * extent
-        return _Team(rank, group, size, groups, adjacent or size == 1, size * groups)
+        return _Team(rank, group, size, groups, adjacent or size == 1, size * groups, number)
 
 
 class _Code:
@@ -156,8 +161,10 @@ class _Code:
     def __init__(self, reducer: CommReducer, team: _Team, warp: int, *, repeated: bool) -> None:
         self.reducer, self.team, self.warp, self.repeated = reducer, team, warp, repeated
         self.mask: Expr = const(ALL_LANES, "uint32")
-        if team.threads % warp:
-            self.mask = Call(dtype("uint32"), OPS["tvm_warp_activemask"], ())
+        rest = team.threads % warp
+        if rest:
+            there = const((1 << rest) - 1, "uint32")
+            self.mask = Select(team.number < team.threads - rest, self.mask, there) if team.threads > warp else there
         self.types = [e.dtype for e in reducer.identity_element]
 
     def reduce(self, values: Sequence[Expr], results: Sequence[Expr]) -> Stmt:
@@ -181,25 +188,37 @@ class _Code:
 
     def among(self, red: Sequence[Buffer], lane: Expr, count: int, width: int) -> Stmt:
         """The total of `count` neighbouring lanes, with the first of them."""
+        return self.halving(red, lane, count, width, lambda by: None if count == width else lane + by < count)
+
+    def halving(
+        self, red: Sequence[Buffer], lane: Expr, count: int, width: int, there: Callable[[int], Expr | None]
+    ) -> Stmt:
+        """Totals with the first of `count` lanes; `there` says of a lane whether the one so far behind it takes part.
+
+        A lane without the other one asks for its own value, since that of no thread would be undefined, and keeps it.
+        """
         other = self.local("t")
         steps: list[Stmt] = []
         offset = 1
         while offset < count:
-            got = [self.shuffle("tvm_warp_shuffle_down", BufferLoad(b, (const(0),)), offset, width) for b in red]
-            steps.append(self.set(other, got))
-            # A lane without the other one keeps what it has. Where lanes are a power of two, none that counts is.
-            there = None if count == width else lane + offset < count
-            steps.append(self.combine(red, other, there))
+            has = there(offset)
+            got = [
+                self.shuffle("tvm_warp_shuffle_down", _value(b), const(offset), width)
+                if has is None
+                else self.shuffle("tvm_warp_shuffle", _value(b), Select(has, lane + offset, lane), width)
+                for b in red
+            ]
+            steps += [self.set(other, got), self.combine(red, other, has)]
             offset *= 2
         return self.allocated(other, seq(*steps))
 
     def spread(self, red: Sequence[Buffer], width: int) -> Stmt:
         """What the first lane has, for all."""
         loads = [BufferLoad(b, (const(0),)) for b in red]
-        return self.set(red, [self.shuffle("tvm_warp_shuffle", x, 0, width) for x in loads])
+        return self.set(red, [self.shuffle("tvm_warp_shuffle", x, const(0), width) for x in loads])
 
-    def shuffle(self, name: str, value: Expr, by: int, width: int) -> Expr:
-        args = (self.mask, value, const(by), const(width), const(self.warp))
+    def shuffle(self, name: str, value: Expr, by: Expr, width: int) -> Expr:
+        args = (self.mask, value, by, const(width), const(self.warp))
         return Call(value.dtype, OPS[name], args)
 
     def between_warps(self, red: Sequence[Buffer]) -> Stmt:
@@ -220,29 +239,35 @@ class _Code:
             steps.append(_barrier())
         steps.append(IfThenElse(first, seq(*(BufferStore(b, _value(r), (place,)) for b, r in zip(shared, red)))))
         steps.append(_barrier())
-        width = 1 << (warps - 1).bit_length()
-        at = team.group * warps + lane if team.groups > 1 else lane
-        units = self.reducer.identity_element
-        there = lane < warps
-        loads = [
-            Call(b.dtype, OPS["if_then_else"], (there, BufferLoad(b, (at,)), unit)) for b, unit in zip(shared, units)
-        ]
-        steps.append(self.set(red, loads))
-        steps.append(self.among(red, lane, width, width))
-        steps.append(self.spread(red, warp))
+        steps.append(self.among_warps(red, shared, lane, warps, full=last == 0))
         return self.allocated(shared, seq(*steps))
+
+    def among_warps(
+        self, red: Sequence[Buffer], shared: Sequence[Buffer], lane: Expr, warps: int, *, full: bool
+    ) -> Stmt:
+        """What the `warps` of a group have left in shared memory, combined: by shuffles if all have `full` lanes."""
+        base = self.team.group * warps if self.team.groups > 1 else const(0)
+        if not full:
+            other, w = self.local("t"), Var("w")
+            each = seq(
+                self.set(other, [BufferLoad(b, (base + w,)) for b in shared]),
+                self.combine(red, other, None),
+            )
+            rest = For(w, const(1), const(warps - 1), ForKind.SERIAL, each)
+            return self.allocated(other, seq(self.set(red, [BufferLoad(b, (base,)) for b in shared]), rest))
+        width = 1 << (warps - 1).bit_length()
+        units = self.reducer.identity_element
+        loads = [
+            Call(b.dtype, OPS["if_then_else"], (lane < warps, BufferLoad(b, (base + lane,)), unit))
+            for b, unit in zip(shared, units)
+        ]
+        return seq(self.set(red, loads), self.among(red, lane, width, width), self.spread(red, self.warp))
 
     def among_some(self, red: Sequence[Buffer], rank: Expr, warp: int) -> Stmt:
         """The total of each warp's lanes, the last warp being partly there."""
-        other = self.local("t")
-        steps: list[Stmt] = []
-        offset = 1
-        while offset < warp:
-            got = [self.shuffle("tvm_warp_shuffle_down", _value(b), offset, warp) for b in red]
-            there = all_of(rank % warp + offset < const(warp), rank + offset < const(self.team.size))
-            steps += [self.set(other, got), self.combine(red, other, there)]
-            offset *= 2
-        return self.allocated(other, seq(*steps))
+        lane = rank % warp
+        size = self.team.size
+        return self.halving(red, lane, warp, warp, lambda by: all_of(lane + by < const(warp), rank + by < const(size)))
 
     # -- in shared memory
 

@@ -11,7 +11,7 @@ from ...tir.op import OPS
 from ...tir.stmt import Allocate, BufferStore, DeclBuffer, For, Stmt, While
 from ...tir.visit import Rewriter, Visitor, walk_unique
 from ..target import Target
-from .kernels import is_kernel
+from .kernels import BLOCK_AXES, is_kernel
 
 STATIC_LIMIT = 48 * 1024
 """Bytes of shared memory that a kernel may declare; where it has more, all of it becomes dynamic."""
@@ -50,7 +50,14 @@ class _Kernels(Rewriter):
             return node
         places, total = _placed(parts, _Lives(set(parts))(node))
         merged = decl_buffer((total,), "uint8", NAME, scope="shared.dyn")
-        return Allocate(merged, _Merge(merged, places)(node))
+        return _allocated(merged, _Merge(merged, places)(node))
+
+
+def _allocated(buffer: Buffer, node: Stmt) -> Stmt:
+    """A kernel with an allocation for each of its blocks: inside of the loops over blocks that stand around it all."""
+    if isinstance(node, For) and node.thread_binding in BLOCK_AXES:
+        return node.replace(body=_allocated(buffer, node.body))
+    return Allocate(buffer, node)
 
 
 def _size(buffer: Buffer) -> Expr:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
+from ...tir.arith import Analyzer
 from ...tir.buffer import Buffer, BufferLoad, Range, decl_buffer
-from ...tir.expr import Call, Expr, IntImm, Not, Ramp, StringImm, Var, const
+from ...tir.expr import Call, Expr, IntImm, Not, Or, Ramp, StringImm, Var, const
 from ...tir.node import Node
 from ...tir.op import Effect, Intrinsic
 from ...tir.stmt import BufferStore, Evaluate, For, IfThenElse, LetStmt, Stmt, While
-from ...tir.visit import substitute, walk_unique
+from ...tir.visit import free_vars, substitute, walk_unique
 from ..fragments import LOAD, OPERATIONS, STORE, Fragment, layout_of
 from .kernels import ONCE, THREAD_AXES, WAITING, is_bound
 
@@ -65,7 +66,7 @@ class Where:
     threads: the variable and the extent of every thread axis of the kernel. under: the axes with a loop around.
     names: what each bound loop's variable is in terms of `threads`.
     diverges: whether threads of a block may differ in getting here. watched: pointers to memory of each thread's own
-    that is looked at as well.
+    that is looked at as well. loaded: variables let to be what a thread loaded.
     """
 
     threads: Mapping[str, tuple[Var, Expr]]
@@ -77,6 +78,7 @@ class Where:
     nodes: Mapping[str, tuple[For, frozenset[Var]]] = field(default_factory=dict)
 
     watched: frozenset[Var] = frozenset()
+    loaded: frozenset[Var] = frozenset()
 
     def sees(self, buffer: Buffer) -> bool:
         """Whether accesses to a buffer are of interest: threads share it, or its pointer is among `watched`."""
@@ -92,7 +94,9 @@ class Where:
         if isinstance(node, While):
             loops = {**self.loops, turn_of(node): Range(const(0), Var("turns"))}
             return replace(self, loops=loops, diverges=self.diverges or self.differs(node.condition))
-        if isinstance(node, LetStmt) and not _loads(node.value):
+        if isinstance(node, LetStmt):
+            if _loads(node.value):
+                return replace(self, loaded=self.loaded | {node.var})
             return replace(self, names={**self.names, node.var: self.seen(node.value)})
         return self
 
@@ -129,13 +133,9 @@ class Where:
         threads = {var for var, _ in self.threads.values()}
         for e in exprs:
             for n in _walk(self.seen(e)):
-                if n in threads or isinstance(n, (BufferLoad, Call)) or (isinstance(n, Var) and self.unknown(n)):
+                if n in threads or n in self.loaded or isinstance(n, (BufferLoad, Call)):
                     return True
         return False
-
-    def unknown(self, var: Var) -> bool:
-        """Whether a variable was let to be what a thread loaded."""
-        return var in self.names
 
 
 _TURNS: WeakKeyDictionary[While, Var] = WeakKeyDictionary()
@@ -149,7 +149,7 @@ def turn_of(node: While) -> Var:
 def accesses(node: Stmt, where: Where) -> list[Access]:
     """What one statement by itself (a store, a call, the value of a let, a condition) does to shared memory."""
     if isinstance(node, BufferStore):
-        place = _alone(where) if is_shared(node.buffer) else where
+        place = _alone(_first(where, repeated(node, where))) if is_shared(node.buffer) else where
         out = [a for e in (node.value, *node.indices, node.predicate) if e is not None for a in _in(e, place, node)]
         if where.sees(node.buffer):
             out.append(_access(node.buffer, node.indices, place, node, written=True))
@@ -170,6 +170,38 @@ def accesses(node: Stmt, where: Where) -> list[Access]:
     return []
 
 
+def repeated(node: BufferStore, where: Where) -> list[str]:
+    """The axes whose threads would all store the same to one element of their block's memory: one store is enough.
+
+    Memory allocated inside of a loop over threads is each iteration's in the program, but one piece on the GPU. A
+    store there whose place, value and conditions do not depend on the thread is done by the first.
+    """
+    if not node.buffer.scope.startswith("shared"):
+        return []
+    parts = [where.seen(e) for e in (*node.indices, node.value, node.predicate) if e is not None]
+    known = [e for r in where.loops.values() for e in (r.min, r.extent)]
+    used = {v for e in (*parts, *known) for v in free_vars(e)}
+    own = any(isinstance(n, BufferLoad) and not is_shared(n.buffer) for e in parts for n in _walk(e))
+    if own or used & where.loaded:
+        return []
+    out = []
+    for axis in where.nodes:
+        var, extent = where.threads[axis]
+        first = {var: const(0, var.dtype)}
+        held = [c for c in where.conditions if var in free_vars(c)]
+        if var in used or (isinstance(extent, IntImm) and extent.value == 1):
+            continue
+        if all(Analyzer().prove(Or(Not(c), substitute(c, first))) for c in held):
+            out.append(axis)
+    return out
+
+
+def _first(where: Where, axes: Sequence[str]) -> Where:
+    """The first thread of each of `axes`."""
+    found = [where.threads[axis][0] for axis in axes]
+    return replace(where, conditions=(*where.conditions, *(v == const(0, v.dtype) for v in found)))
+
+
 def is_shared(buffer: Buffer) -> bool:
     """Whether threads of a block see each other's stores to a buffer."""
     return buffer.scope == "global" or buffer.scope.startswith(("shared", "warp"))
@@ -178,8 +210,7 @@ def is_shared(buffer: Buffer) -> bool:
 def _alone(where: Where, together: str = "") -> Where:
     """The thread that does what stands under no loop of some axis: the first; all those of the axis `together`."""
     axes = [axis for axis in THREAD_AXES if axis in where.threads and axis not in where.under and axis != together]
-    missing = [where.threads[axis][0] for axis in axes]
-    return replace(where, conditions=(*where.conditions, *(v == const(0, v.dtype) for v in missing)))
+    return _first(where, axes)
 
 
 def _access(

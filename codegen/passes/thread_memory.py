@@ -1,13 +1,13 @@
-"""Refuses programs in which threads or blocks exchange values through memory that each of them has for itself."""
+"""Refuses memory that does not fit its threads: each has its own but passes values by it, or many write one element."""
 
 from __future__ import annotations
 
 from ...tir.buffer import Buffer, BufferLoad
 from ...tir.errors import LowerError
-from ...tir.expr import Expr, Var
+from ...tir.expr import Expr, IntImm, Var
 from ...tir.function import PrimFunc
-from ...tir.stmt import Allocate, BufferStore, For, IfThenElse, Stmt
-from ...tir.visit import walk, walk_unique
+from ...tir.stmt import Allocate, BufferStore, For, IfThenElse, LetStmt, Stmt, While
+from ...tir.visit import Visitor, walk, walk_unique
 from .kernels import BLOCK_AXES, is_bound
 from .thread_accesses import Access, Where, accesses, is_shared
 from .thread_conflicts import Order, conflict
@@ -44,6 +44,83 @@ def require_private(func: PrimFunc, kernel: Stmt, threads: dict[str, tuple[Var, 
                     b.stmt,
                     root=func,
                     hint="give it the scope 'shared', or compute it inside of the loops bound to threads",
+                )
+
+
+def require_one_writer(func: PrimFunc, kernel: Stmt) -> None:
+    """Require that threads do not all store to one element of global memory, which nothing would put in order.
+
+    Raises
+    ------
+    LowerError: the place and the conditions of a store do not depend on a bound loop around it.
+    """
+    _Writers(func)(kernel)
+
+
+class _Writers(Visitor):
+    """Looks at each store to global memory; `means` has for each variable the bound loops that decide its value."""
+
+    def __init__(self, func: PrimFunc) -> None:
+        self.func = func
+        self.bound: list[For] = []
+        self.means: dict[Var, frozenset[For]] = {}
+        self.conditions: frozenset[For] = frozenset()
+
+    def decide(self, *exprs: Expr | None) -> frozenset[For]:
+        """The bound loops that the values of expressions depend on; all of them where memory decides."""
+        found: set[For] = set()
+        for e in exprs:
+            for n in walk_unique(e) if e is not None else ():
+                if isinstance(n, BufferLoad):
+                    return frozenset(self.bound)
+                if isinstance(n, Var):
+                    found |= self.means.get(n, frozenset())
+        return frozenset(found)
+
+    def visit_for(self, node: For) -> None:
+        self.means[node.loop_var] = self.decide(node.min, node.extent)
+        if not is_bound(node):
+            return self(node.body)
+        self.means[node.loop_var] |= {node}
+        self.bound.append(node)
+        self(node.body)
+        self.bound.pop()
+
+    def visit_let_stmt(self, node: LetStmt) -> None:
+        self.means[node.var] = self.decide(node.value)
+        self(node.body)
+
+    def visit_if_then_else(self, node: IfThenElse) -> None:
+        outer = self.conditions
+        self.conditions = outer | self.decide(node.condition)
+        self(node.then_case)
+        if node.else_case is not None:
+            self(node.else_case)
+        self.conditions = outer
+
+    def visit_while(self, node: While) -> None:
+        outer = self.conditions
+        self.conditions = outer | self.decide(node.condition)
+        self(node.body)
+        self.conditions = outer
+
+    def visit_buffer_store(self, node: BufferStore) -> None:
+        if node.buffer.scope != "global":
+            return
+        told = self.conditions | self.decide(*node.indices, node.predicate)
+        for loop in self.bound:
+            if loop not in told and not (isinstance(loop.extent, IntImm) and loop.extent.value <= 1):
+                own = not any(node.buffer.data is b.data for b in self.func.buffers)
+                hint = "let the place depend on it, or store under a condition that one iteration fulfils"
+                if own:
+                    hint = f"give {node.buffer.name} the scope 'local' or 'shared' (sch.set_scope)"
+                raise LowerError(
+                    f"each iteration of {{1}}, which is bound to {loop.thread_binding}, stores to the same elements of "
+                    f"{node.buffer.name} in {{0}}, in global memory, which has them once for all threads",
+                    node,
+                    loop,
+                    root=self.func,
+                    hint=hint,
                 )
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from ...tir.dtype import VOID
 from ...tir.errors import LowerError
-from ...tir.expr import Call, Expr, IntImm, StringImm, Var, const
+from ...tir.expr import Call, Expr, IntImm, StringImm, Var, all_of, const
 from ...tir.function import PrimFunc
 from ...tir.op import OPS
 from ...tir.stmt import (
     Allocate,
     AttrStmt,
+    BufferStore,
     DeclBuffer,
     Evaluate,
     For,
@@ -27,9 +28,9 @@ from ...tir.visit import Rewriter, walk
 from ..fragments import lanes_needed
 from ..target import Target
 from .kernels import THREAD_AXES, is_bound, is_kernel
-from .thread_accesses import Access, Where, accesses, scope_of, turn_of
+from .thread_accesses import Access, Where, accesses, repeated, scope_of, turn_of
 from .thread_conflicts import Order, conflict
-from .thread_memory import require_private
+from .thread_memory import require_one_writer, require_private
 
 
 def thread_sync(func: PrimFunc, target: Target) -> PrimFunc:
@@ -38,6 +39,9 @@ def thread_sync(func: PrimFunc, target: Target) -> PrimFunc:
     In a sequence of statements there is a barrier before each that meets an access after the last barrier: that is
     the least number there can be. In a loop, an access of the next iteration may meet one of this. Loops bound to one
     axis are one set of threads, whether they stand inside of each other or one after the other.
+
+    From here on shared memory is one piece for a block also where it is allocated inside of its threads' loops. What
+    all of them would store there alike, the first one stores.
 
     Raises
     ------
@@ -59,6 +63,7 @@ class _Kernels(Rewriter):
     def kernel(self, node: Stmt) -> Stmt:
         threads = thread_axes(node)
         require_private(self.func, node, threads)
+        require_one_writer(self.func, node)
         if not threads:
             return node
         return _Plan(self.func, threads).stmt(node, Where(threads)).stmt
@@ -115,7 +120,7 @@ class _Plan:
             return self.branch(node, where)
         if isinstance(node, AttrStmt) and node.attr_key == "async_scope":
             # What reads these copies, or what they overwrite, the pipeline has put barriers around.
-            return _Part(node)
+            return _Part(_Once(where)(node))
         if isinstance(node, (LetStmt, AttrStmt, Allocate, DeclBuffer)):
             own = accesses(node, where)
             part = self.stmt(node.body, where.inside(node))
@@ -124,7 +129,7 @@ class _Plan:
         if _is_barrier(node):
             return _Part(node, barrier=True)
         own = accesses(node, where)
-        return _Part(node, own, own)
+        return _Part(_once(node, where), own, own)
 
     # -- one after the other
 
@@ -217,6 +222,45 @@ class _Plan:
         head = own + [a for p in parts for a in p.head]
         tail = [a for p in parts for a in p.tail]
         return _Part(rebuilt, head, tail if barrier else own + head + tail, barrier)
+
+
+class _Once(Rewriter):
+    """Copies of an asynchronous stage, begun by one thread where all would begin the same."""
+
+    def __init__(self, where: Where) -> None:
+        self.where = where
+
+    def visit_for(self, node: For) -> Stmt:
+        return self.below(node)
+
+    def visit_let_stmt(self, node: LetStmt) -> Stmt:
+        return self.below(node)
+
+    def visit_if_then_else(self, node: IfThenElse) -> Stmt:
+        outer = self.where
+        self.where = outer.where(node.condition, holds=True)
+        then = self(node.then_case)
+        self.where = outer.where(node.condition, holds=False)
+        other = None if node.else_case is None else self(node.else_case)
+        self.where = outer
+        same = then is node.then_case and other is node.else_case
+        return node if same else node.replace(then_case=then, else_case=other)
+
+    def visit_buffer_store(self, node: BufferStore) -> Stmt:
+        return _once(node, self.where)
+
+    def below(self, node: Stmt) -> Stmt:
+        outer, self.where = self.where, self.where.inside(node)
+        out: Stmt = node.map_children(self)
+        self.where = outer
+        return out
+
+
+def _once(node: Stmt, where: Where) -> Stmt:
+    """A statement, done by the first thread of the axes whose threads would all do the same."""
+    axes = repeated(node, where) if isinstance(node, BufferStore) else []
+    loops = [where.nodes[axis][0] for axis in axes]
+    return IfThenElse(all_of(*(n.loop_var == n.min for n in loops)), node) if loops else node
 
 
 @dataclass

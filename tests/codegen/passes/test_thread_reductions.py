@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import tensorir
+from tensorir.codegen import interpreter
 from tensorir.codegen.lower import lower
 from tensorir.codegen.passes.lower_cross_thread_reduction import lower_cross_thread_reduction
 from tensorir.script import workloads
@@ -100,4 +102,35 @@ def test_virtual_threads_that_each_reduce():
     _, inner = sch.split(k, [None, 8])
     sch.bind(i, "vthread.x")
     sch.bind(inner, "threadIdx.x")
+    every_stage(sch.func, func)
+
+
+TOTAL = """
+@T.prim_func
+def main(A: T.Buffer(({n},), "int32"), B: T.Buffer(({n},), "int32")):
+    for t in T.thread_binding({n}, thread="threadIdx.x"):
+        total = T.alloc_buffer((1,), "int32", scope="local")
+        with T.attr(T.comm_reducer(lambda x, y: x + y, [0]), "reduce_scope", 0):
+            T.tvm_thread_allreduce(1, A[t], True, total[0], t)
+        B[t] = total[0] * 2 + t
+"""
+
+
+@pytest.mark.parametrize("n", [1, 3, 32, 33, 40, 257])
+def test_every_thread_gets_the_total_though_the_last_warp_is_not_full(n):
+    func = tensorir.parse(TOTAL.format(n=n))
+    a, b = np.arange(n, dtype="int32"), np.zeros(n, "int32")
+    for run in (lambda: tensorir.build(func, "cuda-emulator")(a, b), lambda: interpreter.run(func, a, b)):
+        b[:] = 0
+        run()
+        np.testing.assert_array_equal(b, a.sum() * 2 + np.arange(n))
+
+
+def test_an_axis_of_one_thread_reduces_nothing():
+    func = workloads.row_sum(3, 4)
+    sch = tensorir.Schedule(func)
+    _, k = sch.get_loops("Y")
+    _, inner = sch.split(k, [None, 1])
+    sch.bind(inner, "threadIdx.z")
+    sch.decompose_reduction("Y", sch.get_loops("Y")[1])
     every_stage(sch.func, func)

@@ -1,0 +1,117 @@
+"""What threads do alike, and what they must not: copies that every thread would make, memory that many write."""
+
+from __future__ import annotations
+
+import pytest
+import tensorir
+from tensorir.codegen.lower import lower
+from tensorir.codegen.passes.thread_sync import thread_sync
+from tensorir.script import workloads
+from tensorir.tir.errors import LowerError
+from tensorir.tir.stmt import Allocate, For
+from tensorir.tir.visit import walk
+
+from .stages import GPU, arguments, close, every_stage
+
+
+def run(sch: tensorir.Schedule, original: tensorir.PrimFunc) -> tensorir.PrimFunc:
+    """Every stage, and the emulator with its checks."""
+    out = every_stage(sch.func, original)
+    want, got = arguments(original), arguments(original)
+    tensorir.build(original, "llvm")(*want)
+    tensorir.build(sch, "cuda-emulator")(*got)
+    close(want, got)
+    return out
+
+
+def matmul(m: int, n: int, k: int) -> tuple[tensorir.PrimFunc, tensorir.Schedule]:
+    func = workloads.matmul(m, n, k)
+    return func, tensorir.Schedule(func)
+
+
+def test_a_copy_that_no_loop_distributes_is_made_by_the_first_thread() -> None:
+    func, sch = matmul(3, 3, 2)
+    i, j, k = sch.get_loops("C")
+    i0, i1 = sch.split(i, [None, 4])
+    tile = sch.cache_read("C", 0, "shared")
+    for loop, axis in zip((i0, i1, j), ("blockIdx.x", "threadIdx.y", "threadIdx.x")):
+        sch.bind(loop, axis)
+    sch.compute_at(tile, k)
+    run(sch, func)
+    text = lower(sch.func, GPU, until=thread_sync.__name__).script()
+    assert "if i_1 == 0 and j == 0:" in text or "if j == 0 and i_1 == 0:" in text
+
+
+def test_a_statement_outside_of_an_axis_is_done_by_its_first_thread_at_every_stage() -> None:
+    func = tensorir.parse("""
+@T.prim_func
+def main(A: T.Buffer((4,), "float32"), B: T.Buffer((4, 8), "float32")):
+    for ty in T.thread_binding(4, thread="threadIdx.y"):
+        S = T.allocate((4,), "float32", scope="shared")
+        S[ty] = A[ty]
+        T.tvm_storage_sync("shared")
+        for tx in T.thread_binding(8, thread="threadIdx.x"):
+            B[ty, tx] = S[3 - ty] + T.float32(tx)
+""")
+    a, b = arguments(func)
+    tensorir.codegen.interpreter.run(func, a, b, sanitize=True)
+    assert (b[:, 0] == a[::-1]).all()
+    every_stage(func, func)
+
+
+def test_the_mask_of_a_vector_copy_is_taken_lane_by_lane() -> None:
+    func = workloads.row_sum(6, 3)
+    sch = tensorir.Schedule(func)
+    i, _ = sch.get_loops("Y")
+    tile = sch.cache_read("Y", 0, "shared")
+    sch.bind(i, "blockIdx.x")
+    sch.compute_at(tile, i)
+    outer, inner = sch.split(sch.get_loops(tile)[-1], [None, 2])
+    sch.vectorize(inner)
+    sch.bind(outer, "threadIdx.x")
+    run(sch, func)
+
+
+def test_each_block_has_its_dynamic_shared_memory() -> None:
+    func = workloads.row_sum(5, 3)
+    sch = tensorir.Schedule(func)
+    i, _ = sch.get_loops("Y")
+    outer, _ = sch.split(i, [None, 3])
+    tile = sch.cache_read("Y", 0, "shared.dyn")
+    sch.bind(outer, "blockIdx.x")
+    sch.compute_at(tile, outer)
+    out = run(sch, func)
+    (block,) = (n for n in walk(out.body) if isinstance(n, For) and n.thread_binding == "blockIdx.x")
+    assert any(isinstance(n, Allocate) and n.buffer.name == "buf_dyn_shmem" for n in walk(block))
+
+
+def test_threads_that_differ_in_a_condition_still_fill_shared_memory_together() -> None:
+    func = workloads.batch_matmul(3, 3, 4, 7)
+    sch = tensorir.Schedule(func)
+    b, *_, k = sch.get_loops("C")
+    tile = sch.cache_read("C", 0, "shared")
+    _, b1 = sch.split(b, [None, 5])
+    outer, _ = sch.split(k, [None, 20])
+    sch.bind(b1, "threadIdx.y")
+    sch.compute_at(tile, outer)
+    sch.bind(sch.get_loops(tile)[-1], "threadIdx.x")
+    run(sch, func)
+
+
+@pytest.mark.parametrize("scope", ["local", "shared"])
+def test_an_intermediate_that_all_threads_compute_is_refused_in_global_memory(scope: str) -> None:
+    func = workloads.softmax(4, 5)
+    sch = tensorir.Schedule(func)
+    *producers, last = sch.get_child_blocks(sch.get_block("root"))
+    i, j = sch.get_loops(last)
+    sch.bind(i, "blockIdx.x")
+    sch.bind(j, "threadIdx.x")
+    for block in reversed(producers):
+        sch.compute_at(block, j)
+    with pytest.raises(
+        LowerError, match=r"each iteration of .*threadIdx.x, stores to the same elements of max .*global"
+    ):
+        tensorir.build(sch, "cuda-emulator")
+    for block in producers:
+        sch.set_scope(block, 0, scope)
+    run(sch, func)
