@@ -45,9 +45,9 @@ def has_effects(stmt: Node) -> bool:
 
 def updates(value: Expr) -> bool:
     """Whether a call changes memory that threads share, each by itself and without waiting for others."""
-    calls = [n for n in walk(value) if isinstance(n, Call) and isinstance(n.op, Intrinsic)]
-    named = {str(n.op.name) for n in calls}
-    return any(n.op.effect is Effect.UPDATE for n in calls) and not named & (WAITING | GROUPS | ONCE | OPERATIONS)
+    called = [n.op for n in walk(value) if isinstance(n, Call) and isinstance(n.op, Intrinsic)]
+    named = {str(op.name) for op in called}
+    return any(op.effect is Effect.UPDATE for op in called) and not named & (WAITING | GROUPS | ONCE | OPERATIONS)
 
 
 def meets_grid(stmt: Node) -> bool:
