@@ -160,15 +160,15 @@ class _Call:
         at = value.memory.address + value.offset
         for k, (data, array, known) in enumerate(self.copies):
             if array.ctypes.data == at and not known:
-                pointer = self.allocate(array.nbytes)
+                pointer = self.allocate(array.nbytes, data.name)
                 source = np.ascontiguousarray(array)
                 self.device.to_device(pointer, source.ctypes.data, array.nbytes)
                 self.copies[k] = data, array, pointer
                 return pointer
         return at
 
-    def allocate(self, size: int) -> int:
-        """Memory of the device's until the end of the call."""
+    def allocate(self, size: int, name: str) -> int:
+        """Memory of the device's until the end of the call, for the buffer of that name."""
         pointer = self.device.allocate(size)
         self.owned.append(pointer)
         return pointer

@@ -29,8 +29,8 @@ Launch = Callable[[Kernel, tuple[int, int, int], tuple[int, int, int], int, Sequ
 """Runs a kernel: the kernel, grid, block, bytes of dynamic shared memory, and a pointer or number for each of its
 `params`, in their order."""
 
-Alloc = Callable[[int], Any]
-"""Gives a pointer to so many bytes of global memory, which last until the function is done."""
+Alloc = Callable[[int, str], Any]
+"""Gives a pointer to so many bytes of global memory, for a buffer of that name, until the function is done."""
 
 
 class Host(Visitor):
@@ -101,7 +101,7 @@ class Host(Visitor):
         size = node.buffer.dtype.bytes * node.buffer.dtype.lanes
         for extent in node.buffer.shape:
             size *= self.number(extent)
-        self.values[node.buffer.data] = self.alloc(size)
+        self.values[node.buffer.data] = self.alloc(size, node.buffer.name)
         self(node.body)
 
     def visit_evaluate(self, node: Evaluate) -> None:

@@ -22,7 +22,7 @@ from ..host import run
 from ..module import generate
 from ..source import CudaSource, Kernel
 from ..tensor_maps import emulated
-from .program import emulate
+from .program import Region, emulate
 
 UNCHECKED = "unchecked"
 """The flag that leaves out the checks."""
@@ -61,17 +61,17 @@ class EmulatedModule(Module):
         def call(*args: Any, **named: Any) -> None:
             values = bind(head, arrange(func, args, named))
             memory = [
-                (v.memory.name, v.memory.address, len(v.memory.bytes))
+                Region(v.memory.name, v.memory.address, len(v.memory.bytes))
                 for v in values
                 if isinstance(v, Pointer) and v.memory is not None
             ]
             kept: list[np.ndarray] = []
 
-            def alloc(size: int) -> int:
+            def alloc(size: int, name: str) -> int:
                 # Ones, as in fresh memory of the interpreter: NaN, or -1.
                 kept.append(np.full(max(size, 1) + 256, 0xFF, np.uint8))
                 at = -(-kept[-1].ctypes.data // 256) * 256
-                memory.append(("memory that the host allocates", at, size))
+                memory.append(Region(name, at, size, fresh=np.ones(max(size, 1), np.uint8)))
                 return at
 
             def launch(kernel: Kernel, grid: Any, block: Any, shared: int, given: Sequence[Any]) -> None:
@@ -79,7 +79,15 @@ class EmulatedModule(Module):
                     emulated(p.dtype, value, p.map) if p.map else _passed(p.dtype, p.pointer, value)
                     for p, value in zip(kernel.params, given)
                 ]
-                self._emulated.launch(kernel.name, grid, block, passed, shared_bytes=shared, memory=memory)
+                at = [(int(value), p) for p, value in zip(kernel.params, given) if p.pointer or p.map]
+                sized = [
+                    r._replace(item=min((p.dtype.bytes for address, p in at if r.holds(address)), default=1))
+                    for r in memory
+                ]
+                written = {address for address, p in at if p.written}
+                self._emulated.launch(
+                    kernel.name, grid, block, passed, shared_bytes=shared, memory=sized, written=written
+                )
 
             keys = [*func.params, *head.symbols]
             run(self.cuda, func, dict(zip(keys, map(_address, values))), launch, alloc)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,31 @@ class EmulatorError(RunError):
     lines: tuple[int, ...] = ()
 
 
+class Region(NamedTuple):
+    """Memory that kernels may touch.
+
+    Attributes
+    ----------
+    item: bytes of its elements.
+    fresh: of each byte 1 where nothing has been written there, else 0; None where all has been.
+    """
+
+    name: str
+    address: int
+    bytes: int
+    item: int = 1
+    fresh: np.ndarray | None = None
+
+    def holds(self, address: int) -> bool:
+        """Whether an address is one of this memory."""
+        return self.address <= address < self.address + max(self.bytes, 1)
+
+    @property
+    def packed(self) -> tuple[int, int, int, int]:
+        """Address, bytes, the exponent of the grain at which threads share it, the address of `fresh`."""
+        return self.address, self.bytes, self.item.bit_length() - 1, 0 if self.fresh is None else self.fresh.ctypes.data
+
+
 class Program:
     """Compiled CUDA text.
 
@@ -43,7 +68,7 @@ class Program:
     def __init__(self, text: str, kernels: tuple[str, ...], path: Path, *, check: bool) -> None:
         self.text, self.kernels, self.check = text, kernels, check
         self._library = ctypes.CDLL(str(path))
-        self._symbols = Symbols(path, self._library)
+        self._symbols = Symbols(path, self._library, text)
         # The finest grain at which threads may share a word: bytes only where elements are bytes.
         self._shift = 0 if _NARROW.search(text) or "extern __shared__" in text else 1
 
@@ -56,7 +81,8 @@ class Program:
         *,
         shared_bytes: int = 0,
         names: Sequence[str] = (),
-        memory: Iterable[tuple[str, int, int]] = (),
+        memory: Iterable[Region] = (),
+        written: Collection[int] | None = None,
     ) -> None:
         """Run a kernel over `grid` blocks of `block` threads (along x, y, z; what is missing is 1).
 
@@ -64,26 +90,29 @@ class Program:
         ----------
         args: numpy arrays for pointers, ctypes values or numpy scalars for the rest, of the parameters' types.
         shared_bytes: dynamic shared memory. names: what arrays are called in errors, by argument.
-        memory: more memory that kernels may touch: name, address, bytes.
+        memory: more memory that kernels may touch.
+        written: the pointers through which this one may write; by default all.
 
         Raises
         ------
         EmulatorError: a check fails, or threads wait for what never comes.
         """
         values: list[Any] = []
-        regions: list[tuple[str, int, int, int]] = [(n, a, b, 1) for n, a, b in memory]
+        regions = list(memory)
         for k, arg in enumerate(args):
             if isinstance(arg, np.ndarray):
                 values.append(ctypes.c_void_p(arg.ctypes.data))
                 label = names[k] if k < len(names) else f"argument {k}"
                 extent = arg.nbytes if arg.flags.c_contiguous else _span(arg)
-                regions.append((label, arg.ctypes.data, extent, arg.itemsize))
+                regions.append(Region(label, arg.ctypes.data, extent, arg.itemsize))
             elif isinstance(arg, np.generic):
                 values.append((ctypes.c_char * arg.nbytes).from_buffer_copy(arg.tobytes()))
             else:
                 values.append(arg)
         pointers = (ctypes.c_void_p * max(len(values), 1))(*(ctypes.addressof(v) for v in values))
-        ranges = (ctypes.c_size_t * max(2 * len(regions), 1))(*(x for _, a, b, _ in regions for x in (a, b)))
+        ranges = (ctypes.c_size_t * max(5 * len(regions), 1))(
+            *(x for r in regions for x in (*r.packed[:3], written is None or any(map(r.holds, written)), r.packed[3]))
+        )
         message = ctypes.create_string_buffer(_MESSAGE)
         pcs = (ctypes.c_uint32 * 2)()
         failed = self._library.tir_emu_launch(
@@ -94,7 +123,7 @@ class Program:
         if failed:
             raise self._error(name, message.value.decode(), list(pcs), regions)
 
-    def _error(self, name: str, text: str, pcs: list[int], regions: list[tuple[str, int, int, int]]) -> EmulatorError:
+    def _error(self, name: str, text: str, pcs: list[int], regions: list[Region]) -> EmulatorError:
         lines = tuple(self._symbols.line(pc) for pc in pcs if pc)
 
         def place(match: re.Match[str]) -> str:

@@ -7,20 +7,28 @@ import ctypes
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ....tir.dtype import dtype
+from ..types import SCALARS
+
 STRIP = 64
 """Bytes between shared arrays that belong to none."""
+_DECLARED = re.compile(r"__shared__\s+(?:__align__\(\d+\)\s+)?([\w ]+?)\s+(\w+)\[\w+\];")
+_SIZES = {name: dtype(t).bytes for t, name in SCALARS.items() if t not in ("void", "handle")}
 _MANGLED = re.compile(r"^_ZZ.*E(\d+)([A-Za-z_]\w*)$")
 
 
 class Symbols:
     """The symbols of a compiled program; read when an error needs them."""
 
-    def __init__(self, path: Path, library: ctypes.CDLL) -> None:
+    def __init__(self, path: Path, library: ctypes.CDLL, text: str) -> None:
         self.path, self.library = path, library
+        self.items = {m[2]: _SIZES[m[1]] for m in _DECLARED.finditer(text) if m[1] in _SIZES}
+        """Bytes of the elements of one-dimensional shared arrays, by name."""
 
     @cached_property
     def base(self) -> int:
@@ -48,18 +56,20 @@ class Symbols:
                     found.append((self.base + int(fields[0], 16), int(fields[1], 16), name))
         return sorted(found)
 
-    def describe(self, address: int, size: int, regions: list[tuple[str, int, int, int]]) -> str:
+    def describe(self, address: int, size: int, regions: Sequence[tuple[str, int, int, int, object]]) -> str:
         """An access of `size` bytes at `address`, in words."""
         width = "a byte" if size == 1 else f"{size} bytes"
-        for name, begin, extent, _ in regions:
+        for name, begin, extent, item, _ in regions:
             if begin <= address < begin + extent:
                 beyond = address + size - begin - extent
-                return f"{width} at byte {address - begin} of {name}" + (f", {beyond} beyond its end" * (beyond > 0))
+                return f"{width} at {_place(name, address - begin, item)}" + (
+                    f", {beyond} beyond its end" * (beyond > 0)
+                )
         at = bisect.bisect_right([row[0] for row in self.shared], address) - 1
         if at >= 0:
             begin, extent, name = self.shared[at]
             if address < begin + extent:
-                return f"{width} at byte {address - begin} of {name}"
+                return f"{width} at {_place(name, address - begin, self.items.get(name, 1))}"
             if address < begin + extent + STRIP:
                 return f"{width} {_distance(address - begin - extent)} the end of {name}"
         if at + 1 < len(self.shared) and address >= self.shared[at + 1][0] - STRIP:
@@ -68,10 +78,17 @@ class Symbols:
         near = min(regions, key=lambda r: min(abs(address - r[1]), abs(address - r[1] - r[2])), default=None)
         if near is None:
             return f"{width} of memory"
-        name, begin, extent, _ = near
+        name, begin, extent, *_ = near
         if address >= begin:
             return f"{width} {_distance(address - begin - extent)} the end of {name}"
         return f"{width} {begin - address} bytes before the beginning of {name}"
+
+
+def _place(name: str, offset: int, item: int) -> str:
+    """Where an access begins: the element of an array, or the byte of memory whose elements are unknown."""
+    if item == 1 or offset % item:
+        return f"byte {offset} of {name}"
+    return f"{name}[{offset // item}] (byte {offset})"
 
 
 def _distance(n: int) -> str:

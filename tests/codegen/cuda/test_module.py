@@ -74,7 +74,7 @@ def main(a: T.handle, b: T.handle):
         host,
         {a: 1, b: 2, n: 5},
         lambda kernel, grid, block, shared, args: launches.append((kernel.name, grid, block, shared, list(args))),
-        lambda size: next(pointers),
+        lambda size, name: next(pointers),
     )
     assert launches[0][:4] == ("main_kernel", (5, 1, 1), (1, 1, 1), 0)
     assert sorted(launches[0][4]) == [1, 1000]

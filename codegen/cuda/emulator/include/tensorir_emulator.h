@@ -122,13 +122,18 @@ T reduce(int line, unsigned mask, T value, const char* what, F f) {
 }
 
 template <class T, class F>
-TIR_UNCHECKED T update(T* at, F f) {
-  atomic(at, sizeof(T));
+TIR_UNCHECKED T replaced(T* at, F f) {
   T old;
   __builtin_memcpy(&old, at, sizeof old);
   T made = f(old);
   __builtin_memcpy(at, &made, sizeof made);
   return old;
+}
+// In the kernel itself, so that the check tells its line.
+template <class T, class F>
+__forceinline__ T update(T* at, F f) {
+  atomic(at, sizeof(T));
+  return replaced(at, f);
 }
 
 }  // namespace tir_emu
@@ -165,39 +170,39 @@ inline void __stcs(T* at, T value) {
 }
 
 template <class T, class U>
-T atomicAdd(T* at, U v) {
+__forceinline__ T atomicAdd(T* at, U v) {
   return tir_emu::update(at, [=](T old) { return static_cast<T>(old + static_cast<T>(v)); });
 }
 template <class T, class U>
-T atomicSub(T* at, U v) {
+__forceinline__ T atomicSub(T* at, U v) {
   return tir_emu::update(at, [=](T old) { return static_cast<T>(old - static_cast<T>(v)); });
 }
 template <class T, class U>
-T atomicMax(T* at, U v) {
+__forceinline__ T atomicMax(T* at, U v) {
   return tir_emu::update(at, [=](T old) { return old > static_cast<T>(v) ? old : static_cast<T>(v); });
 }
 template <class T, class U>
-T atomicMin(T* at, U v) {
+__forceinline__ T atomicMin(T* at, U v) {
   return tir_emu::update(at, [=](T old) { return old < static_cast<T>(v) ? old : static_cast<T>(v); });
 }
 template <class T, class U>
-T atomicAnd(T* at, U v) {
+__forceinline__ T atomicAnd(T* at, U v) {
   return tir_emu::update(at, [=](T old) { return static_cast<T>(old & static_cast<T>(v)); });
 }
 template <class T, class U>
-T atomicOr(T* at, U v) {
+__forceinline__ T atomicOr(T* at, U v) {
   return tir_emu::update(at, [=](T old) { return static_cast<T>(old | static_cast<T>(v)); });
 }
 template <class T, class U>
-T atomicXor(T* at, U v) {
+__forceinline__ T atomicXor(T* at, U v) {
   return tir_emu::update(at, [=](T old) { return static_cast<T>(old ^ static_cast<T>(v)); });
 }
 template <class T, class U>
-T atomicExch(T* at, U v) {
+__forceinline__ T atomicExch(T* at, U v) {
   return tir_emu::update(at, [=](T) { return static_cast<T>(v); });
 }
 template <class T, class U, class V>
-T atomicCAS(T* at, U compare, V v) {
+__forceinline__ T atomicCAS(T* at, U compare, V v) {
   return tir_emu::update(at, [=](T old) { return old == static_cast<T>(compare) ? static_cast<T>(v) : old; });
 }
 

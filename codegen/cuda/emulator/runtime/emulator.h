@@ -41,7 +41,7 @@ unsigned active_mask();
 void check(const void* address, size_t size, int kind);
 constexpr int READ = 0, WRITE = 1, ATOMIC = 2;
 // Nothing may interrupt a thread between this and its next call into the runtime, so it is enough for an atomic.
-inline void atomic(const void* address, size_t size) { check(address, size, ATOMIC); }
+__attribute__((always_inline)) inline void atomic(const void* address, size_t size) { check(address, size, ATOMIC); }
 
 // cp.async: the copy is done when the thread waits for its group.
 void copy_async(void* to, const void* from, size_t size, size_t valid);

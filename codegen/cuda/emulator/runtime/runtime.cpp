@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "fiber.h"
+#include "global.h"
 #include "hopper.h"
 #include "shadow.h"
 
@@ -72,10 +73,13 @@ struct Warp {
   std::vector<Meeting*> spare;
 };
 
+// An array in global memory. fresh: a byte for each, 1 where nothing has been written since it was allocated; null
+// where all has been. shadow: null where the kernel writes nothing to it.
 struct Region {
   uintptr_t begin;
   size_t bytes;
-  int index;
+  unsigned char* fresh;
+  GlobalShadow* shadow;
 };
 
 constexpr unsigned BARRIERS = 16;
@@ -95,6 +99,8 @@ struct Machine {
   std::vector<bool> strips;  // by byte of the fixed shared memory
   size_t dynamic_bytes = 0;
   std::vector<Region> regions;
+  std::deque<GlobalShadow> shadows;  // of those that are tracked
+  uint32_t block_number = 0;
   size_t last_region = 0;
   std::map<const void*, TransactionBarrier> transactions;
   std::vector<Meeting*> all_meetings;
@@ -193,6 +199,35 @@ void check_shared(Shadow& shadow, size_t offset, uintptr_t address, size_t size,
   }
 }
 
+std::string block_of(uint32_t number) {
+  char text[64];
+  snprintf(text, sizeof text, "(%u, %u, %u)", number % m.grid.x, number / m.grid.x % m.grid.y,
+           number / m.grid.x / m.grid.y);
+  return text;
+}
+
+void check_global(const Region& r, uintptr_t address, size_t size, Access kind, uint32_t pc) {
+  size_t offset = address - r.begin;
+  if (r.fresh && kind != Access::WRITE && memchr(r.fresh + offset, 1, size))
+    bad_access(kind, address, size, pc, ", which nothing has written");
+  if (r.shadow) {
+    const Cell* cell = nullptr;
+    const Past* past = nullptr;
+    unsigned other = 0;
+    Verdict verdict = r.shadow->access(offset, size, kind, m.block_number, m.current->number, m.current->clock, pc,
+                                       &cell, &other, &past);
+    if (verdict != Verdict::FINE) {
+      bool read = verdict == Verdict::RACE_WITH_READ;
+      std::string who = name_of(m.threads[past ? past->thread : other]);
+      std::string where = past ? " of block " + block_of(past->number - 1) : "";
+      bad_access(kind, address, size, pc,
+                 ", which " + who + where + (read ? " reads{1}" : " writes{1}") + ": nothing orders the two",
+                 past ? past->pc : read ? cell->read_pc : cell->write_pc);
+    }
+  }
+  if (r.fresh && kind == Access::WRITE) memset(r.fresh + offset, 0, size);
+}
+
 void check_access(uintptr_t address, size_t size, Access kind, uint32_t pc) {
   if (m.stacks.holds(address) || !m.current) return;
   uintptr_t fixed = reinterpret_cast<uintptr_t>(__start_tir_shared);
@@ -209,11 +244,12 @@ void check_access(uintptr_t address, size_t size, Access kind, uint32_t pc) {
     return check_shared(m.dynamic, address - dynamic, address, size, kind, pc);
   }
   auto inside = [&](const Region& r) { return address - r.begin < r.bytes && address - r.begin + size <= r.bytes; };
-  if (m.last_region < m.regions.size() && inside(m.regions[m.last_region])) return;
+  if (m.last_region < m.regions.size() && inside(m.regions[m.last_region]))
+    return check_global(m.regions[m.last_region], address, size, kind, pc);
   for (size_t i = 0; i < m.regions.size(); ++i)
     if (inside(m.regions[i])) {
       m.last_region = i;
-      return;
+      return check_global(m.regions[i], address, size, kind, pc);
     }
   // What the program itself keeps: constants, tables.
   uintptr_t image = reinterpret_cast<uintptr_t>(__ehdr_start);
@@ -280,6 +316,7 @@ void begin_block() {
     for (auto& s : w.seen) s = nullptr;
   }
   for (Barrier& b : m.barriers) b = Barrier();
+  for (GlobalShadow& s : m.shadows) s.begin_block();
   m.transactions.clear();
   for (size_t i = 0; i < n; ++i) {
     Thread& t = m.threads[i];
@@ -531,7 +568,7 @@ __attribute__((visibility("hidden"))) void __ubsan_handle_type_mismatch_v1(TirMi
   tir_emu::abandon();
 }
 
-// Runs a grid. regions: triples of address, bytes. Returns 0, or 1 and a message, in which {address:size} stands for
+// Runs a grid. regions: fives of address, bytes, grain, whether the kernel writes, address of `fresh`. Returns 0, or 1 and a message, in which {address:size} stands for
 // memory and {1} for where the second of `pcs` is.
 __attribute__((visibility("default"))) int tir_emu_launch(void (*kernel)(void**), void** arguments, const unsigned* grid, const unsigned* block,
                    size_t shared_bytes, unsigned shift, int checked, const uintptr_t* regions, size_t region_count,
@@ -548,12 +585,22 @@ __attribute__((visibility("default"))) int tir_emu_launch(void (*kernel)(void**)
   m.pcs[0] = m.pcs[1] = 0;
   m.dynamic_bytes = shared_bytes;
   m.regions.clear();
-  for (size_t i = 0; i < region_count; ++i) m.regions.push_back({regions[2 * i], regions[2 * i + 1], int(i)});
+  m.shadows.clear();
+  size_t n = size_t(block[0]) * block[1] * block[2];
+  for (size_t i = 0; i < region_count; ++i) {
+    const uintptr_t* r = regions + 5 * i;
+    GlobalShadow* shadow = nullptr;
+    if (m.checked && r[3]) {
+      m.shadows.emplace_back();
+      shadow = &m.shadows.back();
+      shadow->begin(r[1], unsigned(r[2]), n);
+    }
+    m.regions.push_back({r[0], r[1], reinterpret_cast<unsigned char*>(r[4]), shadow});
+  }
   if (shared_bytes > DYNAMIC_SHARED) {
     report("the launch asks for %zu bytes of dynamic shared memory; %zu are the most", shared_bytes, DYNAMIC_SHARED);
     return 1;
   }
-  size_t n = size_t(block[0]) * block[1] * block[2];
   if (m.strips.empty()) find_strips();
   m.stacks.reserve(n);
   m.threads = std::vector<Thread>(n);
@@ -562,6 +609,7 @@ __attribute__((visibility("default"))) int tir_emu_launch(void (*kernel)(void**)
     for (unsigned y = 0; y < grid[1] && !m.failed; ++y)
       for (unsigned x = 0; x < grid[0] && !m.failed; ++x) {
         m.block = {x, y, z};
+        m.block_number = x + m.grid.x * (y + m.grid.y * z);
         if (m.checked) {
           m.fixed.begin(static_cast<size_t>(__stop_tir_shared - __start_tir_shared), shift, n);
           m.dynamic.begin(shared_bytes, shift, n);
@@ -570,6 +618,7 @@ __attribute__((visibility("default"))) int tir_emu_launch(void (*kernel)(void**)
       }
   m.threads.clear();
   m.warps.clear();
+  m.shadows.clear();
   pcs[0] = m.pcs[0];
   pcs[1] = m.pcs[1];
   return m.failed;

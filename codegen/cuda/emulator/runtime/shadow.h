@@ -53,6 +53,12 @@ class Shadow {
       cells_[i].pending = static_cast<uint8_t>(cells_[i].pending + change);
   }
 
+ protected:
+  unsigned shift_ = 0;
+  size_t threads_ = 0;
+  std::vector<Cell> cells_;
+  std::vector<uint32_t> lists_;
+
  private:
   uint32_t* readers(const Cell& c) { return &lists_[(c.list - 1) * threads_]; }
 
@@ -109,11 +115,6 @@ class Shadow {
     }
     return Verdict::FINE;
   }
-
-  unsigned shift_ = 0;
-  size_t threads_ = 0;
-  std::vector<Cell> cells_;
-  std::vector<uint32_t> lists_;
 };
 
 }  // namespace tir_emu

@@ -1,13 +1,15 @@
 """What the emulator must report, each with a twin that differs in one thing and is fine."""
 
+import ctypes
 import re
 from functools import cache
 
 import numpy as np
 import pytest
 from tensorir.codegen.cuda.emulator import EmulatorError, Program, emulate
+from tensorir.codegen.cuda.emulator.program import Region
 
-# Each kernel reads and writes 64 floats; BAD is what makes it wrong.
+# Each kernel reads 64 floats, and a block writes 64, from B on; BAD is what makes it wrong. G is the first block's B.
 TEXT = """
 KERNEL missing_barrier(const float* A, float* B) {
   __shared__ float X[64];
@@ -181,6 +183,37 @@ KERNEL atomics(const float* A, float* B) {
   __syncthreads();
   B[threadIdx.x] = X[0];
 }
+KERNEL threads_write_one_element(const float* A, float* B) {
+  B[threadIdx.x / (BAD ? 2 : 1)] = A[threadIdx.x];
+}
+KERNEL threads_read_what_others_write(const float* A, float* B) {
+  B[threadIdx.x] = A[threadIdx.x];
+  if (!BAD) __syncthreads();
+  if (B[63 - threadIdx.x] < -1.0f) __trap();
+}
+KERNEL threads_write_what_others_read(const float* A, float* B) {
+  float v = B[threadIdx.x ^ 1];
+  if (!BAD) __syncthreads();
+  B[threadIdx.x] = A[threadIdx.x] + v;
+}
+KERNEL blocks_write_one_element(const float* A, float* B) {
+  (BAD ? G : B)[threadIdx.x] = A[threadIdx.x];
+}
+KERNEL blocks_read_what_others_write(const float* A, float* B) {
+  B[threadIdx.x] = A[threadIdx.x];
+  __syncthreads();
+  if ((BAD ? G : B)[threadIdx.x] < -1.0f) __trap();
+}
+KERNEL blocks_write_what_others_read(const float* A, float* B) {
+  float v = B[threadIdx.x];
+  if (BAD ? blockIdx.x == 1 : true) (BAD ? G : B)[threadIdx.x] = v;
+}
+KERNEL blocks_add_to_one_element(const float* A, float* B) {
+  if (BAD) G[0] += A[threadIdx.x]; else atomicAdd(&G[0], A[threadIdx.x]);
+}
+KERNEL blocks_read_what_others_add_to(const float* A, float* B) {
+  if (BAD && blockIdx.x == 1) B[threadIdx.x] = G[0]; else atomicAdd(&G[0], A[threadIdx.x]);
+}
 KERNEL dynamic_memory(const float* A, float* B) {
   extern __shared__ float D[];
   D[threadIdx.x + (BAD ? 1 : 0)] = A[threadIdx.x];
@@ -193,17 +226,17 @@ EXPECTED = {
     "missing_barrier": "written",
     "write_after_read": "nothing orders the two",
     "write_after_many_reads": "nothing orders the two",
-    "write_after_one_read": r"writes 4 bytes at byte 0 of X in line \d+, which thread .* reads in line \d+: nothing",
-    "write_after_write": r"writes 4 bytes at byte 0 of X in line \d+, which thread \(0, 0, 0\) writes in line",
-    "warp_needs_syncwarp": "at byte 4 of X",
-    "syncwarp_is_of_one_warp": "at byte .* of X",
+    "write_after_one_read": r"writes 4 bytes at X\[0\] \(byte 0\) in line \d+, which thread .* reads in line",
+    "write_after_write": r"writes 4 bytes at X\[0\] .* in line \d+, which thread \(0, 0, 0\) writes in line",
+    "warp_needs_syncwarp": r"at X\[1\] \(byte 4\)",
+    "syncwarp_is_of_one_warp": r"at X\[.* in line",
     "shuffle_orders_nothing": "nothing orders the two",
     "divergent_barrier": r"waits at a barrier \(line \d+\), which thread \(40, 0, 0\) ended without reaching",
     "different_barriers": r"waits at the barrier in line \d+, thread \(32, 0, 0\) at the one in line",
     "more_barriers": "ended without reaching",
     "divergent_shuffle": r"waits at __shfl_down_sync \(line \d+\), which thread \(5, 0, 0\) ended without reaching",
     "shuffle_from_outside_the_mask": "not in its mask",
-    "uninitialised": r"thread \(9, 0, 0\) .* reads 4 bytes at byte 36 of X .*, which nothing has written",
+    "uninitialised": r"thread \(9, 0, 0\) .* reads 4 bytes at X\[9\] \(byte 36\) .*, which nothing has written",
     "kept_from_another_block": r"of block \(1, 0, 0\) reads .*, which nothing has written",
     "shared_beyond_the_end": "writes 4 bytes just beyond the end of X",
     "shared_vector_beyond_the_end": "reads 4 bytes just beyond the end of X",
@@ -216,6 +249,16 @@ EXPECTED = {
     "cp_async_wait_is_of_one_thread": "nobody has waited for it|nothing orders|nothing has written",
     "cp_async_into_what_is_read": "nothing orders the two",
     "atomics": "nothing orders the two",
+    "threads_write_one_element": r"thread \(1, 0, 0\) of block \(0, 0, 0\) writes 4 bytes at B\[0\] .* line \d+, "
+    r"which thread \(0, 0, 0\) writes in line \d+: nothing orders",
+    "threads_read_what_others_write": r"4 bytes at B\[\d+\] .*, which thread \(\d+, 0, 0\) (reads|writes) in",
+    "threads_write_what_others_read": r"4 bytes at B\[\d+\] .*, which thread \(\d+, 0, 0\) (reads|writes) in",
+    "blocks_write_one_element": r"thread \(0, 0, 0\) of block \(1, 0, 0\) writes 4 bytes at B\[0\] .*, "
+    r"which thread \(0, 0, 0\) of block \(0, 0, 0\) writes in line \d+: nothing orders",
+    "blocks_read_what_others_write": r"of block \(1, 0, 0\) reads 4 bytes at B\[\d+\] .*of block \(0, 0, 0\) writes",
+    "blocks_write_what_others_read": r"of block \(1, 0, 0\) writes 4 bytes at B\[0\] .*of block \(0, 0, 0\) reads",
+    "blocks_add_to_one_element": r"of block \(0, 0, 0\) reads 4 bytes at B\[0\] .*nothing orders",
+    "blocks_read_what_others_add_to": r"of block \(1, 0, 0\) reads .*B\[0\].*of block \(0, 0, 0\) writes",
     "dynamic_memory": "beyond the shared memory that the launch asks for",
 }
 
@@ -224,7 +267,8 @@ def source() -> str:
     """Every kernel twice, with and without what makes it wrong."""
     out = "#include <tensorir/cp_async.cuh>\n"
     for word, value in (("bad", "1"), ("good", "0")):
-        text = re.sub(r"KERNEL (\w+)\(", rf'extern "C" __global__ void __launch_bounds__(64) \1_{word}(', TEXT)
+        head = rf'extern "C" __global__ void __launch_bounds__(64) \1_{word}(\2) {{ float* G = B; B += 64 * blockIdx.x;'
+        text = re.sub(r"KERNEL (\w+)\((.*?)\) \{", head, TEXT)
         out += re.sub(r"\bBAD\b", value, text)
     return out
 
@@ -236,10 +280,10 @@ def program() -> Program:
 
 def launch(name: str) -> np.ndarray:
     # Arrays with room around them, so that a kernel that is not stopped harms nobody.
-    a, b = (np.zeros(192, "float32")[64:128] for _ in range(2))
+    a, b = np.zeros(192, "float32")[64:128], np.zeros(256, "float32")[64:192]
     a[:] = np.arange(64)
     program().launch(name, (2,), (64,), [a, b], names=["A", "B"], shared_bytes=256)
-    return b
+    return b[:64]
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -262,6 +306,21 @@ def test_values_after_checks() -> None:
     assert np.array_equal(launch("missing_barrier_good"), np.arange(64)[::-1])
     assert np.array_equal(launch("atomics_good"), np.full(64, 64 * 63 / 2))
     assert np.array_equal(launch("cp_async_waits_for_too_few_good"), np.arange(64))
+
+
+def test_memory_that_nothing_has_written() -> None:
+    a, b = np.zeros(64, "float32"), np.zeros(64, "float32")
+    fresh = np.ones(a.nbytes, np.uint8)
+    a_pointer, b_pointer = (ctypes.c_void_p(x.ctypes.data) for x in (a, b))
+    memory = [Region("A", a.ctypes.data, a.nbytes, 4, fresh), Region("B", b.ctypes.data, b.nbytes, 4)]
+    name = "threads_write_one_element_good"
+    with pytest.raises(
+        EmulatorError, match=r"thread \(0, 0, 0\) .* reads 4 bytes at A\[0\] .*, which nothing has written"
+    ):
+        program().launch(name, (1,), (64,), [a_pointer, b_pointer], memory=memory, written=[b.ctypes.data])
+    program().launch(name, (1,), (64,), [b_pointer, a_pointer], memory=memory, written=[a.ctypes.data])
+    assert not fresh.any()
+    program().launch(name, (1,), (64,), [a_pointer, b_pointer], memory=memory, written=[b.ctypes.data])
 
 
 def test_a_launch_after_a_report_starts_anew() -> None:
