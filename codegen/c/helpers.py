@@ -187,6 +187,34 @@ static inline void tir_fail(int32_t *error, int32_t code) {
     *error = code;
 }
 """,
+    "tir_stream tir_fence": """
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+/* Store a vector past the caches, in pieces of at most `align` bytes, of which the address is a multiple. */
+static inline void tir_stream(void *to, const void *from, size_t bytes, size_t align) {
+    char *t = to;
+    const char *f = from, *end = f + bytes;
+#ifdef __AVX512F__
+    for (; align >= 64 && f < end; f += 64, t += 64) _mm512_stream_si512((void *)t, _mm512_loadu_si512(f));
+#endif
+#ifdef __AVX__
+    for (; align >= 32 && f < end; f += 32, t += 32)
+        _mm256_stream_si256((__m256i *)t, _mm256_loadu_si256((const __m256i *)f));
+#endif
+#ifdef __x86_64__
+    for (; f < end; f += 16, t += 16) _mm_stream_si128((__m128i *)t, _mm_loadu_si128((const __m128i *)f));
+#else
+    memcpy(t, f, bytes);
+#endif
+}
+/* Other threads see what was stored past the caches before they see what is stored from here on. */
+static inline void tir_fence(void) {
+#ifdef __x86_64__
+    _mm_sfence();
+#endif
+}
+""",
     "mulhi_int64": """
 static inline int64_t mulhi_int64(int64_t a, int64_t b) { return (int64_t)((__int128)a * b >> 64); }
 """,

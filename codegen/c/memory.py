@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ...tir.buffer import Buffer, BufferLoad
@@ -22,11 +23,13 @@ class Memory:
     Attributes
     ----------
     kinds: the C type that each pointer in scope points to; "" where it is a bare one.
+    past_caches: the stores that go past the caches here, and the bytes the address of each is a multiple of.
     """
 
     def __init__(self, exprs: ExprEmitter) -> None:
         self.exprs = exprs
         self.kinds: dict[Var, str] = {}
+        self.past_caches: Mapping[BufferStore, int] = {}
 
     def pointer(self, buffer: Buffer) -> Code:
         """The pointer to a buffer's memory as one to its elements."""
@@ -77,6 +80,12 @@ class Memory:
         start = self.start(buffer, index)
         if start is not None and node.predicate is None and self.is_plain(type_) and not self.is_checked(buffer, index):
             value = exprs(node.value)
+            aligned = self.past_caches.get(node)
+            if aligned is not None:
+                held = exprs.name(value, type_)
+                to = f"{self.pointer(buffer)} + {start.within(ADD)}"
+                w.line(f"tir_stream({to}, &{held}, sizeof {held}, {aligned});")
+                return
             w.line(f"*({exprs.kind(type_)}_at *)({self.pointer(buffer)} + {start.within(ADD)}) = {value};")
             return
         lane = exprs.lane_of(node.value)

@@ -13,6 +13,7 @@ from ..bounds import to_check
 from ..runtime import stored
 from ..runtime.signature import ScalarParam, Signature
 from ..signatures import RESULT, kernel_params, signature_of, written_pointers
+from ..streaming import fenced, find
 from ..target import Target, host
 from .calls import symbol
 from .helpers import needed, table
@@ -171,6 +172,7 @@ def _function(
     w = Writer(shared, Names(taken))
     threads = 0 if target.num_threads == host()["num_threads"] else target.num_threads
     emitter = StmtEmitter(w, func, threads, blocks)
+    emitter.streams, emitter.fenced = find(func, target), fenced(func, target)
     emitter.exprs.calls.module = module
     emitter.exprs.calls.declared = {buffer.data: buffer for buffer in func.buffers} | dict(func.buffer_map)
     params = []
@@ -194,6 +196,7 @@ def _function(
     if func.ret_type.kind != "void" and len(kernel_params(func)) == len(func.params):
         params.append(f"{memory_type(func.ret_type)} *{RESULT}")
     emitter(func.body)
+    emitter.fence()
     w.line("return 0;")
     prototype = f"int32_t {symbol(func.name)}({', '.join(params) or 'void'})"
     return prototype, "\n".join(w.lines) + "\n"

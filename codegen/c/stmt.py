@@ -21,17 +21,16 @@ from ...tir.stmt import (
     IfThenElse,
     LetStmt,
     SeqStmt,
+    Stmt,
     While,
 )
 from ...tir.visit import Visitor, walk_unique
 from ..runtime import codes
+from ..streaming import STACK_BYTES, Streams
 from .expr import ExprEmitter
 from .ranges import interval
 from .types import memory_type, value_type
 from .writer import UNARY, Code, Writer
-
-STACK_BYTES = 1 << 16
-"""An allocation up to this size, of constant extent, lives on the stack; all of a function's up to four times it."""
 
 ALIGNMENT = 64
 """Bytes that the memory of an allocation is a multiple of."""
@@ -43,7 +42,11 @@ class StmtEmitter(Visitor):
     Attributes
     ----------
     blocks: the names of the blocks that compute each buffer, by its name, for comments.
+    streams: what is stored past the caches. fenced: whether to wait for that before other threads go on.
     """
+
+    streams = Streams()
+    fenced = False
 
     def __init__(self, w: Writer, func: PrimFunc, threads: int, blocks: dict[str, list[str]]) -> None:
         self.w, self.func, self.threads, self.blocks = w, func, threads, blocks
@@ -78,7 +81,28 @@ class StmtEmitter(Visitor):
         self(node.body)
 
     def visit_attr_stmt(self, node: AttrStmt) -> None:
-        self(node.body)
+        pointers = self.streams.pointers.get(node)
+        if pointers is None or self.exprs.memory.past_caches:
+            self(node.body)
+        elif pointers:
+            parts = [f"((uintptr_t){self.exprs(data)} & {align - 1})" for data, align in pointers.items()]
+            with self.w.block(f"if (({' | '.join(parts)}) == 0)"):
+                self.stream(node.body)
+            with self.w.block("else"):
+                self(node.body)
+        else:
+            self.stream(node.body)
+
+    def stream(self, body: Stmt) -> None:
+        """`body`, with the stores in it past the caches that can be."""
+        self.exprs.memory.past_caches = self.streams.stores
+        self(body)
+        self.exprs.memory.past_caches = {}
+
+    def fence(self) -> None:
+        """Wait for the stores past the caches, of which other threads could see later ones first."""
+        if self.fenced:
+            self.w.line("tir_fence();")
 
     def visit_decl_buffer(self, node: DeclBuffer) -> None:
         self(node.body)
@@ -112,6 +136,7 @@ class StmtEmitter(Visitor):
             self.w.line(f"*result = {self.exprs.memory.to_memory(self.exprs(value), value.dtype)};")
         for text in reversed(self.w.cleanups):
             self.w.line(text)
+        self.fence()
         self.w.line("return 0;")
 
     def control_trap(self, call: Call) -> None:
@@ -217,12 +242,14 @@ class StmtEmitter(Visitor):
         lines, w.lines = w.lines, []
         w.depth += 1
         self.body(node, kind)
+        self.fence()
         w.depth -= 1
         body, w.lines = w.lines, lines
         self.loops.pop()
         fails, w.exit, w.can_fail = w.can_fail, None, before
         if fails:
             w.line(f"int32_t {error} = 0;")
+        self.fence()
         w.lines.append(f"#pragma omp parallel for{f' num_threads({self.threads})' if self.threads else ''}")
         with w.block(header):
             if fails:

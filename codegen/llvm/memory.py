@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ...tir.buffer import Buffer, BufferLoad
@@ -46,11 +47,17 @@ class Aliasing:
 
 
 class Memory:
-    """Emits the accesses of one function."""
+    """Emits the accesses of one function.
+
+    Attributes
+    ----------
+    past_caches: the stores that go past the caches here, and the bytes the address of each is a multiple of.
+    """
 
     def __init__(self, fb: FunctionBuilder, exprs: ExprEmitter, aliasing: Aliasing) -> None:
         self.fb, self.exprs, self.aliasing = fb, exprs, aliasing
         self.scalar_loads = 0
+        self.past_caches: Mapping[BufferStore, int] = {}
 
     def load(self, node: BufferLoad) -> str:
         """The value of a load."""
@@ -151,7 +158,9 @@ class Memory:
         pointless = known.store(self.access(buffer, index, dtype), value, len(self.fb.lines))
         if pointless is not None:
             self.fb.lines[pointless] = ""
-        self.fb.emit(f"store {kind} {stored}, ptr {at}, align {align}{self.aliasing[buffer.data]}")
+        aligned = self.past_caches.get(node)
+        hint = "" if aligned is None else f", !nontemporal {self.fb.module.node('nontemporal', '!{i32 1}')}"
+        self.fb.emit(f"store {kind} {stored}, ptr {at}, align {aligned or align}{hint}{self.aliasing[buffer.data]}")
 
     def store_each(self, buffer: Buffer, index: Expr, stored: str, kind: str) -> None:
         """Store the lanes one by one, in order: processors are no faster at scattering them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ...tir.buffer import Buffer
@@ -21,20 +22,19 @@ from ...tir.stmt import (
     IfThenElse,
     LetStmt,
     SeqStmt,
+    Stmt,
     While,
 )
 from ...tir.visit import Visitor, free_vars, walk_unique
 from ..runtime import codes
 from ..signatures import kernel_params
+from ..streaming import STACK_BYTES, fenced, find
 from .calls import passed_type
 from .expr import ExprEmitter
 from .function import FunctionBuilder
 from .memory import Aliasing
 from .module import ModuleBuilder, quoted, symbol
 from .types import memory_type, register_type
-
-STACK_BYTES = 1 << 16
-"""An allocation up to this size, of constant extent, lives on the stack; all of a function's up to four times it."""
 
 ALIGNMENT = 64
 """Bytes that the memory of an allocation is a multiple of: a cache line, and the widest vector register."""
@@ -65,6 +65,7 @@ def emit_function(module: ModuleBuilder, func: PrimFunc) -> None:
     if func.ret_type.kind != "void":
         params.insert(len(func.params), "ptr noalias %result")
     emitter(func.body)
+    emitter.fence()
     fb.leave("0")
     header = f"define i32 {quoted(symbol(func.name))}({', '.join(params)}) {attributes(module)}"
     module.functions.append(fb.text(header))
@@ -122,6 +123,8 @@ class StmtEmitter(Visitor):
         self.stack_bytes = 0
         self.loop_count = 0
         self.outlined = False
+        self.streams = find(func, fb.module.target)
+        self.fenced = fenced(func, fb.module.target)
 
     def __call__(self, node: Any) -> None:
         method = self.table.get(type(node))
@@ -152,7 +155,30 @@ class StmtEmitter(Visitor):
         self(node.body)
 
     def visit_attr_stmt(self, node: AttrStmt) -> None:
-        self(node.body)
+        pointers = self.streams.pointers.get(node)
+        if pointers is None or self.exprs.memory.past_caches:
+            self(node.body)
+        elif pointers:
+            bits = "0"
+            for data, align in pointers.items():
+                address = self.fb.let(f"ptrtoint ptr {self.exprs.pointer(data)} to i64")
+                low = self.fb.let(f"and i64 {address}, {align - 1}")
+                bits = self.fb.let(f"or i64 {bits}, {low}")
+            aligned = self.fb.let(f"icmp eq i64 {bits}, 0")
+            self.branches(aligned, lambda: self.stream(node.body), lambda: self(node.body))
+        else:
+            self.stream(node.body)
+
+    def stream(self, body: Stmt) -> None:
+        """`body`, with the stores in it past the caches that can be."""
+        self.exprs.memory.past_caches = self.streams.stores
+        self(body)
+        self.exprs.memory.past_caches = {}
+
+    def fence(self) -> None:
+        """Wait for the stores past the caches, of which other threads could see later ones first."""
+        if self.fenced:
+            self.fb.emit(f"call void @{self.fb.module.intrinsic('llvm.x86.sse.sfence', 'void')}()")
 
     def visit_decl_buffer(self, node: DeclBuffer) -> None:
         self(node.body)
@@ -185,6 +211,7 @@ class StmtEmitter(Visitor):
             (value,) = call.args
             stored = self.exprs.memory.to_memory(self.exprs(value), value.dtype)
             self.fb.emit(f"store {memory_type(value.dtype)} {stored}, ptr %result")
+        self.fence()
         self.fb.leave("0")
         self.fb.start(self.fb.new_label("unreachable"))
 
@@ -213,17 +240,23 @@ class StmtEmitter(Visitor):
     # -- control flow
 
     def visit_if_then_else(self, node: IfThenElse) -> None:
+        other = node.else_case
+        self.branches(
+            self.exprs(node.condition), lambda: self(node.then_case), None if other is None else lambda: self(other)
+        )
+
+    def branches(self, condition: str, then_case: Callable[[], None], else_case: Callable[[], None] | None) -> None:
+        """Emit one of two pieces of code where the i1 `condition` holds, the other where it does not."""
         fb = self.fb
-        condition = self.exprs(node.condition)
         then, done = fb.new_label("then"), fb.new_label("endif")
-        other = fb.new_label("else") if node.else_case is not None else done
+        other = fb.new_label("else") if else_case is not None else done
         fb.branch_if(condition, then, other)
-        for label, branch in ((then, node.then_case), (other, node.else_case)):
+        for label, branch in ((then, then_case), (other, else_case)):
             if branch is None:
                 continue
             fb.start(label)
             with fb.region():
-                self(branch)
+                branch()
             fb.branch(done)
         fb.start(done)
 
@@ -348,6 +381,7 @@ class StmtEmitter(Visitor):
         name = quoted(f"{symbol(self.func.name)}.parallel.{module.number()}")
         self.outline(node, name, layout, captured)
         module.declare("tir_parallel_for", "i32", "ptr, ptr, i64, i64, i64", " nounwind")
+        self.fence()
         grain = node.annotations.get("grain", 0)
         grain = int(getattr(grain, "value", grain))
         code = fb.let(f"call i32 @tir_parallel_for(ptr {name}, ptr {env}, i64 {begin}, i64 {end}, i64 {grain})", "code")
@@ -387,6 +421,7 @@ class StmtEmitter(Visitor):
         fb.declared = self.fb.declared
         inner = StmtEmitter(fb, self.func, self.aliasing)
         inner.outlined = True
+        inner.exprs.memory.past_caches = self.exprs.memory.past_caches
         for i, (var, kind, _) in enumerate(captured):
             at = fb.let(f"getelementptr {layout}, ptr %env, i64 0, i32 {i}")
             value = fb.let(
@@ -394,6 +429,7 @@ class StmtEmitter(Visitor):
             )
             (inner.exprs.wide if var in self.exprs.wide else inner.exprs.vars)[var] = value
         inner.loop(node, "%begin", "%end", runs=False)
+        inner.fence()
         fb.leave("0")
         header = f"define internal i32 {name}(ptr noalias readonly %env, i64 %begin, i64 %end) {attributes(module)}"
         module.functions.append(fb.text(header))

@@ -42,6 +42,7 @@ def schedule(m: int = 2048, n: int = 2048) -> Schedule:
     sch.unroll(from_row)
     sch.unroll(row)
     sch.vectorize(lane)
+    sch.annotate(transposed, "pragma_nontemporal", 1)
     return sch
 
 
