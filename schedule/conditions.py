@@ -14,7 +14,7 @@ from ..tir.errors import ScheduleError
 from ..tir.expr import IntImm, Var
 from ..tir.stmt import IterType
 from ..tir.visit import free_vars
-from .bindings import Turns, is_plain, key_of
+from .bindings import Turns, has_own_loops, key_of
 from .errors import refusal, require
 from .privacy import Privacy
 from .rewrite import drivers
@@ -45,8 +45,8 @@ def _raise(failure: Failure | None, prefix: str = "") -> None:
 
 
 def require_affine(s: State, block: BlockSRef) -> None:
-    """Require that the loops run every instance of `block`: its bindings are an affine map of the loops."""
-    if is_plain(s, block):
+    """Require that the loops run every instance of `block` once: its bindings are an affine map of the loops."""
+    if has_own_loops(s, block):
         return
     key = key_of(s, block)
     if key not in s.affine:

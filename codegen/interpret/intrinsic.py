@@ -155,8 +155,12 @@ class Calls(Access):
 
     def access_ptr(self, e: Call) -> Lanes:
         annotation, data, offset, _, _ = e.args
-        element = self.constant(annotation.dtype.element)
-        return [Val(f"{self.value(data).text}.at({self.index(offset).src}, {element})", self.depth)]
+        element, place = self.constant(annotation.dtype.element), self.index(offset)
+        view = next((v for b, v in self.views.items() if b.data is data and v.base is not None), None)
+        if view is not None and isinstance(view.buffer.elem_offset, IntImm):
+            # Its pointer is the source's, and it has not asked where in there it begins.
+            place = self.plus(place, self.minus(view.offset, view.start))
+        return [Val(f"{self.value(data).text}.at({place.src}, {element})", self.depth)]
 
     # -- calls out
 

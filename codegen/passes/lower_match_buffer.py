@@ -6,8 +6,9 @@ from typing import Any
 
 from ...tir.buffer import Buffer, BufferLoad, BufferRegion, MatchBufferRegion, Range
 from ...tir.errors import LowerError
-from ...tir.expr import Expr, IntImm, Var
+from ...tir.expr import Call, Expr, IntImm, Var
 from ...tir.function import PrimFunc
+from ...tir.op import OPS
 from ...tir.stmt import AssertStmt, Block, BufferStore, Stmt, seq
 from ...tir.visit import Substitute
 from ..target import Target
@@ -30,6 +31,8 @@ class _LowerMatch(Substitute):
         self.bound: dict[Var, Expr] = {}
         super().__init__(self.bound)
         self.views: dict[Buffer, BufferRegion] = {}
+        self.begins: dict[Var, Expr] = {}
+        """Where each view that does not ask for its offset begins, in elements from its pointer."""
 
     def visit_block(self, node: Block) -> Block:
         checks: list[Stmt] = []
@@ -62,6 +65,8 @@ class _LowerMatch(Substitute):
         origin = tuple(r.min for r in region.region)
         checks: list[Stmt] = []
         actual = (offset_of(source, origin), *strides_of(source)[drop:])
+        if isinstance(view.elem_offset, IntImm):
+            self.begins[view.data] = actual[0] - view.elem_offset.value
         for declared, value in zip((view.elem_offset, *view.strides), actual):
             if isinstance(declared, Var) and declared not in self.bound:
                 self.bound[declared] = value.astype(declared.dtype)
@@ -80,6 +85,12 @@ class _LowerMatch(Substitute):
         drop = region.buffer.ndim - node.buffer.ndim
         mins = [r.min for r in region.region]
         return region.buffer, (*mins[:drop], *(m + i for m, i in zip(mins[drop:], indices)))
+
+    def visit_call(self, node: Call) -> Any:
+        if node.op is OPS["tvm_access_ptr"] and node.args[1] in self.begins:
+            kind, data, offset, *rest = node.args
+            node = node.replace(args=(kind, data, offset + self.begins[data], *rest))
+        return node.map_children(self)
 
     def visit_buffer_load(self, node: BufferLoad) -> BufferLoad:
         return BufferLoad(*self.element(node), None if node.predicate is None else self(node.predicate))

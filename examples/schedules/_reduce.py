@@ -5,8 +5,8 @@ from tensorir.schedule.trace import BlockRV, LoopRV
 
 
 def lanes_for(extent: int, most: int = 64) -> int:
-    """The greatest power of two up to `most` that divides `extent`: how many partial results come out even."""
-    return min(extent & -extent, most)
+    """The greatest power of two up to `most` and to `extent`: how many partial results to make."""
+    return min(1 << extent.bit_length() - 1, most)
 
 
 def reduce_in_lanes(sch: Schedule, block: BlockRV, lanes: int, at: LoopRV | None = None) -> LoopRV:
@@ -18,7 +18,8 @@ def reduce_in_lanes(sch: Schedule, block: BlockRV, lanes: int, at: LoopRV | None
     Parameters
     ----------
     block: its innermost loop reduces.
-    lanes: a power of two that divides the loop's extent.
+    lanes: a power of two, not above the loop's extent. Where it does not divide it, the last lanes have one element
+        less: lowering cuts the loop so that only its last turn knows.
     at: the loop to move the block under first.
     """
     width, steps = lanes, []

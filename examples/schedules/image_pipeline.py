@@ -9,7 +9,6 @@ vectors of 64 pixels; bands go to the threads.
 
 import numpy as np
 import tensorir
-from _reduce import lanes_for
 from _run import main
 from tensorir import Schedule, T
 
@@ -50,7 +49,7 @@ def program(height: int, width: int) -> tensorir.PrimFunc:
 def schedule(height: int = 1536, width: int = 2560) -> Schedule:
     sch = Schedule(program(height, width))
     y, x = sch.get_loops("sharp")
-    band, _ = sch.split(y, [None, lanes_for(height, 16)])
+    band, _ = sch.split(y, [None, min(height & -height, 16)])
     sch.compute_inline("blur")
     sch.compute_at("grey", band)
     sch.parallel(band)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...tir.arith.analyzer import Analyzer
 from ...tir.arith.iter_map import IterMapLevel, detect_iter_map
 from ...tir.arith.regions import Box, eval_box, union_box
+from ...tir.arith.stmt import conjuncts
 from ...tir.buffer import Buffer, BufferRegion, Range
 from ...tir.expr import TRUE, Expr, IntImm, Var, all_of
 from ...tir.node import DELETE
@@ -76,7 +77,7 @@ def compute_at(
         if loop is Mark.INLINE:
             compute_inline(s, block)
         return
-    _require_movable(s, block, loop)
+    kept = _require_movable(s, block, loop, keep=True)
     others = [b for b in s.child_blocks(block.scope) if b is not block]
     written = {w.buffer for w in block.stmt.writes}
     for buffer in written:
@@ -120,6 +121,7 @@ def compute_at(
     found = instances(foot.an, block.stmt, wanted, inside=False)
     axes = [axis(foot.an, iv, found.get(iv.var)) for iv in block.stmt.iter_vars]
     realize, loops = regenerated(foot.an, block.stmt, axes, preserve_unit_loops=preserve_unit_loops)
+    realize = _under(realize, kept)
     for producer in producers:
         _require_produced(s, block, realize, loops, producer, loop)
     _move(s, block, loop, at, realize, loops)
@@ -176,7 +178,7 @@ def reverse_compute_at(
         if loop is Mark.INLINE:
             reverse_compute_inline(s, block)
         return
-    _require_movable(s, block, loop)
+    _require_movable(s, block, loop, keep=False)
     others = [b for b in s.child_blocks(block.scope) if b is not block]
     read = {r.buffer for r in block.stmt.reads}
     written = {w.buffer for w in block.stmt.writes}
@@ -229,7 +231,13 @@ def _runs_before(scope: BlockSRef, first: SRef, second: SRef) -> bool:
     return child_towards(scope, first) < child_towards(scope, second)
 
 
-def _require_movable(s: State, block: BlockSRef, loop: LoopSRef) -> None:
+def _require_movable(s: State, block: BlockSRef, loop: LoopSRef, *, keep: bool) -> Expr:
+    """What has to hold of the block's iterators, besides that they are in their domains, for the block to run.
+
+    Parameters
+    ----------
+    keep: whether the block may be moved along with such a condition.
+    """
     require(block.parent is not None, "{0} is the root block, which cannot move", block)
     require(
         loop.scope is block.scope,
@@ -252,24 +260,31 @@ def _require_movable(s: State, block: BlockSRef, loop: LoopSRef) -> None:
     for stmt in wrappers(block.scope, block):
         require(False, "{0} stands inside {1}, which it would leave", block, stmt)
     realize = s.realize(block)
-    if realize.predicate is not TRUE:
-        an = bind_loops(Analyzer(), block)
-        inside = all_of(
-            *(
-                condition
-                for iv, value in zip(block.stmt.iter_vars, realize.iter_values, strict=True)
-                for condition in (value >= iv.dom.min, value < iv.dom.end)
-            )
-        )
-        with an.constraint(inside):
-            guarded = an.prove(realize.predicate)
-        require(
-            guarded,
-            "{0} runs only where {1}, which says more than that its iterators are in their domains and would be lost",
-            block,
-            realize.predicate,
-            hint="put the condition into the block's body",
-        )
+    if realize.predicate is TRUE:
+        return TRUE
+    an = bind_loops(Analyzer(), block)
+    bound = list(zip(block.stmt.iter_vars, realize.iter_values, strict=True))
+    inside = all_of(*(c for iv, value in bound for c in (value >= iv.dom.min, value < iv.dom.end)))
+    with an.constraint(inside):
+        rest = [condition for condition in conjuncts(realize.predicate) if not an.prove(condition)]
+    kept = substitute(all_of(*rest), {value: iv.var for iv, value in bound if isinstance(value, Var)})
+    left = {around.stmt.loop_var for around in block.loops()} & set(free_vars(kept))
+    require(
+        kept is TRUE or (keep and not left),
+        "{0} runs only where {1}, which says more than that its iterators are in their domains and would be lost",
+        block,
+        realize.predicate,
+        hint="put the condition into the block's body",
+    )
+    return kept
+
+
+def _under(realize: BlockRealize, kept: Expr) -> BlockRealize:
+    """The block, run only where a condition on its iterators holds as well."""
+    if kept is TRUE:
+        return realize
+    values = {iv.var: value for iv, value in zip(realize.block.iter_vars, realize.iter_values, strict=True)}
+    return realize.replace(predicate=all_of(realize.predicate, substitute(kept, values)))
 
 
 def _producers(s: State, block: BlockSRef, others: Sequence[BlockSRef], loop: LoopSRef) -> list[BlockSRef]:

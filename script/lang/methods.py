@@ -10,7 +10,7 @@ from ...tir.buffer import Buffer, BufferLoad, BufferRegion
 from ...tir.dtype import DType
 from ...tir.dtype import dtype as as_type
 from ...tir.errors import UserError
-from ...tir.expr import Broadcast, CommReducer, Expr, IntImm, Mul, Ramp, as_expr, binary, const
+from ...tir.expr import Add, Broadcast, CommReducer, Expr, IntImm, Mul, Ramp, as_expr, binary, const
 from ...tir.expr import cast as convert_type
 from ...tir.stmt import BufferStore, seq
 from ...tir.visit import substitute
@@ -101,7 +101,9 @@ def access_ptr(
     offset: Index = 0,
     extent: Index | None = None,
 ) -> Expr:
-    """`A.access_ptr("r", offset=4)`: a pointer into the buffer's memory, for reading "r", writing "w" or both "rw".
+    """`A.access_ptr("r", offset=4)`: a pointer to an element, for reading "r", writing "w" or both "rw".
+
+    `offset` counts elements from the buffer's first one.
 
     >>> T.evaluate(T.call_extern("int32", "f", A.access_ptr("r", offset=16)))
     """
@@ -114,6 +116,9 @@ def access_ptr(
         for e in buffer.shape:
             extent = e if extent is const(1) else binary(Mul, extent, e)
     element = op.raw_call("type_annotation", dtype_=buffer.dtype)
+    start = buffer.elem_offset
+    if not (isinstance(start, IntImm) and start.value == 0):
+        offset = binary(Add, start, offset)
     return op.raw_call("tvm_access_ptr", element, buffer.data, offset, extent, const(mask))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tensorir import build, lower, parse
 from tensorir.codegen.interpreter import register_extern, run
 from tensorir.script import ir as I
 from tensorir.script import tir as T
@@ -382,6 +383,36 @@ def test_pointers_into_buffers() -> None:
     a = np.zeros((4, 2), "int32")
     run(Module, a)
     assert a.tolist() == [[0, 0], [5, 6], [0, 0], [7, 8]]
+
+
+@pytest.mark.parametrize("offset", ("", ", elem_offset=at"))
+@pytest.mark.parametrize("stage", (None, "lower_match_buffer", "flatten_buffer"))
+def test_pointers_into_views(offset: str, stage: str | None) -> None:
+    """Counted from the view's first element, whether it asks where in its source that is or not."""
+    module = parse(f"""
+@I.ir_module
+class Module:
+    @T.prim_func
+    def fill(A: T.Buffer((2,), "int32"), x: T.int32):
+        A[0] = x
+        A[1] = x + 1
+    @T.prim_func
+    def main(A: T.Buffer((4, 4), "int32")):
+        for i in range(4):
+            with T.block("B"):
+                vi = T.axis.spatial(4, i)
+                T.writes(A[vi, 1:4])
+                {"at = T.int32()" if offset else ""}
+                V = T.match_buffer(A[vi, 1:4], (3,), "int32"{offset})
+                Module.fill(V.access_ptr("w", offset=1), vi * 10)
+""")
+    want = np.array([[0, 0, 10 * i, 10 * i + 1] for i in range(4)], "int32")
+    a = np.zeros((4, 4), "int32")
+    run(lower(module, until=stage) if stage else module, a, name="main")
+    np.testing.assert_array_equal(a, want)
+    for target in ("llvm", "c"):
+        build(module, target=target)["main"](a := np.zeros((4, 4), "int32"))
+        np.testing.assert_array_equal(a, want)
 
 
 def test_external_functions_are_looked_up_by_name() -> None:

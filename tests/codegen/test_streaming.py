@@ -160,4 +160,4 @@ def test_arm_text_has_pairs_and_no_fence():
 @needs_compiler
 def test_c_without_wide_registers():
     text = build(scheduled(), target=Target("c", cpu="x86-64", vector_bits=128)).source()
-    assert "16)" in [line for line in text.splitlines() if "tir_stream(" in line and "static" not in line][0]
+    assert "16)" in next(line for line in text.splitlines() if "tir_stream(" in line and "static" not in line)

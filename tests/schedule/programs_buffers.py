@@ -400,7 +400,7 @@ def skipped(A: T.Buffer((16,), "float32"), D: T.Buffer((16,), "float32")):
     B = T.alloc_buffer((16,), "float32")
     for i in range(16):
         with T.block("B"):
-            vi = T.axis.spatial(16, i)
+            vi = T.axis.spatial(16, 15 - i)
             T.where(i != 3)
             B[vi] = A[vi]
     for i in range(16):

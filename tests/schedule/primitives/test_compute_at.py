@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tensorir import Schedule, ScheduleError, T
+from tensorir import Schedule, ScheduleError, T, lower, parse
 
 from ..checks import becomes, checked
 from ..programs import blur, chain
@@ -14,6 +14,7 @@ from ..programs_buffers import (
     mirrored,
     overwritten,
     padded,
+    skipped,
     symbolic_chain,
     tiles,
 )
@@ -230,3 +231,42 @@ def test_sampled_locations() -> None:
         location = sch.sample_compute_location("C", decision=decision)
         sch.compute_at("C", location)
         checked(sch)
+
+
+@pytest.mark.parametrize("extent", [12, 13])
+@pytest.mark.parametrize("operation", ["S[vi] + A[vi, vk]", "T.max(S[vi], A[vi, vk])", "S[vi] * A[vi, vk]"])
+def test_a_condition_on_iterators_moves_along(extent: int, operation: str) -> None:
+    """Partial results of a reduction that does not divide evenly, made in vectors where they are used."""
+    sch = Schedule(
+        parse(f"""
+@T.prim_func
+def main(A: T.Buffer((5, {extent}), "float32"), S: T.Buffer((5,), "float32")):
+    for i, k in T.grid(5, {extent}):
+        with T.block("S"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                S[vi] = T.float32(1)
+            S[vi] = {operation}
+"""),
+        seed=0,
+    )
+    _, lane = sch.split(sch.get_loops("S")[1], [None, 4])
+    partial = sch.rfactor(lane, 0)
+    row = sch.get_loops("S")[0]
+    sch.compute_at(partial, row)
+    checked(sch)
+    sch.set_scope(partial, 0, "local")
+    *_, lane, turn = sch.get_loops(partial)
+    sch.reorder(turn, lane)
+    sch.vectorize(lane)
+    sch.decompose_reduction(partial, turn)
+    sch.parallel(row)
+    checked(sch)
+    # Only the last turn may ask; where the program is cut it asks nothing.
+    assert "if " not in lower(sch.mod).script()
+
+
+def test_a_condition_on_loops_does_not() -> None:
+    sch = Schedule(skipped, seed=0)
+    with pytest.raises(ScheduleError, match="says more than that its iterators are in their domains"):
+        sch.compute_at("B", sch.get_loops("D")[0])
