@@ -25,13 +25,9 @@ def key_of(s: State, block: BlockSRef) -> Any:
 
 def is_plain(s: State, block: BlockSRef) -> bool:
     """Whether each iterator is bound to a loop of its own, and there is no predicate."""
-    return s.realize(block).predicate is TRUE and has_own_loops(s, block)
-
-
-def has_own_loops(s: State, block: BlockSRef) -> bool:
-    """Whether each iterator is bound to a loop of its own; a predicate says which of its values are left out."""
-    values = s.realize(block).iter_values
-    if not all(type(v) is Var for v in values) or len(set(values)) != len(values):
+    realize = s.realize(block)
+    values = realize.iter_values
+    if realize.predicate is not TRUE or not all(type(v) is Var for v in values) or len(set(values)) != len(values):
         return False
     loops = {ref.stmt.loop_var for ref in block.loops()}
     return all(v in loops for v in values)

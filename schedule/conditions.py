@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..tir.analysis.cover import affine_failure
 from ..tir.analysis.dependence import carried_dependence
 from ..tir.analysis.kinds import complete_failure, complete_or_reduction_failure, reduction_failure
 from ..tir.analysis.reducers import accumulates
 from ..tir.analysis.scope import Child, Failure, Scope, scope_of
+from ..tir.arith.stmt import conjuncts
 from ..tir.buffer import BufferRegion, Range
 from ..tir.errors import ScheduleError
-from ..tir.expr import IntImm, Var
-from ..tir.stmt import IterType
+from ..tir.expr import TRUE, IntImm, Var, all_of
+from ..tir.stmt import BlockRealize, IterType
 from ..tir.visit import free_vars
-from .bindings import Turns, has_own_loops, key_of
+from .bindings import Turns, is_plain, key_of
 from .errors import refusal, require
 from .privacy import Privacy
 from .rewrite import drivers
@@ -45,14 +47,31 @@ def _raise(failure: Failure | None, prefix: str = "") -> None:
 
 
 def require_affine(s: State, block: BlockSRef) -> None:
-    """Require that the loops run every instance of `block` once: its bindings are an affine map of the loops."""
-    if has_own_loops(s, block):
+    """Require that the loops run no instance of `block` twice: its bindings are an affine map of the loops.
+
+    They run every instance but those that conditions on iterators alone leave out.
+    """
+    if is_plain(s, block):
         return
     key = key_of(s, block)
     if key not in s.affine:
         scope = scope_of(block.scope.stmt)
-        s.affine[key] = affine_failure(scope, scope.child(block.stmt), around(block))
+        child = scope.child(block.stmt)
+        child = replace(child, realize=_binding(child))
+        s.affine[key] = affine_failure(scope, child, around(block))
     _raise(s.affine[key])
+
+
+def _binding(child: Child) -> BlockRealize:
+    """How a block is run, but for conditions on loops each of which drives one iterator and nothing else."""
+    realize = child.realize
+    if realize.predicate is TRUE:
+        return realize
+    values = realize.iter_values
+    own = {v for v in values if type(v) is Var} - {v for e in values if type(e) is not Var for v in free_vars(e)}
+    inside = {loop.loop_var for loop in child.loops}
+    kept = [c for c in conjuncts(realize.predicate) if not (inside & set(free_vars(c))) <= own]
+    return realize.replace(predicate=all_of(*kept))
 
 
 def require_complete(s: State, block: BlockSRef) -> None:

@@ -5,7 +5,7 @@ from tensorir import Schedule, ScheduleError, T, assert_structural_equal, parse
 from tensorir.schedule.trace import Trace
 from tensorir.tir.stmt import ForKind
 
-from ..programs import matmul, row_sum, symbolic
+from ..programs import matmul, mixed_predicate, row_sum, symbolic
 from ..programs_blocks import argmax, argmax_exact, chained_stores, matmul16, two_results
 
 
@@ -105,6 +105,13 @@ def test_argmax_that_decides_ties_itself(outer: bool) -> None:
     sch = Schedule(argmax_exact, seed=0)
     k0, k1 = sch.split(sch.get_loops("C")[1], [None, 4])
     sch.rfactor(k0 if outer else k1, 1)
+    checked(sch)
+
+
+def test_decompose_under_a_condition_on_both_axes() -> None:
+    """It holds wherever the reduction begins, so every element has its init."""
+    sch = Schedule(mixed_predicate, seed=0)
+    sch.decompose_reduction("B", sch.get_loops("B")[0])
     checked(sch)
 
 
