@@ -89,6 +89,7 @@ class _LowerMatch(Substitute):
     def visit_call(self, node: Call) -> Any:
         if node.op is OPS["tvm_access_ptr"] and node.args[1] in self.begins:
             kind, data, offset, *rest = node.args
+            assert isinstance(data, Var)
             node = node.replace(args=(kind, data, offset + self.begins[data], *rest))
         return node.map_children(self)
 
