@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from ..tir.analysis.cover import affine_failure
@@ -13,7 +13,7 @@ from ..tir.analysis.scope import Child, Failure, Scope, scope_of
 from ..tir.arith.stmt import conjuncts
 from ..tir.buffer import BufferRegion, Range
 from ..tir.errors import ScheduleError
-from ..tir.expr import TRUE, IntImm, Var, all_of
+from ..tir.expr import TRUE, Expr, IntImm, Var, all_of
 from ..tir.stmt import BlockRealize, IterType
 from ..tir.visit import free_vars
 from .bindings import Turns, is_plain, key_of
@@ -57,21 +57,22 @@ def require_affine(s: State, block: BlockSRef) -> None:
     if key not in s.affine:
         scope = scope_of(block.scope.stmt)
         child = scope.child(block.stmt)
-        child = replace(child, realize=_binding(child))
+        predicate = binding_predicate(child.realize, {loop.loop_var for loop in child.loops})
+        child = replace(child, realize=child.realize.replace(predicate=predicate))
         s.affine[key] = affine_failure(scope, child, around(block))
     _raise(s.affine[key])
 
 
-def _binding(child: Child) -> BlockRealize:
-    """How a block is run, but for conditions on loops each of which drives one iterator and nothing else."""
-    realize = child.realize
+def binding_predicate(realize: BlockRealize, loops: Set[Var]) -> Expr:
+    """The predicate, but for conditions on those of `loops` each of which drives one iterator and nothing else.
+
+    Such a condition leaves out instances of the block; what drives which iterator is as if it were not there.
+    """
     if realize.predicate is TRUE:
-        return realize
+        return TRUE
     values = realize.iter_values
     own = {v for v in values if type(v) is Var} - {v for e in values if type(e) is not Var for v in free_vars(e)}
-    inside = {loop.loop_var for loop in child.loops}
-    kept = [c for c in conjuncts(realize.predicate) if not (inside & set(free_vars(c))) <= own]
-    return realize.replace(predicate=all_of(*kept))
+    return all_of(*(c for c in conjuncts(realize.predicate) if not (loops & set(free_vars(c))) <= own))
 
 
 def require_complete(s: State, block: BlockSRef) -> None:

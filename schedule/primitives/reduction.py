@@ -13,7 +13,7 @@ from ...tir.same import structural_equal
 from ...tir.stmt import Block, BlockRealize, For, IterType, IterVar, Stmt, seq
 from ...tir.visit import free_vars, fresh, substitute
 from ..bindings import is_one_to_one
-from ..conditions import require_affine, require_reduction
+from ..conditions import binding_predicate, require_affine, require_reduction
 from ..errors import refusal, require
 from ..primitive import primitive
 from ..rewrite import bind_loops
@@ -108,8 +108,9 @@ def _require_run_once(s: State, block: BlockSRef, realize: BlockRealize, loops: 
             block,
             hint="choose a loop inside of it",
         )
+    predicate = binding_predicate(realize, {ref.stmt.loop_var for ref in block.loops()})
     require(
-        detect_iter_map(realize.iter_values, domains, realize.predicate, IterMapLevel.BIJECTIVE, an),
+        detect_iter_map(realize.iter_values, domains, predicate, IterMapLevel.BIJECTIVE, an),
         "the loops from {0} inwards may run an instance of {1} more than once, which takes its init each time",
         loops[0],
         block,
