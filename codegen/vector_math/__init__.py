@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ...tir.dtype import FLOAT32
 from ...tir.expr import Call, Cast, Expr
 from ...tir.op import if_then_else
-from . import exponential, logarithm, special, trigonometric
+from . import double, exponential, logarithm, special, trigonometric
 from .kit import Kit
 
 Rule = Callable[..., Expr]
@@ -48,6 +48,23 @@ SINGLE: dict[str, Rule] = {
 }
 """The functions of 32-bit floats only."""
 
+DOUBLE: dict[str, Rule] = {
+    "sinh": double.sinh,
+    "cosh": double.cosh,
+    "asinh": double.asinh,
+    "acosh": double.acosh,
+    "atanh": double.atanh,
+    "tan": double.tan,
+    "asin": double.asin,
+    "acos": double.acos,
+    "atan": double.atan,
+    "atan2": double.atan2,
+    "erf": double.erf,
+    "hypot": double.hypot,
+    "pow": double.pow_,
+}
+"""The functions of 64-bit floats on targets with fused multiply-add, besides those above."""
+
 _REDUCED = frozenset({"sin", "cos", "tan"})
 
 
@@ -67,7 +84,7 @@ def expand(node: Call, fma: bool) -> Expr | None:
         wide = FLOAT32.with_lanes(type_.lanes)
         value = expand(Call(wide, node.op, tuple(Cast(wide, arg) for arg in node.args)), fma)
         return None if value is None else Cast(type_, value)
-    rule = RULES.get(name) or (SINGLE.get(name) if type_.bits == 32 else None)
+    rule = RULES.get(name) or (SINGLE if type_.bits == 32 else DOUBLE if fma else {}).get(name)
     if rule is None:
         return None
     kit = Kit(type_, fma)

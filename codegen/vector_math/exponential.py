@@ -128,7 +128,7 @@ def sigmoid(m: Kit, x: Expr) -> Expr:
     return Div(one, Add(Max(power, one), m.mad(p, power, Min(power, one))))
 
 
-def _half_exp(m: Kit, x: Expr) -> Expr:
+def half_exp(m: Kit, x: Expr) -> Expr:
     """e^x / 2, also where e^x is beyond the greatest number."""
     p, k = _exp_parts(m, x)
     return m.let(scaled(m, Add(p, m.f(1.0)), m.let(Sub(k, m.i(1)))))
@@ -136,7 +136,7 @@ def _half_exp(m: Kit, x: Expr) -> Expr:
 
 def sinh(m: Kit, x: Expr) -> Expr:
     a = m.let(m.abs(x))
-    e = _half_exp(m, clamped(m, a, 0.0, 92.0))
+    e = half_exp(m, clamped(m, a, 0.0, 92.0))
     large = Sub(e, Div(m.f(0.25), e))
     z = m.let(Mul(a, a))
     small = m.mad(Mul(a, z), m.horner(z, SINH), a)
@@ -144,7 +144,7 @@ def sinh(m: Kit, x: Expr) -> Expr:
 
 
 def cosh(m: Kit, x: Expr) -> Expr:
-    e = _half_exp(m, clamped(m, m.abs(x), 0.0, 92.0))
+    e = half_exp(m, clamped(m, m.abs(x), 0.0, 92.0))
     return Add(e, Div(m.f(0.25), e))
 
 

@@ -40,7 +40,7 @@ def tail(m: Kit, f: Expr) -> tuple[Expr, Expr]:
     return h, m.let(Mul(s, m.mad(z, m.horner(z, LOG[m.bits]), h)), "t")
 
 
-def _normal(m: Kit, x: Expr) -> tuple[Expr, Expr]:
+def normal(m: Kit, x: Expr) -> tuple[Expr, Expr]:
     """(y, c): x itself and 0, or, below the normal numbers, x scaled up and the exponent that takes it back."""
     digits = m.mantissa + 2
     tiny = m.let(x < m.f(2.0 ** (1 - m.bias)), "tiny")
@@ -57,7 +57,7 @@ def _ends(m: Kit, x: Expr, value: Expr) -> Expr:
 
 
 def log(m: Kit, x: Expr) -> Expr:
-    y, shift = _normal(m, x)
+    y, shift = normal(m, x)
     f, e = split(m, y)
     e = m.let(Add(e, shift))
     h, t = tail(m, f)
@@ -88,7 +88,7 @@ def _other_base(
     m: Kit, x: Expr, factor: dict[int, tuple[float, float]], step: dict[int, tuple[float, float]] | None
 ) -> Expr:
     """The logarithm whose value at e is `factor` and at 2 is `step` (1 for None), each in two parts."""
-    y, shift = _normal(m, x)
+    y, shift = normal(m, x)
     f, e = split(m, y)
     e = m.let(Add(e, shift))
     h, t = tail(m, f)
@@ -112,14 +112,22 @@ def _other_base(
 
 
 def log1p(m: Kit, x: Expr) -> Expr:
+    return log1p_of(m, x, None)
+
+
+def log1p_of(m: Kit, x: Expr, more: Expr | None) -> Expr:
+    """log1p(x + more), for `more` below the last place of x."""
     u = m.let(Add(x, m.f(1.0)), "u")
     near = m.let((x > m.f(-0.29)) & (x < m.f(0.41)), "near")
     # Of huge x nothing is lost by adding 1; elsewhere u's rounding error comes back divided by u.
-    lost = Select(x > m.f(1.0), Sub(m.f(1.0), Sub(u, x)), Sub(x, Sub(u, m.f(1.0))))
+    lost: Expr = Select(x > m.f(1.0), Sub(m.f(1.0), Sub(u, x)), Sub(x, Sub(u, m.f(1.0))))
+    if more is not None:
+        lost = Add(lost, more)
     f, e = split(m, u)
     f = m.let(Select(near, x, f), "f")
     e = m.let(Select(near, m.f(0.0), e), "e")
-    correction = m.let(Select(near, m.f(0.0), Div(lost, u)))
+    beside = m.f(0.0) if more is None else Div(more, u)
+    correction = m.let(Select(near, beside, Div(lost, u)))
     h, t = tail(m, f)
     high, low = LN2[m.bits]
     value = m.mad(e, m.f(high), Sub(f, Sub(h, m.mad(e, m.f(low), Add(t, correction)))))

@@ -68,10 +68,10 @@ def pow_(m: Kit, x: Expr, y: Expr) -> Expr:
     r = d.let(Sub(t, n), "r")
     power = Mul(d.mad(r, d.horner(r, EXP2), d.f(1.0)), d.power_of_two(i))
     value = m.let(Cast(m.type, power), "power")
-    return _special(m, x, y, value)
+    return powers_special(m, x, y, value)
 
 
-def _special(m: Kit, x: Expr, y: Expr, value: Expr) -> Expr:
+def powers_special(m: Kit, x: Expr, y: Expr, value: Expr) -> Expr:
     """`value`, |x|^y, with the sign that x gives it, but for the arguments where C says something else."""
     zero, one, inf, nan = m.f(0.0), m.f(1.0), m.f(math.inf), m.f(math.nan)
     whole = m.let(m.call("floor", y) == y, "whole")
