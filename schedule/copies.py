@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..tir.arith.analyzer import Analyzer
@@ -61,8 +62,8 @@ def cache_of(original: Buffer, scope: str, an: Analyzer, box: Box | None) -> Cac
     return Cache(buffer, original, lows)
 
 
-def copy_stage(an: Analyzer, cache: Cache, box: Box, name: str, *, into: bool) -> Stage:
-    """The copy of `box` of a cache's original into the cache, or (`into` false) back.
+def copy_stage(an: Analyzer, cache: Cache, box: Box, name: str, *, into: bool, given: Sequence[Expr] = ()) -> Stage:
+    """The copy of `box` of a cache's original into the cache, or (`into` false) back, made where `given` holds.
 
     The loops are `ax0`, `ax1`, ...; where the box may leave the buffer a predicate keeps the copies inside.
     """
@@ -70,7 +71,7 @@ def copy_stage(an: Analyzer, cache: Cache, box: Box, name: str, *, into: bool) -
     loops: list[tuple[Var, Expr]] = []
     values: list[Expr] = []
     iter_vars: list[IterVar] = []
-    guards: list[Expr] = []
+    guards = list(given)
     for k, (low, extent) in enumerate(zip(lows, extents, strict=True)):
         start, size = cache.lows[k], cache.buffer.shape[k]
         dtype = extent.dtype

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..tir.arith.analyzer import Analyzer
 from ..tir.arith.interval import IntervalSet, eval_set
-from ..tir.arith.iter_map import detect_iter_map
 from ..tir.arith.regions import Box, box_contains, eval_box, relax_region, union_box
+from ..tir.arith.stmt import conjuncts
 from ..tir.buffer import Buffer, BufferLoad, BufferRegion, Range
 from ..tir.expr import TRUE, Expr, IntImm, Var, all_of, const
 from ..tir.op import maximum, minimum
-from ..tir.stmt import Block, BlockRealize, BufferStore, For, IfThenElse, IterType, Stmt, While
+from ..tir.stmt import Block, For, IfThenElse, IterType, IterVar
 from ..tir.visit import free_vars, substitute, walk
 from .edit import wrappers
 from .errors import require
+from .filling import gapless, surely_writes
 from .rewrite import bind_loops
 from .scopes import shared_across
 from .sref import BlockSRef, LoopSRef, SRef
@@ -112,6 +113,12 @@ class Footprints:
         """Whether a box is shown to hold another."""
         return box_contains(self.an, outer, inner)
 
+    def settled(self, block: BlockSRef, scope: str = "") -> tuple[Expr, ...]:
+        """The conditions of a block's predicate that no loop below the boundary, nor a thread sharing memory, turns."""
+        predicate = self.s.realize(block).predicate
+        turning = {**self.sharing(scope), **self.loops(block)}.keys()
+        return tuple(c for c in conjuncts(predicate) if c is not TRUE and not turning & free_vars(c).keys())
+
     def fills(self, block: BlockSRef, region: BufferRegion, given: Expr = TRUE, *, anew: bool = True) -> bool:
         """Whether a block is shown to write every element of the box of one of its write regions inside the buffer.
 
@@ -120,11 +127,31 @@ class Footprints:
         given: what holds of the loops around the boundary.
         anew: a reduction has to start each of them, too.
         """
-        if not surely_writes(block.stmt, region.buffer) or wrappers(self.boundary, block):
-            return False
-        realize = self.s.realize(block)
+        return surely_writes(block.stmt, region) and self.covers(block, region, given, anew=anew)
+
+    def covers(self, block: BlockSRef, region: BufferRegion, given: Expr = TRUE, *, anew: bool = False) -> bool:
+        """Whether the instances of a block are shown to leave no gaps in the box of one of its regions, inside the
+        buffer; the parameters are those of `fills`."""
         moved: BufferRegion = substitute(region, bindings(self.s, block))
         lows, extents = [r.min for r in moved.region], [r.extent for r in moved.region]
+        bounds = zip(lows, extents, region.buffer.shape, strict=True)
+        inside = [c for low, n, whole in bounds for c in (low >= 0, low + n <= whole)]
+        return self._sweeps(block, lows, extents, all_of(*inside, given), anew=anew)
+
+    def runs_for_all(self, block: BlockSRef, iter_vars: Iterable[IterVar], given: Expr) -> bool:
+        """Whether a block is shown to run for all values of some of its iterators in the box that these sweep, inside
+        their domains, where `given` holds of the loops around the boundary."""
+        values = bindings(self.s, block)
+        axes = [(values[iv.var], iv.dom) for iv in iter_vars]
+        inside = [c for value, dom in axes for c in (value >= dom.min, value < dom.end)]
+        lows = [value for value, _ in axes]
+        return self._sweeps(block, lows, [const(1, low.dtype) for low in lows], all_of(*inside, given), anew=False)
+
+    def _sweeps(
+        self, block: BlockSRef, lows: Sequence[Expr], extents: Sequence[Expr], inside: Expr, *, anew: bool
+    ) -> bool:
+        if wrappers(self.boundary, block):
+            return False
         domains = self.loops(block)
         if not gapless(self.an, lows, extents, domains):
             return False
@@ -132,13 +159,11 @@ class Footprints:
         first = {v: r.min for v, r in domains.items() if not any(v in free_vars(e) for e in (*lows, *extents))}
         if anew and block.stmt.init is not None and not self._starts(block, lows, extents, first):
             return False
-        if realize.predicate is TRUE:
+        predicate = self.s.realize(block).predicate
+        if predicate is TRUE:
             return True
-        inside = all_of(
-            *(low >= 0 for low in lows), *(low + n <= e for low, n, e in zip(lows, extents, region.buffer.shape))
-        )
-        with self.an.constraint(all_of(inside, given)):
-            return self.an.prove(substitute(realize.predicate, first))
+        with self.an.constraint(inside):
+            return self.an.prove(substitute(predicate, first))
 
     def _starts(
         self, block: BlockSRef, lows: Sequence[Expr], extents: Sequence[Expr], first: Mapping[Var, Expr]
@@ -168,60 +193,6 @@ def relaxed(s: State, an: Analyzer, block: BlockSRef, region: BufferRegion, loop
 def bindings(s: State, block: BlockSRef) -> dict[Var, Expr]:
     """The values of a block's iterators in terms of its loops."""
     return {iv.var: value for iv, value in zip(block.stmt.iter_vars, s.realize(block).iter_values, strict=True)}
-
-
-def gapless(an: Analyzer, lows: Sequence[Expr], extents: Sequence[Expr], domains: Mapping[Var, Range]) -> bool:
-    """Whether the boxes `low ... low + extent - 1`, as `domains` vary, are shown to fill the least box around them."""
-    return _steps_overlap(an, lows, extents, domains) or _digits_fill(an, lows, extents, domains)
-
-
-def _steps_overlap(an: Analyzer, lows: Sequence[Expr], extents: Sequence[Expr], domains: Mapping[Var, Range]) -> bool:
-    """Each index a sum of loops of its own, each counting in steps no wider than what those below it fill."""
-    used: set[Var] = set()
-    for low, extent in zip(lows, extents, strict=True):
-        steps: list[tuple[int, Expr]] = []
-        for key, step in an.normal(low).terms.items():
-            if isinstance(key, Var) and key in domains:
-                if key in used:
-                    return False
-                used.add(key)
-                steps.append((abs(step), domains[key].extent))
-            elif any(v in domains for atom in (key if isinstance(key, tuple) else (key,)) for v in free_vars(atom)):
-                return False
-        span = extent
-        for step, count in sorted(steps, key=lambda pair: pair[0]):
-            if any(v in domains for v in free_vars(count)) or not an.prove(span >= step):
-                return False
-            span = an.simplify(span + (count - 1) * step)
-        if any(v in domains for v in free_vars(extent)):
-            return False
-    return True
-
-
-def _digits_fill(an: Analyzer, lows: Sequence[Expr], extents: Sequence[Expr], domains: Mapping[Var, Range]) -> bool:
-    """The indices digits of the loops, all combinations of which occur."""
-    found = detect_iter_map(lows, domains, analyzer=an)
-    return bool(found) and all(
-        isinstance(extent, IntImm) and isinstance(arg.scale, int) and 0 < arg.scale <= extent.value
-        for total, extent in zip(found.indices, extents, strict=True)
-        for arg in total.args
-    )
-
-
-def surely_writes(block: Block, buffer: Buffer) -> bool:
-    """Whether an instance writes all that it declares to write of `buffer`: no store stands under a condition.
-
-    What is written through a pointer is taken to be as declared.
-    """
-
-    def sure(stmt: Stmt) -> bool:
-        if isinstance(stmt, (IfThenElse, While)) or (isinstance(stmt, BlockRealize) and stmt.predicate is not TRUE):
-            return not any(isinstance(n, BufferStore) and n.buffer is buffer for n in walk(stmt))
-        if isinstance(stmt, BufferStore) and stmt.buffer is buffer and stmt.predicate is not None:
-            return False
-        return all(sure(child) for child in stmt.children() if isinstance(child, Stmt))
-
-    return sure(block.body)
 
 
 def loads(block: Block, buffer: Buffer) -> list[BufferLoad]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..tir.arith.region_bounds import exact_unions
 from ..tir.arith.regions import Box, eval_box, region_of
-from ..tir.arith.stmt import conjuncts
 from ..tir.buffer import Buffer
-from ..tir.expr import all_of
-from ..tir.visit import free_vars, substitute
+from ..tir.expr import Expr, all_of
+from ..tir.visit import substitute
 from .edit import common
 from .errors import require
 from .footprint import Footprints, bindings
@@ -33,6 +34,21 @@ def require_present(
         buffer,
         hint="parameters can be copied, and what one block writes without gaps, in all runs of those that read it",
     )
+
+
+def are_read(foot: Footprints, readers: Sequence[BlockSRef], buffer: Buffer, box: Box, given: Expr) -> bool:
+    """Whether each element of a box is shown to be read by some instance of blocks that do not write it themselves.
+
+    Then each holds a value, as long as the program made sense before. `given` holds of the loops around the boundary.
+    """
+    read = [
+        foot.box(reader, region)
+        for reader in readers
+        if all(w.buffer is not buffer for w in reader.stmt.writes)
+        for region in reader.stmt.reads
+        if region.buffer is buffer and foot.covers(reader, region, given)
+    ]
+    return any(foot.contains(foot.clipped(part, buffer), box) for part in exact_unions(foot.an, read))
 
 
 def _is_present(s: State, at: SRef, buffer: Buffer, box: Box, before: BlockSRef | None) -> bool:
@@ -87,9 +103,7 @@ def _swept(foot: Footprints, at: SRef, buffer: Buffer, box: Box) -> Box:
 def written_boxes(foot: Footprints, writers: list[BlockSRef], reader: BlockSRef, buffer: Buffer) -> list[Box]:
     """The boxes that blocks write in full below the boundary, in all iterations of the loops around it in which
     `reader` runs."""
-    own = foot.loops(reader)
-    conditions = conjuncts(foot.s.realize(reader).predicate)
-    given = all_of(*(c for c in conditions if not own.keys() & free_vars(c).keys()))
+    given = all_of(*foot.settled(reader))
     return [
         foot.box(writer, region)
         for writer in writers

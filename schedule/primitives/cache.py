@@ -246,8 +246,9 @@ def cache_inplace(s: State, block: BlockSRef, *, read_buffer_index: BufferIndex,
     name = f"{buffer.name}_{storage_scope}"
     both = foot.clipped(union_box(foot.an, read, written), buffer)
     require_present(s, block, at, buffer, both, block)
-    before = copy_stage(foot.an, cache, both, name, into=True)
-    after = copy_stage(foot.an, cache, foot.clipped(written, buffer), name, into=False)
+    given = foot.settled(block, storage_scope)
+    before = copy_stage(foot.an, cache, both, name, into=True, given=given)
+    after = copy_stage(foot.an, cache, foot.clipped(written, buffer), name, into=False, given=given)
     index = child_towards(at, block)
     edit = Edit(s)
     edit.allocate(block.scope, cache.buffer)

@@ -17,7 +17,8 @@ from ..concurrency import concurrent_loops, require_still_concurrent
 from ..conditions import require_complete_or_reduction
 from ..edit import Edit, child_towards, common, statements, wrappers
 from ..errors import require
-from ..footprint import Footprints, gapless
+from ..filling import gapless
+from ..footprint import Footprints
 from ..primitive import primitive
 from ..rewrite import bind_loops
 from ..solve import Axis, axis, instances, nest_of, regenerated

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...tir.arith.analyzer import Analyzer
 from ...tir.arith.regions import Box, union_box
 from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range
-from ...tir.expr import TRUE, Expr, Var, all_of
+from ...tir.expr import Expr, Var, all_of
 from ...tir.node import Attrs
 from ...tir.stmt import Block, BlockRealize, BufferStore, IfThenElse, IterType, IterVar, Stmt
 from ...tir.visit import free_vars, substitute
@@ -16,7 +16,7 @@ from ..copies import Cache, Stage, cache_of, lows_and_extents
 from ..edit import Edit, child_towards
 from ..errors import require
 from ..footprint import Footprints
-from ..presence import require_present
+from ..presence import are_read, require_present
 from ..primitive import primitive
 from ..rewrite import make_nest
 from ..scopes import require_scope
@@ -90,9 +90,11 @@ def read_at(
             loop,
             hint="choose a loop inside of that around both",
         )
-    require_present(s, block, loop, buffer, box, readers[0])
+    given = _always(foot, readers, storage_scope)
+    if not are_read(foot, readers, buffer, box, all_of(*given)):
+        require_present(s, block, loop, buffer, box, readers[0])
     cache = cache_of(buffer, storage_scope, foot.an, None)
-    stage = _tile(s, loop, foot.an, cache, box, f"{buffer.name}_{storage_scope}", into=True)
+    stage = _tile(loop, foot.an, cache, box, given, f"{buffer.name}_{storage_scope}", into=True)
     return _put(s, loop, at, foot, cache, stage, readers)
 
 
@@ -165,7 +167,7 @@ def write_at(
     users = list(dict.fromkeys([*writers, *readers]))
     at = max(child_towards(loop, b) for b in users) + 1
     cache = cache_of(buffer, storage_scope, foot.an, None)
-    stage = _tile(s, loop, foot.an, cache, box, f"{buffer.name}_{storage_scope}", into=False)
+    stage = _tile(loop, foot.an, cache, box, (), f"{buffer.name}_{storage_scope}", into=False)
     return _put(s, loop, at, foot, cache, stage, users)
 
 
@@ -191,8 +193,16 @@ def _box(foot: Footprints, users: Sequence[tuple[BlockSRef, Sequence[BufferRegio
     return foot.clipped(out, buffer)
 
 
-def _tile(s: State, loop: LoopSRef, an: Analyzer, cache: Cache, box: Box, name: str, *, into: bool) -> Stage:
-    """The block that copies a box, its iterators the loops that the box depends on."""
+def _always(foot: Footprints, users: Sequence[BlockSRef], scope: str) -> tuple[Expr, ...]:
+    """What the predicates of all users ask of the loops around, so that a copy in `scope` is of use only there."""
+    first, *others = (foot.settled(user, scope) for user in users)
+    return tuple(c for c in first if all(c in other for other in others))
+
+
+def _tile(
+    loop: LoopSRef, an: Analyzer, cache: Cache, box: Box, given: Sequence[Expr], name: str, *, into: bool
+) -> Stage:
+    """The block that copies a box where `given` holds, its iterators the loops that the box depends on."""
     lows, extents = lows_and_extents(an, box)
     around = [ref.stmt for ref in (loop, *loop.ancestors()) if isinstance(ref, LoopSRef)]
     used = dict.fromkeys(v for e in (*lows, *extents) for v in free_vars(e))
@@ -221,7 +231,7 @@ def _tile(s: State, loop: LoopSRef, an: Analyzer, cache: Cache, box: Box, name: 
         annotations=Attrs({"auto_copy": True}),
     )
     values: tuple[Expr, ...] = tuple(stmt.loop_var for stmt in outer)
-    return Stage(block, BlockRealize(values, TRUE, block))
+    return Stage(block, BlockRealize(values, all_of(*given), block))
 
 
 def _put(

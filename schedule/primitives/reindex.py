@@ -20,8 +20,10 @@ from ..conditions import require_affine
 from ..copies import Stage
 from ..edit import Edit, child_towards
 from ..errors import require
-from ..footprint import Footprints, bindings, surely_writes
+from ..filling import surely_writes
+from ..footprint import Footprints, bindings
 from ..index_maps import as_index_map, determined
+from ..presence import require_present
 from ..primitive import primitive
 from ..redirect import Redirect
 from ..rewrite import make_nest
@@ -102,7 +104,7 @@ def _require_written_once(s: State, block: BlockSRef, access: Access, *, everywh
     if everywhere or s.realize(block).predicate is not TRUE:
         require_affine(s, block)
     require(
-        surely_writes(block.stmt, access.buffer),
+        all(surely_writes(block.stmt, w) for w in block.stmt.writes if w.buffer is access.buffer),
         "{0} stores to {1} only under a condition, so a copy would hold elements without a value",
         block,
         access.buffer,
@@ -224,24 +226,39 @@ def reindex(s: State, block: BlockSRef, *, buffer: BufferArgument) -> BlockSRef:
     if kind == "read" and place.writer is None:
         place = place._replace(number=child_towards(block.scope, block))
     foot = Footprints(s, place.at)
+    given: tuple[Expr, ...] = ()
     if kind == "write":
         require_filled(foot, block, access.buffer)
+    else:
+        given = foot.settled(block)
+        _require_present(foot, block, access, given)
     values = bindings(s, block)
     domains = foot.loops(block)
     axes = [axis(foot.an, iv, eval_set(foot.an, values[iv.var], domains)) for iv in access.iter_vars]
-    stage, new = _reindexed(foot.an, access, axes, into=kind == "read")
+    stage, new = _reindexed(foot.an, access, axes, given, into=kind == "read")
     at = tuple(iv.var - iv.dom.min for iv in access.iter_vars)
     return _put(s, block, place, access, new, at, stage)
 
 
-def _reindexed(an: Analyzer, access: Access, axes: Sequence[Axis], *, into: bool) -> tuple[Stage, Buffer]:
-    """The copy over the block's iterators, in loops `ax0`, `ax1`, ..., and the new buffer."""
+def _require_present(foot: Footprints, block: BlockSRef, access: Access, given: Sequence[Expr]) -> None:
+    """Require that what a copy for each value of the access's iterators reads, where `given` holds, was written."""
+    if not foot.runs_for_all(block, access.iter_vars, all_of(*given)):
+        box = foot.union(block, block.stmt.reads, access.buffer)
+        assert box is not None
+        inside = foot.clipped(box, access.buffer)
+        require_present(foot.s, block, foot.boundary, access.buffer, inside, block)
+
+
+def _reindexed(
+    an: Analyzer, access: Access, axes: Sequence[Axis], given: Sequence[Expr], *, into: bool
+) -> tuple[Stage, Buffer]:
+    """The copy over the block's iterators where `given` holds, in loops `ax0`, `ax1`, ..., and the new buffer."""
     name = f"{access.buffer.name}_reindex"
     new = decl_buffer([iv.dom.extent for iv in access.iter_vars], access.buffer.dtype, name)
     iter_vars: dict[Var, IterVar] = {}
     loops: list[tuple[Var, Expr]] = []
     values: list[Expr] = []
-    guards: list[Expr] = []
+    guards = list(given)
     for k, (iv, (low, extent, below, above)) in enumerate(zip(access.iter_vars, axes, strict=True)):
         dtype = iv.var.dtype
         loop = Var(f"ax{k}", dtype)
@@ -375,6 +392,9 @@ def _reindex_cache(
             hint="give a map from which the indices used by the block can be told",
         )
     place = _place(s, block, access, kind, everywhere=False)
+    if kind == "read":
+        foot = Footprints(s, place.at)
+        _require_present(foot, block, access, foot.settled(block))
     shape = _shape(an, at, doms)
     new = decl_buffer(shape, access.buffer.dtype, suffixed(access.buffer.name, storage_scope), scope=storage_scope)
     name = f"{access.buffer.name}_{storage_scope}"

@@ -10,9 +10,9 @@ from tensorir.schedule import primitives
 from tensorir.tir.errors import ScheduleError, UserError
 
 from ..errors.golden import UPDATE, Case, cases, update
-from . import programs, programs_blocks, programs_buffers, programs_padding
+from . import programs, programs_blocks, programs_buffers, programs_padding, programs_values
 
-ALL = programs.ALL | programs_blocks.ALL | programs_padding.ALL | programs_buffers.ALL
+ALL = programs.ALL | programs_blocks.ALL | programs_padding.ALL | programs_buffers.ALL | programs_values.ALL
 FOLDER = Path(__file__).parents[1] / "errors" / "schedule"
 CASES = cases(FOLDER)
 SHARED = (

@@ -1,10 +1,12 @@
 """Caches and moves around blocks whose loops run past their domains: a predicate on a reduction leaves no gap."""
 
 import pytest
-from tensorir import Schedule
+from tensorir import Schedule, ScheduleError
 from tensorir.script import workloads
+from tensorir.tir.function import PrimFunc
 
 from .programs import matmul
+from .programs_values import for_each_iteration, for_odd_iterations, half_sums, seven_of_eight, uneven_loop
 
 
 def test_a_cache_of_a_reduction_split_unevenly() -> None:
@@ -37,3 +39,57 @@ def test_threads_share_fused_loops_unevenly(m: int, n: int, threads: int) -> Non
     sch.bind(outer, "blockIdx.x")
     sch.bind(inner, "threadIdx.x")
     sch.verify(backend="interpreter", sanitize=True)
+
+
+def checked(sch: Schedule) -> None:
+    sch.state.check()
+    sch.verify(trials=1, backend="interpreter", sanitize=True)
+    sch.verify(trials=1, backend="llvm")
+
+
+@pytest.mark.parametrize("step", ["reindex", "reindex_cache_read", "read_at"])
+def test_a_copy_is_made_where_its_reader_runs(step: str) -> None:
+    sch = Schedule(uneven_loop)
+    if step == "reindex":
+        sch.reindex("D", ("read", 0))
+    elif step == "reindex_cache_read":
+        sch.reindex_cache_read("D", 0, "local", lambda i: i)
+    else:
+        sch.read_at(sch.get_loops("D")[-1], sch.get_block("D"), 0, "local")
+    checked(sch)
+
+
+def test_a_copy_takes_no_more_than_was_written() -> None:
+    sch = Schedule(seven_of_eight)
+    outer, inner = sch.get_loops("D")
+    with pytest.raises(ScheduleError, match="not known to have been written"):
+        sch.read_at(outer, sch.get_block("D"), 0, "shared")
+    sch.read_at(inner, sch.get_block("D"), 0, "shared")
+    checked(sch)
+
+
+def test_a_block_leaves_the_gaps_that_blocks_in_it_leave() -> None:
+    sch = Schedule(seven_of_eight)
+    with pytest.raises(ScheduleError, match="not known to write every element"):
+        sch.cache_write("all", 0, "shared")
+
+
+def test_a_cache_for_all_runs_of_a_part_of_a_reduction() -> None:
+    sch = Schedule(half_sums)
+    with pytest.raises(ScheduleError, match="not known to write every element"):
+        sch.reindex("B", ("write", 0))
+    sch.cache_write("half", 0, "local")
+    checked(sch)
+
+
+@pytest.mark.parametrize("program", [for_each_iteration, for_odd_iterations], ids=lambda f: f.name)
+@pytest.mark.parametrize("factors", [[1, None], [4, None]])
+def test_parts_of_a_loop_keep_what_single_iterations_have_for_themselves(
+    program: PrimFunc, factors: list[int | None]
+) -> None:
+    sch = Schedule(program)
+    i_0, i_1 = sch.get_loops("C")[:2]
+    sch.parallel(i_1)
+    sch.loop_partition(i_0, factors)
+    assert not sch.get(sch.get_block("root")).alloc_buffers
+    checked(sch)
