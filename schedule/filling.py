@@ -1,4 +1,4 @@
-"""Whether blocks leave gaps in what they are said to touch, and whether they write all that they declare to write."""
+"""Whether blocks leave gaps in what they are said to touch, and whether they touch all that they declare."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from ..tir.arith.analyzer import Analyzer
 from ..tir.arith.iter_map import detect_iter_map
 from ..tir.arith.region_bounds import exact_unions
 from ..tir.arith.regions import Box, box_contains, box_of, eval_box
-from ..tir.buffer import Buffer, BufferRegion, Range
-from ..tir.expr import TRUE, Expr, IntImm, Ramp, Var, all_of, const
+from ..tir.buffer import Buffer, BufferLoad, BufferRegion, Range
+from ..tir.expr import TRUE, Call, Expr, IntImm, Ramp, Var, all_of, const
+from ..tir.node import Node
+from ..tir.op import OPS
 from ..tir.stmt import Block, BlockRealize, BufferStore, For, IfThenElse, Stmt, While
 from ..tir.visit import free_vars, substitute, walk
 
@@ -76,6 +78,22 @@ def surely_writes(block: Block, region: BufferRegion) -> bool:
             if box_contains(an, box, whole):
                 return True
     return any(box_contains(an, box, whole) for box in exact_unions(an, written))
+
+
+def surely_reads(block: Block, region: BufferRegion) -> bool:
+    """Whether an instance reads the element that it declares to read by a region, whatever else it finds."""
+    if not all(r.is_point for r in region.region):
+        return False
+    wanted = tuple(r.min for r in region.region)
+
+    def reads(node: Node) -> bool:
+        if isinstance(node, BufferLoad) and node.buffer is region.buffer and node.predicate is None:
+            return all(a is b for a, b in zip(node.indices, wanted, strict=True))
+        if isinstance(node, Call) and node.op is OPS["if_then_else"]:
+            return reads(node.args[0])
+        return not isinstance(node, (For, While, IfThenElse, BlockRealize)) and any(map(reads, node.children()))
+
+    return reads(block.body)
 
 
 class _Store(NamedTuple):

@@ -11,6 +11,7 @@ from ..tir.expr import Expr, all_of
 from ..tir.visit import substitute
 from .edit import common
 from .errors import require
+from .filling import surely_reads
 from .footprint import Footprints, bindings
 from .sref import BlockSRef, LoopSRef, SRef
 from .state import State
@@ -46,7 +47,7 @@ def are_read(foot: Footprints, readers: Sequence[BlockSRef], buffer: Buffer, box
         for reader in readers
         if all(w.buffer is not buffer for w in reader.stmt.writes)
         for region in reader.stmt.reads
-        if region.buffer is buffer and foot.covers(reader, region, given)
+        if region.buffer is buffer and surely_reads(reader.stmt, region) and foot.covers(reader, region, given)
     ]
     return any(foot.contains(foot.clipped(part, buffer), box) for part in exact_unions(foot.an, read))
 

@@ -20,7 +20,7 @@ from ..conditions import require_affine
 from ..copies import Stage
 from ..edit import Edit, child_towards
 from ..errors import require
-from ..filling import surely_writes
+from ..filling import surely_reads, surely_writes
 from ..footprint import Footprints, bindings
 from ..index_maps import as_index_map, determined
 from ..presence import require_present
@@ -242,7 +242,9 @@ def reindex(s: State, block: BlockSRef, *, buffer: BufferArgument) -> BlockSRef:
 
 def _require_present(foot: Footprints, block: BlockSRef, access: Access, given: Sequence[Expr]) -> None:
     """Require that what a copy for each value of the access's iterators reads, where `given` holds, was written."""
-    if not foot.runs_for_all(block, access.iter_vars, all_of(*given)):
+    regions = [r for r in block.stmt.reads if r.buffer is access.buffer]
+    exact = foot.runs_for_all(block, access.iter_vars, all_of(*given))
+    if not (exact and any(surely_reads(block.stmt, region) for region in regions)):
         box = foot.union(block, block.stmt.reads, access.buffer)
         assert box is not None
         inside = foot.clipped(box, access.buffer)

@@ -100,5 +100,18 @@ def for_odd_iterations(A: T.Buffer((2,), "float32"), D: T.Buffer((5,), "float32"
             D[vi] = C[0] + C[1]
 
 
+@T.prim_func
+def perhaps_read(A: T.Buffer((4,), "float32"), D: T.Buffer((7,), "float32")):
+    C = T.alloc_buffer((7,), "float32")
+    for i in range(4):
+        with T.block("C"):
+            vi = T.axis.spatial(4, i)
+            C[vi * 2] = A[vi] * T.float32(2)
+    for i in range(7):
+        with T.block("D"):
+            vi = T.axis.spatial(7, i)
+            D[vi] = T.if_then_else(vi % 2 == 0, C[vi], T.float32(0))
+
+
 ALL = {name: value for name, value in globals().items() if isinstance(value, PrimFunc)}
 """Every program of this file by name."""

@@ -6,7 +6,14 @@ from tensorir.script import workloads
 from tensorir.tir.function import PrimFunc
 
 from .programs import matmul
-from .programs_values import for_each_iteration, for_odd_iterations, half_sums, seven_of_eight, uneven_loop
+from .programs_values import (
+    for_each_iteration,
+    for_odd_iterations,
+    half_sums,
+    perhaps_read,
+    seven_of_eight,
+    uneven_loop,
+)
 
 
 def test_a_cache_of_a_reduction_split_unevenly() -> None:
@@ -47,15 +54,18 @@ def checked(sch: Schedule) -> None:
     sch.verify(trials=1, backend="llvm")
 
 
-@pytest.mark.parametrize("step", ["reindex", "reindex_cache_read", "read_at"])
+COPIES = {
+    "reindex": lambda sch: sch.reindex("D", ("read", 0)),
+    "reindex_cache_read": lambda sch: sch.reindex_cache_read("D", 0, "local", lambda i: i),
+    "read_at": lambda sch: sch.read_at(sch.get_loops("D")[-1], sch.get_block("D"), 0, "local"),
+}
+"""Copies of what block D reads."""
+
+
+@pytest.mark.parametrize("step", COPIES)
 def test_a_copy_is_made_where_its_reader_runs(step: str) -> None:
     sch = Schedule(uneven_loop)
-    if step == "reindex":
-        sch.reindex("D", ("read", 0))
-    elif step == "reindex_cache_read":
-        sch.reindex_cache_read("D", 0, "local", lambda i: i)
-    else:
-        sch.read_at(sch.get_loops("D")[-1], sch.get_block("D"), 0, "local")
+    COPIES[step](sch)
     checked(sch)
 
 
@@ -93,3 +103,10 @@ def test_parts_of_a_loop_keep_what_single_iterations_have_for_themselves(
     sch.loop_partition(i_0, factors)
     assert not sch.get(sch.get_block("root")).alloc_buffers
     checked(sch)
+
+
+@pytest.mark.parametrize("step", COPIES)
+def test_a_copy_for_a_read_under_a_condition(step: str) -> None:
+    sch = Schedule(perhaps_read)
+    with pytest.raises(ScheduleError, match="not known to have been written"):
+        COPIES[step](sch)
