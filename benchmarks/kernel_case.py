@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import peers
 
-MULTIPLY_ADDS = 1 << 24
-"""What each thread does to measure the peak: of vectors, and 16 at a time, which covers any latency."""
+LEAST_OPERATIONS = 1 << 24
+"""Fewer than these are too short to time; they take a tenth of a millisecond."""
 
 
 def load(peer, case, shape, folder):
@@ -78,12 +78,16 @@ def with_peak(_arrays, folder, _facts):
 
 
 def multiply_add_task(operations):
-    """A task that says how many milliseconds so many float32 operations take, by doing some."""
+    """A task that says how many milliseconds so many float32 operations take, by doing them.
+
+    It does 16 vectors at a time, which covers any latency. It takes as long as the kernel would at best: a shorter one
+    would not see how far the processor can keep its clock up, nor what interrupts cost.
+    """
     import tensorir
     from tensorir import T
 
-    steps = MULTIPLY_ADDS // (16 * 16)
     threads = peers.threads()
+    steps = -(-max(operations, LEAST_OPERATIONS) // (2 * 16 * 16 * threads))
 
     @T.prim_func
     def main(A: T.Buffer((threads, 16, 16), "float32")):
@@ -104,7 +108,7 @@ def multiply_add_task(operations):
 
     run = tensorir.build(main)["main"]
     array = peers.aligned(np.zeros((threads, 16, 16), np.float32))
-    done = 2 * MULTIPLY_ADDS * threads
+    done = 2 * 16 * 16 * steps * threads
 
     def task():
         start = time.perf_counter()

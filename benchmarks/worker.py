@@ -4,7 +4,8 @@
 
     {"load": "path/of/case.py"} -> {"loaded": true} | {"absent": true}   (the case has no entry for this peer)
         with "shape": sizes by name, "folder": of files written by prepare.py, for the case of a kernel
-    {"measure": seconds, "clock": "wall" | "cpu"} -> {"ms": median milliseconds of one run, "runs": how many}
+    {"measure": seconds, "clock": "wall" | "cpu"}
+        -> {"ms": median milliseconds of one run, "runs": how many, "disturbed": the share of them that others disturbed}
 
 Anything that goes wrong is answered with {"error": text}. It needs Python 3.9 and numpy, nothing of tensorir.
 """
@@ -13,6 +14,7 @@ import gc
 import importlib.util
 import json
 import os
+import resource
 import statistics
 import sys
 import time
@@ -68,19 +70,37 @@ def bunch(task, runs, clock):
     return (own if timed_itself else elapsed) / runs
 
 
+def preemptions():
+    """How often this process's threads were taken off a processor for somebody else's."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+
 def measure(task, seconds, clock):
-    """(median milliseconds of one run, how many runs) over about `seconds` of running, at least one bunch."""
+    """Run the task for about `seconds`, at least one bunch.
+
+    Bunches in which another process took a processor away count only where there are too few others: on a machine
+    that is not ours alone, they would say who was unlucky.
+
+    Returns
+    -------
+    median milliseconds of one run, how many runs there were, and the share of the bunches that were disturbed.
+    """
     gc.collect()
     start = time.perf_counter()
     bunch(task, 1, clock)
     first = time.perf_counter() - start
     runs = max(1, int(BUNCH_SECONDS / max(first, 1e-7)))
-    samples = []
+    samples, undisturbed = [], []
     while len(samples) < MAX_BUNCHES:
+        before = preemptions()
         samples.append(bunch(task, runs, clock))
+        if preemptions() == before:
+            undisturbed.append(samples[-1])
         if time.perf_counter() - start >= seconds:
             break
-    return statistics.median(samples), runs * len(samples)
+    enough = len(undisturbed) >= min(3, len(samples))
+    share = 1 - len(undisturbed) / len(samples)
+    return statistics.median(undisturbed if enough else samples), runs * len(samples), share
 
 
 def main():
@@ -95,8 +115,8 @@ def main():
                 task, _arrays, facts = load(sys.argv[1], request.pop("load"), **request)
                 reply = {"absent": True} if task is None else {"loaded": True, **facts}
             else:
-                ms, runs = measure(task, request["measure"], CLOCKS[request["clock"]])
-                reply = {"ms": ms, "runs": runs}
+                ms, runs, disturbed = measure(task, request["measure"], CLOCKS[request["clock"]])
+                reply = {"ms": ms, "runs": runs, "disturbed": disturbed}
         except Exception:  # noqa: BLE001 - the harness reports it and goes on with the other peers
             reply = {"error": traceback.format_exc()}
         replies.write(json.dumps(reply) + "\n")

@@ -1,12 +1,13 @@
 """The float32 matrix product C = A B at the speed of the multiply-add units.
 
-A register block of C, 8 rows by 32 columns, stays in 16 vector registers over the whole reduction: each step loads two
-vectors of B, broadcasts eight numbers of A and does 16 multiply-adds, which is all that the units can do in the time.
-Its accumulators are the cache that `cache_write` makes: the unrolled rows index it by constants, so it lives in
-registers. B is packed, by `cache_read`, into a panel of 32 columns whose rows lie side by side: it is read in order,
-needs few pages, and stays in the second-level cache while all rows of A pass by. Panels go to the threads. Where there
-are few columns, the rows go to the threads instead, and all panels are packed first. Rows and columns that do not fill
-a block are left to copies of the loops that the compiler makes for the last block, so no other block checks anything.
+A register block of C, 6 rows by 64 columns, stays in 24 vector registers over the whole reduction: each step loads four
+vectors of B, broadcasts six numbers of A and does 24 multiply-adds, which is all that the units can do in the time. Its
+accumulators are the cache that `cache_write` makes: the unrolled rows index it by constants, so it lives in registers.
+B is packed, by `cache_read`, into a panel of 64 columns whose rows lie side by side: it is read in order, needs few
+pages, and stays in the second-level cache while all rows of A pass by; where these are few, it is not worth it. Panels
+go to the threads. Where there are few columns, the rows go to the threads instead, and all panels are packed first. Rows
+and columns that do not fill a block are left to copies of the loops that the compiler makes for the last block, so no
+other block checks anything.
 """
 
 import numpy as np
@@ -20,9 +21,12 @@ SHAPES = (
     {"m": 17, "n": 513, "k": 1029},
     {"m": 4096, "n": 64, "k": 64},
 )
-BLOCKS = ((8, 32), (6, 64), (8, 48), (9, 48), (4, 64))
-"""Rows and columns of register blocks that keep the units busy; the columns are vectors of 16, the best come first."""
-ROWS_OF_A_THREAD = 64
+ROWS, COLUMNS = 6, 64
+PANELS = 4
+"""With fewer than these, threads take rows."""
+BLOCKS_OF_A_THREAD = 10
+PACKED_ROWS = 256
+"""With fewer rows of A, B is read where it is."""
 
 
 def program(m: int, n: int, k: int) -> tensorir.PrimFunc:
@@ -38,32 +42,29 @@ def program(m: int, n: int, k: int) -> tensorir.PrimFunc:
     return main
 
 
-def register_block(m: int, n: int) -> tuple[int, int]:
-    """The block that covers C with the fewest elements outside of it."""
-    return min(BLOCKS, key=lambda block: -(-m // block[0]) * block[0] * -(-n // block[1]) * block[1])
-
-
 def schedule(m: int = 1024, n: int = 1024, k: int = 1024) -> Schedule:
-    rows, columns = register_block(m, n)
     sch = Schedule(program(m, n, k))
     product = sch.get_block("C")
     i, j, p = sch.get_loops(product)
-    panel, lane = sch.split(j, [None, columns])
-    if n >= 4 * columns:
-        block, row = sch.split(i, [None, rows])
+    panel, lane = sch.split(j, [None, COLUMNS])
+    by_panels = n >= PANELS * COLUMNS
+    if by_panels:
+        block, row = sch.split(i, [None, ROWS])
         sch.reorder(panel, block, p, row, lane)
         sch.parallel(panel)
-        packed = sch.cache_read(product, 1, "global")
-        sch.compute_at(packed, panel)
     else:
-        part, block, row = sch.split(i, [None, ROWS_OF_A_THREAD // rows, rows])
+        part, block, row = sch.split(i, [None, BLOCKS_OF_A_THREAD, ROWS])
         sch.reorder(part, panel, block, p, row, lane)
         sch.parallel(part)
+    if m >= PACKED_ROWS:
         packed = sch.cache_read(product, 1, "global")
-        order = lambda p, j: (j // columns, p, j % columns)  # noqa: E731
-        sch.transform_layout(packed, ("write", 0), order, assume_injective_transform=True)
-        _, inner = sch.split(sch.get_loops(packed)[1], [None, columns])
-    sch.vectorize(sch.get_loops(packed)[-1])
+        if by_panels:
+            sch.compute_at(packed, panel)
+        else:
+            order = lambda p, j: (j // COLUMNS, p, j % COLUMNS)  # noqa: E731
+            sch.transform_layout(packed, ("write", 0), order, assume_injective_transform=True)
+            sch.split(sch.get_loops(packed)[1], [None, COLUMNS])
+        sch.vectorize(sch.get_loops(packed)[-1])
     sch.unroll(row)
     sch.vectorize(lane)
     accumulators = sch.cache_write(product, 0, "local")
