@@ -5,8 +5,8 @@ from tensorir.schedule.trace import BlockRV, LoopRV
 
 
 def lanes_for(extent: int, most: int = 64) -> int:
-    """The greatest power of two up to `most` and to `extent`: how many partial results to make."""
-    return min(1 << extent.bit_length() - 1, most)
+    """The greatest power of two up to `most` that fits into `extent` twice: how many partial results to make."""
+    return min(1 << max(1, extent // 2).bit_length() - 1, most)
 
 
 def reduce_in_lanes(sch: Schedule, block: BlockRV, lanes: int, at: LoopRV | None = None) -> LoopRV:
@@ -29,7 +29,7 @@ def reduce_in_lanes(sch: Schedule, block: BlockRV, lanes: int, at: LoopRV | None
         steps.append(sch.rfactor(lane, 0))
         width = width // 4 if width > 16 else width // 2
     if at is not None:
-        sch.compute_at(block, at)
+        sch.compute_at(block, at, preserve_unit_loops=True)
         if steps:  # the loops were made in the order of the block's iterators, and rfactor's comes first
             under = [sch.get(loop) for loop in sch.get_loops(block)].index(sch.get(at)) + 1
             reduction, *rows = sch.get_loops(block)[under:]

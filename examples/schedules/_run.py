@@ -36,6 +36,18 @@ def run(kernel: ModuleType, arguments: Sequence[str]) -> None:
     print(f"  equal to numpy's result; {milliseconds:.3f} ms, {rate(kernel.work(**shape), milliseconds)}")
 
 
+def require_sizes(**shape: int) -> None:
+    """Refuse a shape that no array has.
+
+    Raises
+    ------
+    ValueError: a size is not an integer above zero; the message names it.
+    """
+    for name, size in shape.items():
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"{name} is an integer from 1 on, not {size!r}")
+
+
 def aligned(array: np.ndarray) -> np.ndarray:
     """A copy that starts on a cache line, so that no vector lies on two."""
     copy = tensorir.empty(array.shape, str(array.dtype))

@@ -11,7 +11,7 @@ are left to be divided. Heads go to the threads.
 import numpy as np
 import tensorir
 from _reduce import lanes_for, reduce_in_lanes
-from _run import main
+from _run import main, require_sizes
 from tensorir import Schedule, T
 
 SHAPES = ({"heads": 12, "length": 512, "width": 64},)
@@ -20,6 +20,7 @@ ROWS, COLUMNS, TILE = 8, 32, 16
 
 
 def program(heads: int, length: int, width: int) -> tensorir.PrimFunc:
+    require_sizes(heads=heads, length=length, width=width)
     @T.prim_func
     def main(
         Q: T.Buffer((heads, length, width), "float32"),
@@ -90,15 +91,15 @@ def schedule(heads: int = 12, length: int = 512, width: int = 64) -> Schedule:
     head, i, d = sch.get_loops("out")
     part, row = sch.split(i, [None, QUERIES])
     sch.parallel(head)
-    sch.compute_at("mixed", part)
+    sch.compute_at("mixed", part, preserve_unit_loops=True)
     reduce_in_lanes(sch, sch.get_block("total"), lanes_for(length), part)
-    sch.compute_at("power", part)
+    sch.compute_at("power", part, preserve_unit_loops=True)
     _, lane = sch.split(sch.get_loops("power")[-1], [None, 64])
     sch.vectorize(lane)
     reduce_in_lanes(sch, sch.get_block("greatest"), lanes_for(length), part)
-    sch.compute_at("score", part)
+    sch.compute_at("score", part, preserve_unit_loops=True)
     keys = sch.cache_read("score", 1, "global")
-    sch.compute_at(keys, head)
+    sch.compute_at(keys, head, preserve_unit_loops=True)
     order = lambda h, j, d: (h, j // COLUMNS, d, j % COLUMNS)  # noqa: E731
     sch.transform_layout(keys, ("write", 0), order, assume_injective_transform=True)
     *_, from_j, from_d = sch.get_loops(keys)

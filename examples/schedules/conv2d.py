@@ -10,7 +10,7 @@ pads what it needs of the image itself (`compute_at`), so that this is in its ow
 
 import numpy as np
 import tensorir
-from _run import main
+from _run import main, require_sizes
 from tensorir import Schedule, T
 
 SHAPES = (
@@ -27,6 +27,7 @@ PARTS = (7, 8, 6, 5, 4, 3, 2, 1)
 
 
 def program(channels: int, size: int, stride: int) -> tensorir.PrimFunc:
+    require_sizes(channels=channels, size=size, stride=stride)
     out_size = (size - 1) // stride + 1
 
     @T.prim_func
@@ -55,9 +56,9 @@ def program(channels: int, size: int, stride: int) -> tensorir.PrimFunc:
 
 
 def schedule(channels: int = 64, size: int = 56, stride: int = 1) -> Schedule:
+    sch = Schedule(program(channels, size, stride))
     width = (size - 1) // stride + 1
     run = min(RUNS, key=lambda run: (-(-width // run) * run, -run))
-    sch = Schedule(program(channels, size, stride))
     out = sch.get_block("out")
     o, y, x, c, ky, kx = sch.get_loops(out)
     group, lane = sch.split(o, [None, COLUMNS])

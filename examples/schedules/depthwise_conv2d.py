@@ -9,7 +9,7 @@ seven. Channels go to the threads.
 
 import numpy as np
 import tensorir
-from _run import main
+from _run import main, require_sizes
 from tensorir import Schedule, T
 
 SHAPES = ({"channels": 32, "size": 112},)
@@ -17,6 +17,7 @@ LANES = 64
 
 
 def program(channels: int, size: int) -> tensorir.PrimFunc:
+    require_sizes(channels=channels, size=size)
     @T.prim_func
     def main(
         image: T.Buffer((channels, size, size), "float32"),

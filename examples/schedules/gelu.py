@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 import tensorir
-from _run import main
+from _run import main, require_sizes
 from tensorir import Schedule, T
 
 SHAPES = ({"m": 512, "n": 4096},)
@@ -18,6 +18,7 @@ LANES = 64
 
 
 def program(m: int, n: int) -> tensorir.PrimFunc:
+    require_sizes(m=m, n=n)
     @T.prim_func
     def main(A: T.Buffer((m, n), "float32"), B: T.Buffer((m, n), "float32")):
         for i, j in T.grid(m, n):

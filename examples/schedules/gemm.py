@@ -12,7 +12,7 @@ other block checks anything.
 
 import numpy as np
 import tensorir
-from _run import main
+from _run import main, require_sizes
 from tensorir import Schedule, T
 
 SHAPES = (
@@ -30,6 +30,7 @@ PACKED_ROWS = 256
 
 
 def program(m: int, n: int, k: int) -> tensorir.PrimFunc:
+    require_sizes(m=m, n=n, k=k)
     @T.prim_func
     def main(A: T.Buffer((m, k), "float32"), B: T.Buffer((k, n), "float32"), C: T.Buffer((m, n), "float32")):
         for i, j, p in T.grid(m, n, k):
@@ -53,7 +54,7 @@ def schedule(m: int = 1024, n: int = 1024, k: int = 1024) -> Schedule:
         sch.reorder(panel, block, p, row, lane)
         sch.parallel(panel)
     else:
-        part, block, row = sch.split(i, [None, BLOCKS_OF_A_THREAD, ROWS])
+        part, block, row = sch.split(i, [None, min(BLOCKS_OF_A_THREAD, -(-m // ROWS)), ROWS])
         sch.reorder(part, panel, block, p, row, lane)
         sch.parallel(part)
     if m >= PACKED_ROWS:

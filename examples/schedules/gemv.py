@@ -8,13 +8,14 @@ first-level cache. Rows go to the threads.
 import numpy as np
 import tensorir
 from _reduce import lanes_for, reduce_in_lanes
-from _run import main
+from _run import main, require_sizes
 from tensorir import Schedule, T
 
 SHAPES = ({"m": 4096, "k": 4096},)
 
 
 def program(m: int, k: int) -> tensorir.PrimFunc:
+    require_sizes(m=m, k=k)
     @T.prim_func
     def main(A: T.Buffer((m, k), "float32"), X: T.Buffer((k,), "float32"), Y: T.Buffer((m,), "float32")):
         for i, p in T.grid(m, k):

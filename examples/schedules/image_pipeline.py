@@ -9,7 +9,7 @@ vectors of 64 pixels; bands go to the threads.
 
 import numpy as np
 import tensorir
-from _run import main
+from _run import main, require_sizes
 from tensorir import Schedule, T
 
 SHAPES = ({"height": 1536, "width": 2560},)
@@ -17,6 +17,7 @@ LANES = 64
 
 
 def program(height: int, width: int) -> tensorir.PrimFunc:
+    require_sizes(height=height, width=width)
     @T.prim_func
     def main(
         image: T.Buffer((3, height + 2, width + 2), "float32"),

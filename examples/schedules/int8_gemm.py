@@ -10,7 +10,7 @@ that the block does not divide are rounded up by `pad_einsum`, which computes on
 
 import numpy as np
 import tensorir
-from _run import main
+from _run import main, require_sizes
 from tensorir import Schedule, T
 
 SHAPES = ({"m": 1024, "n": 1024, "k": 1024},)
@@ -18,6 +18,7 @@ ROWS, COLUMNS, LANES, DEPTH = 8, 32, 16, 4
 
 
 def program(m: int, n: int, k: int) -> tensorir.PrimFunc:
+    require_sizes(m=m, n=n, k=k)
     @T.prim_func
     def main(A: T.Buffer((m, k), "uint8"), B: T.Buffer((k, n), "int8"), C: T.Buffer((m, n), "int32")):
         for i, j, p in T.grid(m, n, k):

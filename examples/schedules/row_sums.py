@@ -11,13 +11,14 @@ threads.
 import numpy as np
 import tensorir
 from _reduce import lanes_for, reduce_in_lanes
-from _run import main
+from _run import main, require_sizes
 from tensorir import Schedule, T
 
 SHAPES = ({"m": 512, "n": 4096},)
 
 
 def program(m: int, n: int) -> tensorir.PrimFunc:
+    require_sizes(m=m, n=n)
     @T.prim_func
     def main(A: T.Buffer((m, n), "float32"), B: T.Buffer((m,), "float32")):
         for i, j in T.grid(m, n):

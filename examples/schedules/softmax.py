@@ -10,13 +10,14 @@ by the sum is one division a row and a product for each element. Rows go to the 
 import numpy as np
 import tensorir
 from _reduce import lanes_for, reduce_in_lanes
-from _run import main
+from _run import main, require_sizes
 from tensorir import Schedule, T
 
 SHAPES = ({"m": 512, "n": 4096},)
 
 
 def program(m: int, n: int) -> tensorir.PrimFunc:
+    require_sizes(m=m, n=n)
     @T.prim_func
     def main(A: T.Buffer((m, n), "float32"), B: T.Buffer((m, n), "float32")):
         greatest = T.alloc_buffer((m,), "float32")
@@ -58,7 +59,7 @@ def schedule(m: int = 512, n: int = 4096) -> Schedule:
     sch.parallel(row)
     sch.compute_at("inverse", row)
     reduce_in_lanes(sch, sch.get_block("total"), lanes, row)
-    sch.compute_at("power", row)
+    sch.compute_at("power", row, preserve_unit_loops=True)
     reduce_in_lanes(sch, sch.get_block("greatest"), lanes, row)
     for block in ("power", "B"):
         _, lane = sch.split(sch.get_loops(block)[-1], [None, 64])

@@ -9,7 +9,7 @@ used, and what is fetched beside a line is not in vain. Bands of blocks go to th
 
 import numpy as np
 import tensorir
-from _run import main
+from _run import main, require_sizes
 from tensorir import Schedule, T
 
 SHAPES = ({"m": 2048, "n": 2048},)
@@ -17,6 +17,7 @@ BLOCK, TILE = 128, 16
 
 
 def program(m: int, n: int) -> tensorir.PrimFunc:
+    require_sizes(m=m, n=n)
     @T.prim_func
     def main(A: T.Buffer((m, n), "float32"), B: T.Buffer((n, m), "float32")):
         for i, j in T.grid(n, m):

@@ -9,18 +9,18 @@ import tensorir
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "schedules"
 ODD = {
-    "attention": [{"heads": 2, "length": 21, "width": 9}, {"heads": 1, "length": 40, "width": 24}],
-    "conv2d": [{"channels": 33, "size": 15, "stride": 2}, {"channels": 5, "size": 9, "stride": 1}],
-    "depthwise_conv2d": [{"channels": 3, "size": 13}],
-    "gelu": [{"m": 7, "n": 33}],
-    "gemm": [{"m": 7, "n": 5, "k": 3}, {"m": 33, "n": 130, "k": 9}, {"m": 19, "n": 200, "k": 33}],
-    "gemv": [{"m": 3, "k": 77}, {"m": 5, "k": 84}],
-    "image_pipeline": [{"height": 17, "width": 35}],
-    "int8_gemm": [{"m": 9, "n": 33, "k": 7}],
-    "layer_norm": [{"m": 3, "n": 37}, {"m": 2, "n": 40}],
-    "row_sums": [{"m": 3, "n": 101}, {"m": 3, "n": 104}],
-    "softmax": [{"m": 3, "n": 35}, {"m": 2, "n": 72}],
-    "transpose": [{"m": 37, "n": 51}],
+    "attention": [(1, 1, 1), (1, 17, 1), (2, 21, 9), (1, 40, 24), (1, 16, 64)],
+    "conv2d": [(33, 15, 2), (5, 9, 1), (1, 1, 1), (33, 5, 3), (2, 2, 2)],
+    "depthwise_conv2d": [(3, 13), (1, 1), (2, 65)],
+    "gelu": [(7, 33), (1, 1), (2, 129)],
+    "gemm": [(1, 1, 1), (7, 5, 3), (33, 130, 9), (19, 300, 33), (1, 300, 1), (257, 1, 7), (259, 257, 5), (300, 100, 3)],
+    "gemv": [(3, 77), (5, 84), (1, 1), (1, 64)],
+    "image_pipeline": [(17, 35), (1, 1), (33, 65)],
+    "int8_gemm": [(9, 33, 7), (1, 1, 1), (8, 32, 4)],
+    "layer_norm": [(3, 37), (2, 40), (1, 1), (1, 2), (2, 64)],
+    "row_sums": [(3, 101), (3, 104), (1, 1), (1, 2), (2, 64)],
+    "softmax": [(3, 35), (2, 72), (1, 1), (1, 2), (2, 64)],
+    "transpose": [(37, 51), (1, 1), (1, 64), (130, 3)],
 }
 FILES = sorted(file for file in FOLDER.glob("[!_]*.py") if not file.stem.startswith("cuda_"))
 
@@ -46,14 +46,14 @@ def load():
 def cases():
     for file in FILES:
         yield pytest.param(file.stem, None, id=file.stem)
-        for shape in ODD[file.stem]:
-            yield pytest.param(file.stem, shape, id="-".join([file.stem, *map(str, shape.values())]))
+        for sizes in ODD[file.stem]:
+            yield pytest.param(file.stem, sizes, id="-".join([file.stem, *map(str, sizes)]))
 
 
-@pytest.mark.parametrize("name, shape", list(cases()))
-def test_a_kernel_computes_what_numpy_does(load, name, shape):
+@pytest.mark.parametrize("name, sizes", list(cases()))
+def test_a_kernel_computes_what_numpy_does(load, name, sizes):
     kernel = load(name)
-    shape = kernel.SHAPES[0] if shape is None else shape
+    shape = kernel.SHAPES[0] if sizes is None else dict(zip(kernel.SHAPES[0], sizes, strict=True))
     arrays = kernel.arrays(**shape)
     tensorir.build(kernel.schedule(**shape).mod)["main"](*arrays)
     sys.modules["_run"].check(arrays[-1], kernel.reference(*arrays[:-1], **shape))
@@ -63,3 +63,12 @@ def test_a_kernel_computes_what_numpy_does(load, name, shape):
 def test_the_defaults_are_the_first_shape(load, name):
     kernel = load(name)
     assert tensorir.structural_equal(kernel.schedule().mod, kernel.schedule(**kernel.SHAPES[0]).mod)
+
+
+@pytest.mark.parametrize("name", [file.stem for file in FILES])
+@pytest.mark.parametrize("size", [0, -3, 2.5])
+def test_a_shape_without_elements_is_refused_by_name(load, name, size):
+    kernel = load(name)
+    for parameter in kernel.SHAPES[0]:
+        with pytest.raises(ValueError, match=f"^{parameter} is an integer from 1 on, not {size}$"):
+            kernel.schedule(**{**kernel.SHAPES[0], parameter: size})

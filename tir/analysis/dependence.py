@@ -11,7 +11,7 @@ from ..arith import Analyzer, IterMapLevel, detect_iter_map
 from ..arith.injective import tells_apart
 from ..arith.regions import disjoint, relax_region
 from ..buffer import Buffer, BufferRegion, Range
-from ..expr import And, Expr, IntImm, Var, all_of, const
+from ..expr import And, Expr, IntImm, Not, Var, all_of, const
 from ..stmt import For
 from ..visit import free_vars, substitute
 from .scope import Child, Scope
@@ -234,11 +234,21 @@ class _Question:
         """Whether `a` at turn `v` and `b` at turn `v + d` are apart."""
         var = self.loop.loop_var
         later = var + self.distance
+        if self.never_runs(dst, later):
+            return True
         x = relax_region(self.an, src.bound(a), src.below(self.loop))
         moved: BufferRegion = substitute(dst.bound(b), {var: later})
         domains = {v: Range(_at(r.min, var, later), _at(r.extent, var, later)) for v, r in dst.below(self.loop).items()}
         y = relax_region(self.an, moved, domains)
         return disjoint(self.an, x.region, y.region)
+
+    def never_runs(self, child: Child, later: Expr) -> bool:
+        """Whether the predicate keeps `child` from running in a turn that is not the first, as where one is split."""
+        conditions = [p for p in _conjuncts(child.realize.predicate) if self.loop.loop_var in free_vars(p)]
+        if conditions:
+            for inner, domain in child.below(self.loop).items():
+                self.an.bind(inner, domain, allow_override=True)
+        return any(self.an.can_prove(Not(substitute(p, {self.loop.loop_var: later}))) for p in conditions)
 
 
 def _conjuncts(e: Expr) -> Iterator[Expr]:

@@ -96,11 +96,12 @@ DEPENDENT = [
 ]
 
 
-def nest(store: str) -> str:
+def nest(store: str, where: str = "True") -> str:
     return f"""
 for i, j in T.grid(4, 4):
     with T.block("x"):
         vi, vj = T.axis.remap("SS", [i, j])
+        T.where({where})
         {store}
 """
 
@@ -155,8 +156,8 @@ for i, j in T.grid(n, n):
 
 
 @st.composite
-def nests(draw) -> tuple[str, str]:
-    """A nest of two loops with a store at random indices that loads at others."""
+def nests(draw) -> tuple[str, str, str]:
+    """A nest of two loops with a store at random indices that loads at others, one of them, and where it runs."""
 
     def index() -> str:
         a, b, c = (draw(st.integers(0, 3)) for _ in range(3))
@@ -166,13 +167,15 @@ def nests(draw) -> tuple[str, str]:
         return f"({base})"
 
     store = f"C[{index()}, {index()}] = {draw(st.sampled_from(('A', 'C')))}[{index()}, {index()}]"
-    return store, draw(st.sampled_from("ij"))
+    i, j, bound = (draw(st.integers(0, 4)) for _ in range(3))
+    where = draw(st.sampled_from(("True", f"i * {i} + j * {j} < {bound}", f"i * 4 + j >= {i * 4 + j}")))
+    return store, draw(st.sampled_from("ij")), where
 
 
 def check_independent(case) -> None:
-    store, var = case
+    store, var, where = case
     header = "A: T.Buffer((64, 64)), C: T.Buffer((64, 64))"
-    found = root_scope(program(nest(store), header))
+    found = root_scope(program(nest(store, where), header))
     chosen = loop(found, "x", var)
     dependence = carried_dependence(found, chosen)
     (child,) = found
@@ -182,6 +185,8 @@ def check_independent(case) -> None:
     clash = False
     for turns in itertools.product(range(4), repeat=2):
         at = {each.loop_var: IntImm(each.loop_var.dtype, t) for each, t in zip(child.loops, turns)}
+        if not an.simplify(substitute(child.realize.predicate, at)).value:
+            continue
         for kind, regions in (("r", child.block.reads), ("w", child.block.writes)):
             for region in regions:
                 where = tuple(an.simplify(substitute(r.min, at)).value for r in child.bound(region).region)
@@ -221,3 +226,20 @@ for a, b, c in T.grid(2, 2, 6):
     found = scope(text)
     for name in "abc":
         assert carried_dependence(found, loop(found, "B", name)) is None
+
+
+def test_a_loop_of_which_one_turn_runs() -> None:
+    """As after splitting a loop of one turn: its parts say nothing about where the turn falls."""
+    text = """
+for a, b, c in T.grid(3, 8, 4):
+    with T.block("B"):
+        vi = T.axis.spatial(1, 0)
+        T.where((a * 8 + b) * 4 + c < 1)
+        B[vi, 0] = A[vi, 0]
+"""
+    found = scope(text)
+    for name in "abc":
+        assert carried_dependence(found, loop(found, "B", name)) is None
+    found = scope(text.replace("< 1", "< 2"))
+    assert carried_dependence(found, loop(found, "B", "c")) is not None
+    assert carried_dependence(found, loop(found, "B", "b")) is None
