@@ -21,6 +21,7 @@ ROWS, COLUMNS, TILE = 8, 32, 16
 
 def program(heads: int, length: int, width: int) -> tensorir.PrimFunc:
     require_sizes(heads=heads, length=length, width=width)
+
     @T.prim_func
     def main(
         Q: T.Buffer((heads, length, width), "float32"),

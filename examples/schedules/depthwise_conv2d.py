@@ -18,6 +18,7 @@ LANES = 64
 
 def program(channels: int, size: int) -> tensorir.PrimFunc:
     require_sizes(channels=channels, size=size)
+
     @T.prim_func
     def main(
         image: T.Buffer((channels, size, size), "float32"),

@@ -19,6 +19,7 @@ LANES = 64
 
 def program(m: int, n: int) -> tensorir.PrimFunc:
     require_sizes(m=m, n=n)
+
     @T.prim_func
     def main(A: T.Buffer((m, n), "float32"), B: T.Buffer((m, n), "float32")):
         for i, j in T.grid(m, n):

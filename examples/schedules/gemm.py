@@ -31,6 +31,7 @@ PACKED_ROWS = 256
 
 def program(m: int, n: int, k: int) -> tensorir.PrimFunc:
     require_sizes(m=m, n=n, k=k)
+
     @T.prim_func
     def main(A: T.Buffer((m, k), "float32"), B: T.Buffer((k, n), "float32"), C: T.Buffer((m, n), "float32")):
         for i, j, p in T.grid(m, n, k):

@@ -16,6 +16,7 @@ SHAPES = ({"m": 4096, "k": 4096},)
 
 def program(m: int, k: int) -> tensorir.PrimFunc:
     require_sizes(m=m, k=k)
+
     @T.prim_func
     def main(A: T.Buffer((m, k), "float32"), X: T.Buffer((k,), "float32"), Y: T.Buffer((m,), "float32")):
         for i, p in T.grid(m, k):

@@ -18,6 +18,7 @@ LANES = 64
 
 def program(height: int, width: int) -> tensorir.PrimFunc:
     require_sizes(height=height, width=width)
+
     @T.prim_func
     def main(
         image: T.Buffer((3, height + 2, width + 2), "float32"),

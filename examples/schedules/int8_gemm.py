@@ -19,6 +19,7 @@ ROWS, COLUMNS, LANES, DEPTH = 8, 32, 16, 4
 
 def program(m: int, n: int, k: int) -> tensorir.PrimFunc:
     require_sizes(m=m, n=n, k=k)
+
     @T.prim_func
     def main(A: T.Buffer((m, k), "uint8"), B: T.Buffer((k, n), "int8"), C: T.Buffer((m, n), "int32")):
         for i, j, p in T.grid(m, n, k):

@@ -19,6 +19,7 @@ EPSILON = 1e-5
 
 def program(m: int, n: int) -> tensorir.PrimFunc:
     require_sizes(m=m, n=n)
+
     @T.prim_func
     def main(
         A: T.Buffer((m, n), "float32"),

@@ -18,6 +18,7 @@ SHAPES = ({"m": 512, "n": 4096},)
 
 def program(m: int, n: int) -> tensorir.PrimFunc:
     require_sizes(m=m, n=n)
+
     @T.prim_func
     def main(A: T.Buffer((m, n), "float32"), B: T.Buffer((m, n), "float32")):
         greatest = T.alloc_buffer((m,), "float32")

@@ -18,6 +18,7 @@ BLOCK, TILE = 128, 16
 
 def program(m: int, n: int) -> tensorir.PrimFunc:
     require_sizes(m=m, n=n)
+
     @T.prim_func
     def main(A: T.Buffer((m, n), "float32"), B: T.Buffer((n, m), "float32")):
         for i, j in T.grid(n, m):
