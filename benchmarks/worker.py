@@ -5,7 +5,7 @@
     {"load": "path/of/case.py"} -> {"loaded": true} | {"absent": true}   (the case has no entry for this peer)
         with "shape": sizes by name, "folder": of files written by prepare.py, for the case of a kernel
     {"measure": seconds, "clock": "wall" | "cpu"}
-        -> {"ms": median milliseconds of one run, "runs": how many, "disturbed": the share of them that others disturbed}
+        -> {"ms": median milliseconds of one run, "runs": how many, "disturbed": the share of them that was}
 
 Anything that goes wrong is answered with {"error": text}. It needs Python 3.9 and numpy, nothing of tensorir.
 """

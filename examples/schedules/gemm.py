@@ -5,9 +5,9 @@ vectors of B, broadcasts six numbers of A and does 24 multiply-adds, which is al
 accumulators are the cache that `cache_write` makes: the unrolled rows index it by constants, so it lives in registers.
 B is packed, by `cache_read`, into a panel of 64 columns whose rows lie side by side: it is read in order, needs few
 pages, and stays in the second-level cache while all rows of A pass by; where these are few, it is not worth it. Panels
-go to the threads. Where there are few columns, the rows go to the threads instead, and all panels are packed first. Rows
-and columns that do not fill a block are left to copies of the loops that the compiler makes for the last block, so no
-other block checks anything.
+go to the threads. Where there are few columns, the rows go to the threads instead, and all panels are packed first.
+Rows and columns that do not fill a block are left to copies of the loops that the compiler makes for the last block, so
+no other block checks anything.
 """
 
 import numpy as np
