@@ -4,8 +4,9 @@ For each tap and input channel, a vector of output channels takes one number of 
 run of pixels of a row form a register block as in gemm.py, with the weights as B, and nothing is wasted, whatever the
 width. `cache_read` arranges the weights so that a step's 32 lie side by side; the taps' loops stay around the block's,
 inside the loop over input channels. The accumulators are a `cache_write`, whose copy out turns them back to channels
-first: a store a number, one in 18 of the time. A thread takes seven rows at a time and all output channels of these; it
-pads what it needs of the image itself (`compute_at`), so that this is in its own cache and not in another thread's.
+first: a store a number, one in 18 of the time. Each thread takes a half of the output channels, and packs their weights
+and pads what it needs of the image, seven rows at a time, by itself (`compute_at`): so all that it reads again and again
+is in its own cache and never in the other thread's. With fewer channels than that the rows go to the threads.
 """
 
 import numpy as np
@@ -22,8 +23,10 @@ SHAPES = (
 COLUMNS = 32
 RUNS = (14, 8, 7)
 """Pixels of a register block, the most first; two vectors of channels for each are accumulators."""
+SHARES = 2
+"""Into which the output channels are divided."""
 PARTS = (7, 8, 6, 5, 4, 3, 2, 1)
-"""Rows of the result that a thread computes together, the best first."""
+"""Rows of the result that are padded and computed together, the best first."""
 
 
 def program(channels: int, size: int, stride: int) -> tensorir.PrimFunc:
@@ -61,27 +64,27 @@ def schedule(channels: int = 64, size: int = 56, stride: int = 1) -> Schedule:
     run = min(RUNS, key=lambda run: (-(-width // run) * run, -run))
     out = sch.get_block("out")
     o, y, x, c, ky, kx = sch.get_loops(out)
-    group, lane = sch.split(o, [None, COLUMNS])
+    share, group, lane = sch.split(o, [min(SHARES, -(-channels // COLUMNS)), None, COLUMNS])
     step, pixel = sch.split(x, [None, run])
     part, y = sch.split(y, [None, next(rows for rows in PARTS if width % rows == 0)])
-    sch.reorder(part, y, group, step, c, ky, kx, pixel, lane)
+    sch.reorder(share, part, y, group, step, c, ky, kx, pixel, lane)
     sch.unroll(pixel)
     sch.vectorize(lane)
     weights = sch.cache_read(out, 1, "global")
     order = lambda o, c, ky, kx: (o // COLUMNS, c, ky, kx, o % COLUMNS)  # noqa: E731
+    sch.compute_at(weights, share, preserve_unit_loops=True)
     sch.transform_layout(weights, ("write", 0), order, assume_injective_transform=True)
-    from_o, from_c, from_ky, from_kx = sch.get_loops(weights)
+    *_, from_o, from_c, from_ky, from_kx = sch.get_loops(weights)
     from_group, from_lane = sch.split(from_o, [None, COLUMNS])
     sch.reorder(from_group, from_c, from_ky, from_kx, from_lane)
     sch.vectorize(from_lane)
-    sch.parallel(from_group)
     accumulators = sch.cache_write(out, 0, "local")
     sch.transform_layout(accumulators, ("read", 0), lambda o, y, x: (y, x, o))
     sch.reverse_compute_at(accumulators, step)
     sch.decompose_reduction(out, c)
     padded = sch.get_block("padded")
-    sch.compute_at(padded, part)
-    sch.parallel(part)
+    sch.compute_at(padded, part, preserve_unit_loops=True)
+    sch.parallel(share if channels > COLUMNS else part)
     _, lane = sch.split(sch.get_loops(padded)[-1], [None, 64])
     sch.vectorize(lane)
     return sch
