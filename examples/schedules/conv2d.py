@@ -4,9 +4,9 @@ For each tap and input channel, a vector of output channels takes one number of 
 run of pixels of a row form a register block as in gemm.py, with the weights as B, and nothing is wasted, whatever the
 width. `cache_read` arranges the weights so that a step's 32 lie side by side; the taps' loops stay around the block's,
 inside the loop over input channels. The accumulators are a `cache_write`, whose copy out turns them back to channels
-first: a store a number, one in 18 of the time. Each thread takes a half of the output channels, and packs their weights
-and pads what it needs of the image, seven rows at a time, by itself (`compute_at`): so all that it reads again and again
-is in its own cache and never in the other thread's. With fewer channels than that the rows go to the threads.
+first: a store a number, one in 18 of the time. Each thread takes a half of the output channels, packs their weights and
+pads what it needs of the image, seven rows at a time, by itself (`compute_at`): so all that it reads again and again is
+in its own cache and never in the other thread's. With fewer channels than that the rows go to the threads.
 """
 
 import numpy as np
