@@ -19,4 +19,16 @@ def with_torch(*arrays, **_):
     return functools.partial(torch.mv, a, x, out=y)
 
 
-PEERS = {"numpy": with_numpy, "torch": with_torch}
+def with_halide(a, x, y, m, k):
+    """Halide, scheduled by Adams2019."""
+    import halide as hl
+
+    i, p = hl.Var("i"), hl.RDom([(0, k)])
+    matrix, vector = peers.halide_input(a, "matrix"), peers.halide_input(x, "vector")
+    product, out = hl.Func("product"), hl.Func("out")
+    product[i] += matrix[p, i] * vector[p]
+    out[i] = product[i]
+    return peers.halide_task(out, [(i, m)], y)
+
+
+PEERS = {"numpy": with_numpy, "torch": with_torch, "halide": with_halide}

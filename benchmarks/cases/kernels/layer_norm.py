@@ -30,4 +30,21 @@ def with_torch(*arrays, **_):
     return run
 
 
-PEERS = {"numpy": with_numpy, "torch": with_torch}
+def with_halide(a, scale, shift, b, m, n):
+    """Halide, scheduled by Adams2019."""
+    import halide as hl
+
+    x, y, r = hl.Var("x"), hl.Var("y"), hl.RDom([(0, n)])
+    source, factor, summand = (
+        peers.halide_input(array, name) for array, name in ((a, "source"), (scale, "factor"), (shift, "summand"))
+    )
+    total, mean, squares, inverse, out = (hl.Func(name) for name in ("total", "mean", "squares", "inverse", "out"))
+    total[y] += source[r, y]
+    mean[y] = total[y] * hl.f32(1 / n)
+    squares[y] += (source[r, y] - mean[y]) * (source[r, y] - mean[y])
+    inverse[y] = hl.f32(1) / hl.sqrt(squares[y] * hl.f32(1 / n) + hl.f32(1e-5))
+    out[x, y] = (source[x, y] - mean[y]) * inverse[y] * factor[x] + summand[x]
+    return peers.halide_task(out, [(x, n), (y, m)], b)
+
+
+PEERS = {"numpy": with_numpy, "torch": with_torch, "halide": with_halide}

@@ -19,4 +19,15 @@ def with_torch(*arrays, **_):
     return functools.partial(torch.sum, a, 1, out=b)
 
 
-PEERS = {"numpy": with_numpy, "torch": with_torch}
+def with_halide(a, b, m, n):
+    """Halide, scheduled by Adams2019."""
+    import halide as hl
+
+    y, r = hl.Var("y"), hl.RDom([(0, n)])
+    source, total, out = peers.halide_input(a, "source"), hl.Func("total"), hl.Func("out")
+    total[y] += source[r, y]
+    out[y] = total[y]
+    return peers.halide_task(out, [(y, m)], b)
+
+
+PEERS = {"numpy": with_numpy, "torch": with_torch, "halide": with_halide}
