@@ -70,12 +70,12 @@ def program(heads: int, length: int, width: int) -> tensorir.PrimFunc:
     return main
 
 
-def product(sch: Schedule, name: str) -> None:
-    """Give a matrix product, whose last three loops are rows, columns and the reduction, its register blocks."""
+def product(sch: Schedule, name: str, m: int, n: int) -> None:
+    """Give the product that makes an m x n matrix, its last loops rows, columns and the reduction, register blocks."""
     block = sch.get_block(name)
     *_, i, j, p = sch.get_loops(block)
-    rows, row = sch.split(i, [None, ROWS])
-    panel, lane = sch.split(j, [None, COLUMNS])
+    rows, row = sch.split(i, [None, min(ROWS, m)])
+    panel, lane = sch.split(j, [None, min(COLUMNS, n)])
     sch.reorder(panel, rows, p, row, lane)
     sch.unroll(row)
     sch.vectorize(lane)
@@ -114,8 +114,8 @@ def schedule(heads: int = 12, length: int = 512, width: int = 64) -> Schedule:
     *_, row, lane = sch.get_loops(fetched)
     sch.unroll(row)
     sch.vectorize(lane)
-    for name in ("score", "mixed"):
-        product(sch, name)
+    product(sch, "score", length, length)
+    product(sch, "mixed", length, width)
     _, lane = sch.split(sch.get_loops("out")[-1], [None, 64])
     sch.vectorize(lane)
     return sch
