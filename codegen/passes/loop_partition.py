@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from ...tir.arith.stmt import conjuncts, is_lasting
 from ...tir.expr import FALSE, TRUE, Expr, IntImm, Var, const
 from ...tir.function import PrimFunc
 from ...tir.op import maximum, minimum
-from ...tir.stmt import For, ForKind, IfThenElse, Stmt, seq
+from ...tir.stmt import Allocate, AttrStmt, DeclBuffer, For, ForKind, IfThenElse, SeqStmt, Stmt, seq
 from ...tir.visit import Rewriter, fresh, substitute
 from ..target import Target
 from .conditions import Conditions, Decide, extents_known, size_of, variables
@@ -30,9 +30,9 @@ def loop_partition(func: PrimFunc, target: Target) -> PrimFunc:
     """Split serial loops at the iterations where conditions of `if`, `T.if_then_else` and `T.Select` change.
 
     `for i in range(3): for j in range(16): if i * 16 + j < 37: ...` becomes a loop over the first two `i` without the
-    `if`, and the last iteration with it. A parallel loop stays whole and chooses by an `if` of its own. Conditions
-    are comparisons linear in the loop's variable; what they say of inner loops is taken at its extremes. Vectorized
-    and unrolled loops only lose iterations that do nothing.
+    `if`, and the last iteration with it. A parallel loop stays whole, and the statements in it choose by an `if` each.
+    Conditions are comparisons linear in the loop's variable; what they say of inner loops is taken at its extremes.
+    Vectorized and unrolled loops only lose iterations that do nothing.
     """
     partition = _Partition(func)
     body = partition(func.body)
@@ -102,7 +102,9 @@ class _Partition(Rewriter):
             parts = self.symbolic_parts(node, bounds)
         if len(parts) < 2 or len(parts) > MAX_PARTS or not any(decided for _, _, decided in parts):
             return None
-        cost = (len(parts) - 1) * size_of(node.body)
+        asked = {condition for _, _, decided in parts for condition in decided}
+        size = _copied(node.body, asked) if node.kind is ForKind.PARALLEL else size_of(node.body)
+        cost = (len(parts) - 1) * size
         if self.growth + cost > MAX_GROWTH:
             return None
         self.growth += cost
@@ -208,17 +210,48 @@ class _Partition(Rewriter):
         return seq(*out)
 
     def chosen(self, node: For, parts: list[tuple[Expr, Expr, dict[Expr, Expr]]]) -> Stmt:
-        """The loop with a choice between the parts' bodies in it."""
-        body: Stmt | None = None
+        """The loop with choices between the parts in it, one for each statement that has something to decide."""
+        asked = {condition for _, _, decided in parts for condition in decided}
+
+        def choose(stmt: Stmt) -> Stmt:
+            if not _asks(stmt, asked):
+                return self(stmt)  # type: ignore[no-any-return]
+            if isinstance(stmt, SeqStmt):
+                return seq(*map(choose, stmt.seq))
+            if isinstance(stmt, (Allocate, AttrStmt, DeclBuffer)):
+                return stmt.replace(body=choose(stmt.body))
+            return self.choice(node, parts, stmt)
+
+        return node.replace(body=choose(node.body))
+
+    def choice(self, node: For, parts: list[tuple[Expr, Expr, dict[Expr, Expr]]], stmt: Stmt) -> Stmt:
+        """What `stmt`, inside the loop, is in the part at hand."""
+        out: Stmt | None = None
         for begin, end, decided in reversed(parts):
-            part = fresh(Decide(decided)(node.body))
+            part = fresh(Decide(decided)(stmt))
             if self.analyzer.equal(end - begin, 1):
                 part = substitute(part, {node.loop_var: begin})
             with self.analyzer.constraint(ex.And(node.loop_var >= begin, node.loop_var < end)):
                 part = self(part)
-            body = part if body is None else IfThenElse(node.loop_var < end, part, body)
-        assert body is not None
-        return node.replace(body=body)
+            out = part if out is None else IfThenElse(node.loop_var < end, part, out)
+        assert out is not None
+        return out
+
+
+def _asks(stmt: Stmt, conditions: Container[Expr]) -> bool:
+    """Whether one of the conditions stands in the statement."""
+    finder = Conditions()
+    finder(stmt)
+    return any(condition in conditions for condition in finder.found)
+
+
+def _copied(body: Stmt, conditions: Container[Expr]) -> int:
+    """Statements of a parallel loop's body that are copied for each of its parts."""
+    if not _asks(body, conditions):
+        return 0
+    if isinstance(body, SeqStmt):
+        return sum(_copied(stmt, conditions) for stmt in body.seq)
+    return _copied(body.body, conditions) if isinstance(body, (Allocate, AttrStmt, DeclBuffer)) else size_of(body)
 
 
 def _constant_parts(node: For, bounds: list[Bound]) -> list[tuple[Expr, Expr, dict[Expr, Expr]]]:

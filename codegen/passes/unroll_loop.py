@@ -8,7 +8,7 @@ from typing import Any
 from ...tir.expr import IntImm, const
 from ...tir.function import PrimFunc
 from ...tir.stmt import AttrStmt, For, ForKind, Stmt, seq
-from ...tir.visit import Rewriter, fresh, substitute, walk
+from ...tir.visit import Rewriter, fresh, substitute
 from ..target import Target
 from .control import leaves_loop
 
@@ -56,7 +56,8 @@ class _Unroll(Rewriter):
         pragmas = {**self.pragmas, **given}
         body = self.under(given, node.body)
         extent = node.extent.value if isinstance(node.extent, IntImm) else None
-        copies = MAX_STATEMENTS + 1 if extent is None else extent * _size(body)
+        asked = node.kind is ForKind.UNROLLED or (node.kind is ForKind.SERIAL and pragmas[AUTO] > 0)
+        copies = extent * _size(body) if asked and extent is not None else MAX_STATEMENTS + 1
         wanted = node.kind is ForKind.UNROLLED or (node.kind is ForKind.SERIAL and copies <= pragmas[AUTO])
         if wanted and leaves_loop(body):
             return node.replace(kind=ForKind.SERIAL, body=body)
@@ -70,7 +71,7 @@ class _Unroll(Rewriter):
 
 
 def _size(stmt: Stmt) -> int:
-    return sum(isinstance(n, Stmt) for n in walk(stmt))
+    return 1 + sum(_size(child) for child in stmt.children() if isinstance(child, Stmt))
 
 
 def _copies(node: For, body: Stmt, extent: int) -> Stmt:

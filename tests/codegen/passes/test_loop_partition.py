@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorir import lower, parse
+from tensorir.codegen.interpreter import run
 from tensorir.codegen.passes.loop_partition import loop_partition
 from tensorir.tir.function import PrimFunc
-from tensorir.tir.stmt import For, IfThenElse, Stmt
+from tensorir.tir.stmt import BufferStore, For, IfThenElse, Stmt
 from tensorir.tir.visit import walk
 
 from ...strategies import arrays_for, programs
@@ -81,6 +82,27 @@ def main(A: T.Buffer((10,), "float32"), B: T.Buffer((14,), "float32")):
 """,
         [floats(10), floats(14)],
     )
+
+
+def test_statements_of_a_parallel_loop_that_ask_nothing_are_not_copied() -> None:
+    """The work of a convolution behind its padding would be compiled once for each case of the padding."""
+    before = parse("""
+@T.prim_func
+def main(A: T.Buffer((30,), "float32"), B: T.Buffer((4, 8), "float32")):
+    for i in T.parallel(4):
+        C = T.allocate((8,), "float32", scope="global")
+        for j in range(8):
+            C[j] = T.if_then_else(i * 8 + j < 30, A[i * 8 + j], T.float32(0))
+        for j in range(8):
+            B[i, j] = C[7 - j] * T.float32(2)
+""")
+    after = apply(loop_partition, before)
+    stores = [n.buffer.name for n in walk(after.body) if isinstance(n, BufferStore)]
+    assert stores.count("B") == 1 and stores.count("C") > 1
+    a, got, want = floats(30), np.zeros((4, 8), "float32"), np.zeros((4, 8), "float32")
+    run(before, a, want)
+    run(after, a, got)
+    np.testing.assert_array_equal(got, want)
 
 
 def test_a_parallel_loop_stays_whole() -> None:
