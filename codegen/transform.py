@@ -19,6 +19,7 @@ from .lower import PASSES
 from .passes.canonicalize_loop import canonicalize_loop
 from .passes.compute_legalize import compute_legalize
 from .passes.convert_ssa import convert_ssa
+from .passes.force_narrow_index_to_int32 import force_narrow_index_to_int32
 from .passes.hoist_if_then_else import hoist_if_then_else
 from .passes.legalize_narrow_floats import legalize
 from .passes.remove_assume import remove_assume
@@ -50,6 +51,7 @@ def _storage(types: frozenset[str], func: PrimFunc, target: Target) -> PrimFunc:
 
 _ALONE: tuple[Step, ...] = (
     canonicalize_loop,
+    force_narrow_index_to_int32,
     remove_assume,
     remove_no_op,
     remove_store_undef,
@@ -123,9 +125,16 @@ class Sequential:
         return f"transform.Sequential({list(self.transforms)!r})"
 
 
-def _make(name: str, *, target: str | Target | None = None, **options: Any) -> Transform:
+def _make(name: str, *values: Any, target: str | Target | None = None, **options: Any) -> Transform:
     step = TRANSFORMS[name]
     legal = [p.name for p in inspect.signature(step).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    if len(values) > len(legal):
+        takes = f"at most {len(legal)}, {', '.join(legal)}" if legal else "none"
+        raise UserError(f"the pass {name} is given {len(values)} options by place; it takes {takes}")
+    for option, value in zip(legal, values):
+        if option in options:
+            raise UserError(f"the pass {name} is given the option {option!r} twice")
+        options[option] = value
     for option in options:
         if option not in legal:
             has = f"it has {', '.join(('target', *legal))}"

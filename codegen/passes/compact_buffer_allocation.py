@@ -18,13 +18,17 @@ LARGEST = 1 << 20
 """Elements of one dimension up to which a constant stands in for a symbolic extent."""
 
 
-def compact_buffer_allocation(func: PrimFunc, target: Target) -> PrimFunc:
+def compact_buffer_allocation(func: PrimFunc, target: Target, *, is_strict: bool = True) -> PrimFunc:
     """Give an allocation inside loops the extents that one iteration of them touches, and shift its indices.
 
     `buffer_dim_align` annotations, (index into writes, dimension, factor, offset), become strides that are `offset`
     beyond a multiple of `factor`.
+
+    Parameters
+    ----------
+    is_strict: give an allocation no more than it has; otherwise it gets what is accessed, should that be more.
     """
-    return _Compact()(func)
+    return _Compact(strict=is_strict)(func)
 
 
 class _Bare(Rewriter):
@@ -35,7 +39,8 @@ class _Bare(Rewriter):
 
 
 class _Compact(Rewriter):
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool) -> None:
+        self.strict = strict
         self.analyzer = Analyzer()
         self.compacted: dict[Buffer, tuple[Buffer, tuple[Expr, ...]]] = {}
         self.threads: dict[Var, Range] = {}
@@ -95,11 +100,11 @@ class _Compact(Rewriter):
         if not isinstance(length, IntImm):
             bound = self.analyzer.const_int_bound(length).max_value
             # A bound of a symbolic size that is this large comes from the size's type and says nothing.
-            whole = bound >= (extent.value if isinstance(extent, IntImm) else LARGEST)
+            whole = bound >= (extent.value if self.strict and isinstance(extent, IntImm) else LARGEST)
             if whole or not isinstance(bound, int) or bound >= int(length.dtype.max):
                 return zero, extent
             length = const(max(bound, 1), length.dtype)
-        if isinstance(extent, IntImm) and length.value >= extent.value:  # type: ignore[attr-defined]
+        if self.strict and isinstance(extent, IntImm) and length.value >= extent.value:  # type: ignore[attr-defined]
             return zero, extent
         return self.analyzer.simplify(low), length
 

@@ -215,7 +215,7 @@ class _Partition(Rewriter):
 
         def choose(stmt: Stmt) -> Stmt:
             if not _asks(stmt, asked):
-                return self(stmt)  # type: ignore[no-any-return]
+                return self(stmt)
             if isinstance(stmt, SeqStmt):
                 return seq(*map(choose, stmt.seq))
             if isinstance(stmt, (Allocate, AttrStmt, DeclBuffer)):

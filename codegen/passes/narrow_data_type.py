@@ -8,6 +8,7 @@ from ...tir import expr as ex
 from ...tir.arith import Analyzer
 from ...tir.buffer import BufferLoad, Range
 from ...tir.dtype import INT32, INT64
+from ...tir.errors import UserError
 from ...tir.expr import BinaryOp, Broadcast, Cast, CmpOp, Expr, IntImm, Ramp, Select, Var, const
 from ...tir.function import PrimFunc
 from ...tir.node import map_tuple
@@ -19,19 +20,34 @@ from .conditions import extents_known
 _ARITHMETIC = (ex.Add, ex.Sub, ex.Mul, ex.FloorDiv, ex.FloorMod, ex.Div, ex.Mod, ex.Min, ex.Max)
 
 
-def narrow_data_type(func: PrimFunc, target: Target) -> PrimFunc:
+def narrow_data_type(func: PrimFunc, target: Target, *, target_bits: int = 32) -> PrimFunc:
     """Give 32-bit types to loop variables, lets, indices and comparisons of int64 whose every step fits them.
 
     What is proved are the bounds of each intermediate value, so the arithmetic stays exact. Loads of int64 from
     memory, and what hangs on parameters of int64 without bounds, stay as they are.
+
+    Parameters
+    ----------
+    target_bits: 32, or 64, with which nothing is to be done.
+
+    Raises
+    ------
+    UserError: another number of bits.
     """
-    if not any(isinstance(n, Expr) and n.dtype.element == INT64 for n in walk(func.body)):
+    if target_bits not in (32, 64):
+        raise UserError(f"index arithmetic is done in 32 or 64 bits, not in {target_bits}")
+    if target_bits == 64 or not any(isinstance(n, Expr) and n.dtype.element == INT64 for n in walk(func.body)):
         return func
-    return _Narrow(extents_known(func))(func)
+    return Narrow(extents_known(func))(func)
 
 
-class _Narrow(Rewriter):
-    """narrowed: the 32-bit variables that stand for 64-bit ones."""
+class Narrow(Rewriter):
+    """Rewrites what `fits` says can be in 32 bits.
+
+    Attributes
+    ----------
+    narrowed: the 32-bit variables that stand for 64-bit ones.
+    """
 
     def __init__(self, analyzer: Analyzer) -> None:
         self.analyzer = analyzer

@@ -1,8 +1,8 @@
-"""What a parallel loop costs beside its work: the loop with an iteration for each thread, less the one with a single one.
+"""What a parallel loop costs beside its work: one with an iteration for each thread, less one with a single iteration.
 
-The loops follow each other at once, so the threads are awake. Each iteration is a chain of dependent multiply-adds, which
-no compiler can shorten, and long enough that a thread which comes late shows: the caller would run both chains. A pool
-that wakes its threads for the single iteration, too, comes off better than it is.
+The loops follow each other at once, so the threads are awake. Each iteration is a chain of dependent multiply-adds,
+which no compiler can shorten, and long enough that a thread which comes late shows: the caller would run both chains.
+A pool that wakes its threads for the single iteration, too, comes off better than it is.
 """
 
 import statistics
