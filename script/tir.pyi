@@ -342,7 +342,7 @@ def asinh(x: Argument, /) -> Expr:
     """Inverse hyperbolic sine."""
 
 def assume(x: Argument, /) -> Expr:
-    """States a fact that the compiler may use."""
+    """States a fact, for passes; checked by the interpreter and in sanitized modules."""
 
 def atan(x: Argument, /) -> Expr:
     """Arc tangent, in radians."""

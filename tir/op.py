@@ -294,7 +294,7 @@ _rows(
     ("ptx_wgmma_fence", 0, None, "Lets products that follow see the registers that they add to."),
     ("ptx_wgmma_commit_group", 0, None, "Makes a group of the products begun since the last one."),
     ("ptx_wgmma_wait_group", 1, None, "Waits until at most so many groups of products are under way."),
-    ("assume", 1, None, "States a fact that the compiler may use."),
+    ("assume", 1, None, "States a fact, for passes; checked by the interpreter and in sanitized modules."),
     ("trap", 0, None, "Stops the program with an error."),
 )  # fmt: skip
 _rows(

@@ -13,6 +13,7 @@ from ...tir.errors import LowerError
 from ...tir.expr import Call, Expr, GlobalVar, IntImm, StringImm, Var, cast
 from ...tir.function import IRModule, PrimFunc
 from ..passes.flatten_buffer import strides_of
+from ..runtime import codes
 from ..signatures import kernel_params
 from .names import identifier
 from .types import is_narrow, memory_type, unsigned, value_type
@@ -279,6 +280,10 @@ class CallEmitter:
         return Code(f"__builtin_prefetch({self.exprs.memory.address(_element(node))}, {write}, {locality})")
 
     def assume(self, node: Call) -> Code:
+        """Checked in a sanitized module."""
+        w = self.exprs.w
+        if w.shared.sanitize:
+            w.fail_if(f"!{self.exprs(node.args[0]).within(UNARY)}", w.shared.message(codes.ASSUMED))
         return Code("")
 
     # -- functions

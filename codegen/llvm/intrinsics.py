@@ -9,6 +9,7 @@ from ...tir.buffer import BufferLoad
 from ...tir.dtype import DType, dtype
 from ...tir.errors import LowerError
 from ...tir.expr import Broadcast, Call, Expr, GlobalVar, IntImm, const
+from ..runtime import codes
 from .function import FunctionBuilder
 from .narrow import Narrow, round_double_to_odd
 from .types import is_narrow_float, memory_type, register_type, splat, suffix, vector
@@ -313,8 +314,9 @@ class CallEmitter:
         return ""
 
     def assume(self, node: Call) -> str:
-        callee = self.fb.module.intrinsic("llvm.assume", "void", "i1")
-        self.fb.emit(f"call void @{callee}(i1 {self.exprs(node.args[0])})")
+        """Checked in a sanitized module. LLVM is not told: were it wrong, the program could do anything."""
+        if self.fb.module.sanitize:
+            self.fb.fail_unless(self.exprs(node.args[0]), self.fb.module.message(codes.ASSUMED))
         return ""
 
     # -- functions

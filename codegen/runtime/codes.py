@@ -16,6 +16,10 @@ FIRST_MESSAGE = 16
 """Codes from here on stand for the texts in `Signature.messages`; those between are kept for later."""
 
 
+ASSUMED = "what T.assume states does not hold"
+"""The text for a `T.assume` that is checked and found wrong."""
+
+
 def message(index: int) -> int:
     """The code by which a kernel says `Signature.messages[index]`, such as the text of an assertion that failed."""
     return FIRST_MESSAGE + index

@@ -11,6 +11,8 @@ from tensorir.codegen.llvm.stmt import StmtEmitter
 from tensorir.tir.errors import LowerError, RunError
 from tensorir.tir.op import OPS
 
+from .compilers import needs_compiler
+
 HEAD = """
 @T.prim_func
 def main(A: T.Buffer((16,), "int32"), F: T.Buffer((16,), "float32"), B: T.Buffer((16,), "int32")):
@@ -85,6 +87,25 @@ BODIES = {
             B[i] = -1
 """,
 }
+
+
+@pytest.mark.parametrize("target", ["llvm", pytest.param("c", marks=needs_compiler)])
+def test_what_is_assumed_wrongly_does_no_harm(target):
+    """A caller may pass what `T.assume` rules out: it is told where the module is checked, and served elsewhere."""
+    func = parse("""
+@T.prim_func
+def main(A: T.Buffer((4,), "int32"), B: T.Buffer((4,), "int32")):
+    for i in range(4):
+        T.assume(A[i] == 0)
+        B[i] = T.Select(A[i] == 0, 1, 2)
+""")
+    a, b = np.array([0, 3, 0, 5], "int32"), np.zeros(4, "int32")
+    build(func, target)(a, b)
+    assert b.tolist() == [1, 2, 1, 2]
+    checked = build(func, target, sanitize=True)
+    checked(np.zeros(4, "int32"), b)
+    with pytest.raises(RunError, match="what T.assume states does not hold"):
+        checked(a, b)
 
 
 @pytest.mark.parametrize("name", BODIES)
