@@ -6,13 +6,15 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from ..tir.dtype import DType
 from ..tir.errors import BuildError, CallError, UserError
 from ..tir.function import IRModule, PrimFunc, as_module
+from ..tir.stmt import For, ForKind
+from ..tir.visit import walk_statements
 from .bounds import refuse_outside
 from .llvm.foreign import check_foreign
 from .llvm.module import Emitted, emit, symbol
@@ -84,7 +86,7 @@ class Module:
     def __init__(self, program: IRModule, lowered: IRModule, emitted: Emitted, target: Target, opt: int) -> None:
         self.program, self.lowered, self.target = program, lowered, target
         self._llvm, self.messages = emitted.text, emitted.messages
-        self.options = _options(target, opt)
+        self.options = _options(target, opt, decided=_decides(program))
         self._signatures = {name: signature_of(f, emitted.messages) for name, f in lowered.items()}
         self._functions: dict[str, Callable[..., Any]] = {}
         check_foreign(emitted, self.options, runs_here=not target.obstacle)
@@ -268,12 +270,21 @@ def _returning(function: Callable[..., Any], dtype: Any) -> Callable[..., Any]:
     return call
 
 
-def _options(target: Target, opt: int) -> jit.Options:
+def _decides(program: IRModule) -> bool:
+    """Whether a schedule chose loops to run as vectors or as copies: then LLVM's unroller adds nothing but time."""
+    chosen = (ForKind.VECTORIZED, ForKind.UNROLLED)
+    return any(
+        isinstance(n, For) and n.kind in chosen for f in program.functions.values() for n in walk_statements(f.body)
+    )
+
+
+def _options(target: Target, opt: int, *, decided: bool = False) -> jit.Options:
+    own = partial(jit.Options, opt=opt, unroll=not decided)
     features = ",".join(target.features)
     if target.triple or target.cpu != host()["cpu"]:
-        return jit.Options(triple=target.triple, cpu=target.cpu, features=features, opt=opt)
+        return own(triple=target.triple, cpu=target.cpu, features=features)
     if not features:
-        return jit.Options(opt=opt)
+        return own()
     from llvmlite import binding
 
-    return jit.Options(cpu=target.cpu, features=f"{binding.get_host_cpu_features().flatten()},{features}", opt=opt)
+    return own(cpu=target.cpu, features=f"{binding.get_host_cpu_features().flatten()},{features}")

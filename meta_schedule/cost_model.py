@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ..codegen.target import Target
 from ..tir.errors import UserError
-from ..tir.function import IRModule
-from .analytical import predict_ms
 from .features import FEATURE_SET, NAMES
 
 if TYPE_CHECKING:
@@ -28,7 +25,7 @@ class Scored(Protocol):
     """What a model needs of a candidate."""
 
     @property
-    def mod(self) -> IRModule: ...
+    def predicted_ms(self) -> float: ...
     @property
     def features(self) -> Array: ...
 
@@ -66,15 +63,19 @@ class AnalyticalModel:
 
     name = "analytical"
 
-    def __init__(self, target: Target) -> None:
-        self.target = target
-
     def update(self, task: str, features: Array, ms: Array) -> None:
         """Nothing is learnt."""
 
     def score(self, task: str, candidates: Sequence[Scored]) -> Array:
         """-log2 of the predicted milliseconds."""
-        return np.array([-np.log2(max(predict_ms(c.mod, self.target), 1e-9)) for c in candidates])
+        return np.array([-np.log2(max(c.predicted_ms, 1e-9)) for c in candidates])
+
+
+def asks_roofline(model: CostModel, task: str) -> bool:
+    """Whether a model will ask for what the analytical one predicts."""
+    if isinstance(model, LightGBMModel):
+        return not model.knows(task)
+    return isinstance(model, AnalyticalModel)
 
 
 def lightgbm() -> Any:
@@ -96,14 +97,14 @@ def lightgbm() -> Any:
     return lightgbm
 
 
-def default_model(target: Target, seed: int = 0, warn: Callable[[str], None] | None = None) -> CostModel:
+def default_model(seed: int = 0, warn: Callable[[str], None] | None = None) -> CostModel:
     """LightGBM where it can be loaded; otherwise the analytical model, after one line through `warn` that says why."""
     try:
-        return LightGBMModel(seed=seed, fallback=AnalyticalModel(target))
+        return LightGBMModel(seed=seed, fallback=AnalyticalModel())
     except UserError as error:
         if warn is not None:
             warn(f"{error}. The analytical model serves.")
-        return AnalyticalModel(target)
+        return AnalyticalModel()
 
 
 def relative(ms: Array) -> Array:

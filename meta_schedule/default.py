@@ -23,21 +23,23 @@ BETTER = 0.5
 """A mutation is taken if it is to need less than this part of the time: the model's smaller differences mean little."""
 
 
-def default_schedule(mod: PrimFunc | IRModule, target: str | Target = "llvm", *, seconds: float = 0.5) -> Schedule:
-    """A good schedule without measuring anything, the same each time; at worst the program as it is, bound for a GPU.
+def default_schedule(
+    mod: PrimFunc | IRModule, target: str | Target = "llvm", *, seconds: float | None = 0.5
+) -> Schedule:
+    """A good schedule without measuring anything; at worst the program as it is, bound for a GPU.
 
     Of the sketches of the design space, with the decisions they come with, and then of mutations of the best, the one
     is taken that the analytical model thinks fastest.
 
     Parameters
     ----------
-    seconds: after about so long no more candidates are tried.
+    seconds: after about so long no more candidates are tried; None tries all, so that the result is the same each time.
 
     Raises
     ------
     UserError: `mod` is no program, or none of its functions has blocks.
     """
-    until = time.perf_counter() + seconds
+    until = inf if seconds is None else time.perf_counter() + seconds
     where = as_target(target)
     best = Schedule(mod, seed=0)
     try:

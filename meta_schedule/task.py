@@ -111,7 +111,7 @@ class Task:
 
     def first(self) -> Candidate | None:
         """The default schedule as a candidate; None if it was measured before or cannot be made."""
-        self.default = default_schedule(self.mod, self.target)
+        self.default = default_schedule(self.mod, self.target, seconds=None)
         found = self.pool.recall(self.default.trace.dumps())
         if found is None or found.decisions in self.search.seen:
             return None
@@ -125,6 +125,7 @@ class Task:
 
     def measure(self, candidates: Sequence[Candidate], runner: Runner, round_: int) -> Iterator[Trial]:
         """Measure candidates that nobody else has or is at; each result is in the database before it is given."""
+        self.pool.tell(candidates)
         by_key = {c.key: c for c in candidates}
         mine = self.database.claim(self.key, list(by_key))
         jobs = [Job(key, by_key[key].program) for key in mine]
@@ -135,7 +136,7 @@ class Task:
             number = self.database.add(
                 self.key,
                 key,
-                candidate.trace.dumps(),
+                candidate.text,
                 outcome,
                 predicted=candidate.score,
                 features=candidate.features,
@@ -171,6 +172,11 @@ class Task:
         candidate = self.pool.recall(record.trace)
         if candidate is not None:
             self._measured[record.key] = Measured(candidate, record.outcome.ms)
+
+    def close(self) -> None:
+        """End the processes that make candidates."""
+        if hasattr(self, "pool"):
+            self.pool.close()
 
     def scheduled(self, candidate: Candidate | None) -> Schedule:
         """A schedule of the workload by a candidate's trace; without one the default, at worst the program as it is."""

@@ -96,24 +96,25 @@ def tune(
     opened = database if isinstance(database, Database) else Database(database or _temporary())
     used = runner or LocalRunner(limits or Limits())
     warnings: list[str] = []
+    tuning = Tuning(
+        as_module(mod),
+        where,
+        opened,
+        used,
+        start,
+        trials,
+        seconds,
+        batch or max(BATCH, used.together),
+        watch,
+        warnings,
+    )
     try:
-        tuning = Tuning(
-            as_module(mod),
-            where,
-            opened,
-            used,
-            start,
-            trials,
-            seconds,
-            batch or max(BATCH, used.together),
-            watch,
-            warnings,
-        )
         tuning.prepare(seed, weights or {})
-        tuning.open(_model(cost_model, where, seed, warnings.append), space, strategy, seed, transfer)
+        tuning.open(_model(cost_model, seed, warnings.append), space, strategy, seed, transfer)
         tuning.run(find_task_scheduler(task_scheduler))
         return tuning.finish()
     finally:
+        tuning.close()
         if used is not runner:
             used.close()
         if opened is not database:
@@ -254,6 +255,11 @@ class Tuning:
             for _ in task.measure(candidates[first : first + together], self.runner, len(task.progress.best)):
                 self.tell("measuring")
 
+    def close(self) -> None:
+        """End the processes that make candidates."""
+        for task in self.tasks:
+            task.close()
+
     def tell(self, doing: str) -> None:
         """Say what is being done."""
         self.doing = doing
@@ -333,18 +339,16 @@ def _temporary() -> Path:
     return Path(tempfile.mkdtemp(prefix="tensorir-")) / "tuning.db"
 
 
-def _model(
-    given: str | os.PathLike[str] | CostModel, target: Target, seed: int, warn: Callable[[str], None]
-) -> CostModel:
+def _model(given: str | os.PathLike[str] | CostModel, seed: int, warn: Callable[[str], None]) -> CostModel:
     if not isinstance(given, (str, os.PathLike)):
         return given
     makers: dict[str, Callable[[], CostModel]] = {
-        "lightgbm": lambda: default_model(target, seed, warn),
-        "analytical": lambda: AnalyticalModel(target),
+        "lightgbm": lambda: default_model(seed, warn),
+        "analytical": lambda: AnalyticalModel(),
         "random": lambda: RandomModel(seed),
     }
     if str(given) in makers:
         return makers[str(given)]()
     if not Path(given).is_file():
         raise UserError(f"there is no cost model {str(given)!r}: no file, and none of {', '.join(makers)}")
-    return LightGBMModel.load(given, seed=seed, fallback=AnalyticalModel(target))
+    return LightGBMModel.load(given, seed=seed, fallback=AnalyticalModel())

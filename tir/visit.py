@@ -12,7 +12,7 @@ from .errors import InternalError
 from .expr import Expr, IntImm, Var
 from .function import PrimFunc
 from .node import DELETE, Node
-from .stmt import Allocate, Block, DeclBuffer, Evaluate, For, IterVar, LetStmt
+from .stmt import Allocate, Block, DeclBuffer, Evaluate, For, IterVar, LetStmt, Stmt
 
 NODES: dict[str, type[Node]] = {
     re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower(): cls
@@ -99,6 +99,15 @@ def walk(node: Node) -> Iterator[Node]:
             stack.extend(reversed(list(top.functions.values())))
         else:
             stack.extend(reversed(top.children()))
+
+
+def walk_statements(node: Stmt) -> Iterator[Stmt]:
+    """`node` and every statement below it, parents first, in program order; expressions are left out."""
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        yield top
+        stack.extend(child for child in reversed(top.children()) if isinstance(child, Stmt))
 
 
 def walk_unique(node: Node) -> Iterator[Node]:

@@ -10,6 +10,7 @@ from ...tir.arith.stmt import conjuncts, is_lasting
 from ...tir.buffer import Range
 from ...tir.expr import Call, CommReducer, Expr, IntImm, Not, Or, Select, Var, const
 from ...tir.function import PrimFunc
+from ...tir.node import Node
 from ...tir.stmt import For, ForKind, IfThenElse, LetStmt, Stmt
 from ...tir.visit import Rewriter, Visitor, walk
 
@@ -25,6 +26,10 @@ class Conditions(Visitor):
         self.loops: list[For] = []
         self.defined: set[Var] = set()
         self.found: dict[Expr, tuple[For, ...]] = {}
+
+    def __call__(self, node: Node) -> None:
+        if not (isinstance(node, Expr) and _is_plain(node)):
+            super().__call__(node)
 
     def conditions(self, e: Expr) -> None:
         for node in comparisons(e):
@@ -62,6 +67,25 @@ class Conditions(Visitor):
         if node.op.name == "if_then_else":
             self.conditions(node.args[0])
         self.descend(node)
+
+
+REMEMBERED = 1 << 14
+"""Expressions of which it is remembered whether a condition is in them."""
+_plain: dict[Expr, bool] = {}
+
+
+def _is_plain(e: Expr) -> bool:
+    """Whether an expression neither chooses nor defines anything."""
+    if isinstance(e, (Var, IntImm)):
+        return True
+    found = _plain.get(e)
+    if found is None:
+        if len(_plain) > REMEMBERED:
+            _plain.clear()
+        chooses = isinstance(e, (Select, ex.Let, CommReducer)) or (isinstance(e, Call) and e.op.name == "if_then_else")
+        found = not chooses and all(_is_plain(child) for child in e.children() if isinstance(child, Expr))
+        _plain[e] = found
+    return found
 
 
 def comparisons(e: Expr) -> Iterator[Expr]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...tir.expr import Call
-from ...tir.stmt import For, Stmt, While
+from ...tir.stmt import BufferStore, For, Stmt, While
 from ...tir.visit import Visitor
 
 
@@ -23,6 +23,9 @@ class _Finder(Visitor):
         name = node.op.name
         self.found |= name == "ret" or (self.loops == 0 and name in ("break_loop", "continue_loop"))
         self.descend(node)
+
+    def visit_buffer_store(self, node: BufferStore) -> None:
+        """What is stored is a value: it leaves nothing."""
 
     def visit_for(self, node: For) -> None:
         self.inside(node)

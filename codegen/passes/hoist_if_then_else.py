@@ -6,7 +6,7 @@ from ...tir.arith import Analyzer
 from ...tir.expr import FALSE, TRUE, Expr, Var
 from ...tir.function import PrimFunc
 from ...tir.stmt import Allocate, AttrStmt, BufferStore, DeclBuffer, For, ForKind, IfThenElse, LetStmt, Stmt
-from ...tir.visit import Rewriter, Visitor, fresh, walk
+from ...tir.visit import Rewriter, fresh, walk, walk_statements
 from ..target import Target
 from .conditions import Conditions, Decide, extents_known, size_of, variables
 from .kernels import THREAD_AXES, is_bound, waits
@@ -92,26 +92,20 @@ class _Hoist(Rewriter):
         return node
 
 
-class _Defined(Visitor):
+class _Defined:
     """What a loop defines: variables, its own among them, and its lets, outermost first."""
 
     def __init__(self, loop: For) -> None:
         self.variables: set[Var] = set()
         self.lets: list[LetStmt] = []
-        self(loop)
-
-    def visit_for(self, node: For) -> None:
-        self.variables.add(node.loop_var)
-        self.descend(node)
-
-    def visit_let_stmt(self, node: LetStmt) -> None:
-        self.variables.add(node.var)
-        self.lets.append(node)
-        self.descend(node)
-
-    def visit_allocate(self, node: Allocate) -> None:
-        self.variables.add(node.buffer.data)
-        self.descend(node)
+        for node in walk_statements(loop):
+            if isinstance(node, For):
+                self.variables.add(node.loop_var)
+            elif isinstance(node, LetStmt):
+                self.variables.add(node.var)
+                self.lets.append(node)
+            elif isinstance(node, Allocate):
+                self.variables.add(node.buffer.data)
 
 
 class _Drop(Rewriter):

@@ -72,7 +72,7 @@ class LocalRunner:
     reference_seconds: how long the unscheduled program may run, which gives the expected results.
     """
 
-    together = 4
+    together = 8
 
     def __init__(self, limits: Limits | None = None, reference_seconds: float = 120.0) -> None:
         self.limits = limits or Limits()

@@ -29,7 +29,9 @@ class Annealing(Strategy):
             heat = HOT * (COLD / HOT) ** (step / (STEPS - 1))
             scores = [c.score or 0.0 for c in chains]
             spread = _deviation(scores) or 1.0
-            moved = [self.pool.mutated(c, self.rng) for c in chains]
+            wishes = [self.pool.mutated(c, self.rng) for c in chains]
+            made = iter(self.made([w for w in wishes if w is not None]))
+            moved = [None if w is None else next(made) for w in wishes]
             self.scored([c for c in moved if c is not None])
             for n, new in enumerate(moved):
                 if new is None:

@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from ...schedule.trace import Instruction, Trace
-from .candidate import Candidate
+from .candidate import Candidate, Wish
 from .strategy import Measured, Strategy, best_first, strategy
 
 PER_PROPOSAL = 6
@@ -47,9 +47,9 @@ class ReplayFunc(Strategy):
         self.scored(drawn)
         return best_first(drawn)
 
-    def _run(self) -> Candidate | None:
+    def _run(self) -> Wish:
         sketches = self.generate(self.rng.randrange(1 << 30))
-        return self.pool.make(self.rng.choice(sketches).trace.without_postproc())
+        return Wish(self.rng.choice(sketches).trace.without_postproc())
 
 
 @strategy("grid")
@@ -65,7 +65,7 @@ class Grid(Strategy):
         found: list[Candidate] = []
         known = set(self.seen)
         for trace in self._rest:
-            made = self.pool.make(trace)
+            made = self.pool.make(Wish(trace))
             if made is not None and made.decisions not in known:
                 known.add(made.decisions)
                 found.append(made)

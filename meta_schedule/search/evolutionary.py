@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 
-from .candidate import Candidate, Decisions
+from .candidate import Candidate, Decisions, Wish
 from .strategy import Measured, Strategy, best_first, strategy
 
 ELITE = 24
@@ -40,12 +40,12 @@ class Evolutionary(Strategy):
             population = best_first([*population, *born])[: ELITE + SAMPLES]
         return self._pick(count, list(found.values()), drawn)
 
-    def _breeder(self, population: Sequence[Candidate]):  # type: ignore[no-untyped-def]
-        """A function that makes a child of parents drawn by rank, the better half twice as often and so on."""
+    def _breeder(self, population: Sequence[Candidate]) -> Callable[[], Wish | None]:
+        """A function that wishes for a child of parents drawn by rank, the better half twice as often and so on."""
         ranked = best_first(population)
         weights = list(accumulate(1.0 / (n + 4) for n in range(len(ranked))))
 
-        def breed() -> Candidate | None:
+        def breed() -> Wish | None:
             parent, other = self.rng.choices(ranked, cum_weights=weights, k=2)
             if self.rng.random() < CROSSOVER and other is not parent:
                 return self.pool.crossed(parent, other, self.rng)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from ...schedule.schedule import Schedule
 from ...tir.errors import UserError
-from ..cost_model import CostModel
-from .candidate import Candidate, Decisions, Pool
+from ..cost_model import CostModel, asks_roofline
+from .candidate import Candidate, Decisions, Pool, Wish
 
 ATTEMPTS = 4
 """Candidates that may be refused or known already for each one that is wanted."""
@@ -54,16 +54,22 @@ class Strategy:
         """See `propose`, which marks them as seen."""
         raise NotImplementedError
 
-    def fresh(self, count: int, make: Callable[[], Candidate | None]) -> list[Candidate]:
-        """Up to `count` different candidates, none of them seen, from a function that makes one or None."""
+    def fresh(self, count: int, wish: Callable[[], Wish | None]) -> list[Candidate]:
+        """Up to `count` different candidates, none of them seen, from a function that wishes for one or gives None."""
         found: dict[Decisions, Candidate] = {}
-        for _ in range(ATTEMPTS * count):
-            if len(found) >= count or self.over():
-                break
-            made = make()
-            if made is not None and made.decisions not in self.seen:
-                found.setdefault(made.decisions, made)
+        left = ATTEMPTS * count
+        while left > 0 and len(found) < count and not self.over():
+            tries = min(left, count - len(found))
+            left -= tries
+            wishes = [w for w in (wish() for _ in range(tries)) if w is not None]
+            for made in self.made(wishes):
+                if made is not None and made.decisions not in self.seen:
+                    found.setdefault(made.decisions, made)
         return list(found.values())
+
+    def made(self, wishes: Sequence[Wish]) -> list[Candidate | None]:
+        """The candidates wished for, None for those refused."""
+        return self.pool.make_all(wishes, predict=asks_roofline(self.model, self.task), over=self.over)
 
     def scored(self, candidates: Sequence[Candidate]) -> None:
         """Have the model score candidates."""

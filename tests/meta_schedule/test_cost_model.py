@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from tensorir import Schedule, Target, UserError
 from tensorir.meta_schedule import cost_model
+from tensorir.meta_schedule.analytical import predict_ms
 from tensorir.meta_schedule.cost_model import AnalyticalModel, LightGBMModel, RandomModel, default_model, relative
 from tensorir.meta_schedule.features import NAMES, program_features
 from tensorir.script import workloads
@@ -80,7 +81,7 @@ def test_a_prior_helps_before_anything_is_measured() -> None:
 
 
 def candidate(mod: object) -> SimpleNamespace:
-    return SimpleNamespace(mod=mod, features=program_features(mod, Target("llvm")))
+    return SimpleNamespace(predicted_ms=predict_ms(mod, "llvm"), features=program_features(mod, Target("llvm")))
 
 
 def test_the_analytical_model_prefers_vectors_and_serves_until_something_is_known() -> None:
@@ -88,7 +89,7 @@ def test_the_analytical_model_prefers_vectors_and_serves_until_something_is_know
     vector = plain.copy()
     vector.vectorize(vector.get_loops(vector.get_block(plain.func.root.body.body.body.block.name_hint))[-1])
     found = [candidate(plain.mod), candidate(vector.mod)]
-    analytical = AnalyticalModel(Target("llvm"))
+    analytical = AnalyticalModel()
     slow, fast = analytical.score("t", found)
     assert fast > slow
     assert LightGBMModel(fallback=analytical).score("t", found).tolist() == [slow, fast]
@@ -107,7 +108,7 @@ def test_without_the_openmp_library_one_line_says_so(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(builtins, "__import__", fails)
     said: list[str] = []
-    model = default_model(Target("llvm"), 0, said.append)
+    model = default_model(0, said.append)
     assert isinstance(model, AnalyticalModel)
     (line,) = said
     assert "libgomp" in line and "apt-get install libgomp1" in line and "\n" not in line
