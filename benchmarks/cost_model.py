@@ -43,10 +43,11 @@ ABLATIONS = {
 }
 
 
-def collect(path: Path, seconds: float) -> None:
-    """Measure random candidates of every operator."""
-    for name, function in OPERATORS.items():
-        result = tune(function, seconds=seconds, trials=100_000, database=path, strategy="random", transfer=False)
+def collect(path: Path, names: list[str], seconds: float) -> None:
+    """Measure random candidates of some operators."""
+    for name in names:
+        known = {"strategy": "random", "cost_model": "random", "transfer": False, "batch": 32}
+        result = tune(OPERATORS[name], seconds=seconds, trials=100_000, database=path, **known)
         print(
             f"{name}: {len(result.tasks[0].trials)} candidates in {result.seconds:.0f} s, best {result.best_ms:.3g} ms"
         )
@@ -113,12 +114,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("do", choices=("collect", "evaluate", "ablate"))
     parser.add_argument("file", type=Path, help="the tuning database")
+    parser.add_argument("--operators", nargs="+", choices=[*OPERATORS], default=[*OPERATORS])
     parser.add_argument("--seconds", type=float, default=60.0, help="collect: for each operator")
     parser.add_argument("--trials", type=int, default=64, help="ablate: for each run")
     parser.add_argument("--seeds", type=int, default=2, help="ablate: runs")
     options = parser.parse_args()
     if options.do == "collect":
-        collect(options.file, options.seconds)
+        collect(options.file, options.operators, options.seconds)
     elif options.do == "evaluate":
         evaluate(options.file)
     else:

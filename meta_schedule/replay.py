@@ -53,11 +53,11 @@ class Replayer:
         keys = _keys(steps, chosen)
         at = next((i for i in reversed(range(len(keys))) if keys[i] in self._kept), None)
         if at is None:
-            first, sch, env = 0, self.start.copy(), {}
+            first, sch, env = 0, self.start.copy(seed=0), {}
         else:
             first, (kept, held, _) = len(keys[at]), self._kept[keys[at]]
             self._kept.move_to_end(keys[at])
-            sch, env = kept.copy(), dict(held)
+            sch, env = kept.copy(seed=0), dict(held)
         sch.seed(rng.randrange(1 << 30) if rng is not None else 0)
         places = {len(key): key for key in keys}
         for i in range(first, len(steps)):
@@ -69,7 +69,8 @@ class Replayer:
         return sch
 
     def _keep(self, key: Key, sch: Schedule, env: dict[Any, Any], steps: list[Instruction]) -> None:
-        self._kept[key] = (sch.copy(), dict(env), steps)
+        # A seed of its own, or what is drawn would depend on what was kept before.
+        self._kept[key] = (sch.copy(seed=0), dict(env), steps)
         if len(self._kept) > self.capacity:
             self._kept.popitem(last=False)
 

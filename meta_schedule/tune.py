@@ -306,8 +306,8 @@ class Tuning:
         jobs = [Job(key, candidate.program) for key, candidate in by_key.items()]
         rounds = ROUNDS
         if self.seconds is not None:
-            each = max(0.05, 3e-3 * chosen[0].ms) * len(jobs)
-            rounds = int(min(2 * ROUNDS, max(5, (self.seconds - self.elapsed) / len(self.tasks) / each - 4)))
+            each = max(0.03, 4e-3 * chosen[0].ms) * len(jobs)
+            rounds = int(min(2 * ROUNDS, max(5, (self.seconds - self.elapsed - 0.5) / len(self.tasks) / each - 4)))
         raced = self.runner.race(task.key.workload, jobs, rounds)
         working = sorted((o.ms, key) for key, o in raced.items() if o.ok)
         if not working:

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-SLOWER = 3.0
-"""A candidate this many times slower than the best is not timed further."""
+WORSE = 1.3
+"""A candidate this many times slower than the best in two runs is not timed further."""
+NEAR = 1.15
+"""Samples up to this many times the fastest one agree with it; others were disturbed by what else the machine does."""
 FLUSHED = 64 << 20
 """Bytes written to empty the caches, where there is no larger last-level cache."""
 
@@ -124,10 +126,10 @@ def describe(error: Exception) -> str:
 def judged(
     function: Callable[..., Any], arguments: list[Any], first: float, best: float | None, seconds: float, flush: bool
 ) -> list[float]:
-    """Milliseconds of several runs, or of one where that shows the candidate to be far slower than the best."""
-    if best is not None and first > SLOWER * best:
-        again = timed(function, arguments, 0.0, flush, least=1)
-        if again[0] > SLOWER * best:
+    """Milliseconds of several runs, or of few where these show the candidate to be slower than the best."""
+    if best is not None and first > WORSE * best:
+        again = timed(function, arguments, 0.1 * seconds, flush, least=1)
+        if min(again) > WORSE * best:
             return again
     return timed(function, arguments, seconds, flush)
 
@@ -135,9 +137,10 @@ def judged(
 def timed(
     function: Callable[..., Any], arguments: list[Any], seconds: float, flush: bool, least: int = 3, most: int = 200
 ) -> list[float]:
-    """Milliseconds per call, sampled for `seconds`, and up to twice as long while the samples disagree.
+    """Milliseconds per call, sampled for `seconds`, and up to three times as long while the samples disagree.
 
-    A sample lasts 50 us at least, by repeating the call where one is shorter (but for flushed caches).
+    A sample lasts 50 us at least, by repeating the call where one is shorter (but for flushed caches). Where a third of
+    the samples agree with the fastest one, those alone are given.
     """
     inner = 1
     while not flush and (once := _sample(function, arguments, inner)) < 0.05 and inner < 1 << 14:
@@ -149,16 +152,17 @@ def timed(
             _flush()
         samples.append(_sample(function, arguments, inner) / inner)
         spent = time.perf_counter() - begin
-        if len(samples) >= least and spent >= seconds and (spent >= 2 * seconds or _agree(samples)):
+        if len(samples) >= least and spent >= seconds and (spent >= 3 * seconds or _agree(samples)):
             break
-    return samples
+    near = [sample for sample in samples if sample <= NEAR * min(samples)]
+    return near if len(near) >= max(least, len(samples) / 3) else samples
 
 
 def _agree(samples: list[float]) -> bool:
-    """Whether half of the samples lie within 2 % of each other."""
+    """Whether half of the samples lie within 2 % of each other, and near the fastest one."""
     ranked = sorted(samples)
     n = len(ranked)
-    return ranked[(3 * n) // 4] - ranked[n // 4] <= 0.02 * ranked[n // 2]
+    return ranked[(3 * n) // 4] - ranked[n // 4] <= 0.02 * ranked[n // 2] and ranked[n // 2] <= NEAR * ranked[0]
 
 
 def _sample(function: Callable[..., Any], arguments: list[Any], times: int) -> float:

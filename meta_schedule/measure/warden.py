@@ -45,6 +45,9 @@ from .outcome import Outcome, Status
 HOPELESS = 1000.0
 """A candidate given up after this many times the best is taken to hang, rather than to be slow."""
 
+TURN = 0.3
+"""How much shorter a turn of a race is than other measurements."""
+
 _PDEATHSIG = 1
 _WARM = """
 @T.prim_func
@@ -156,8 +159,8 @@ class Warden:
             for turn in range(rounds):
                 first = turn % max(1, len(racing))
                 for child in racing[first:] + racing[:first]:
-                    child.send(time={"seconds": limits.sample_seconds, "flush": limits.flush})
-                    result = self.listen(child, limits.run_seconds + 2 * limits.sample_seconds, limits)
+                    child.send(time={"seconds": TURN * limits.sample_seconds, "flush": limits.flush})
+                    result = self.listen(child, limits.run_seconds + 4 * limits.sample_seconds, limits)
                     if "status" not in result:
                         samples[child.id].append(median(result["samples"]))
                         continue

@@ -8,7 +8,7 @@ from ...schedule.edit import common
 from ...schedule.schedule import Schedule
 from ...schedule.sref import BlockSRef, LoopSRef
 from ...schedule.tiling import divisors
-from ...schedule.trace import BlockRV
+from ...schedule.trace import BlockRV, LoopRV
 from ...tir.errors import ScheduleError
 from ...tir.expr import IntImm
 from ...tir.stmt import IterType
@@ -28,21 +28,45 @@ REPEATED = 1.3
 def random_compute_location(sch: Schedule, block: BlockRV, ctx: Context) -> list[Schedule]:
     """Sample the loop at which a stage that is not inlined is computed, or that it stays by itself.
 
-    The guess is the innermost loop at which hardly anything is computed twice. A stage that reads several elements of
-    it around each place is first cut into strips of its outermost loop, so that there is such a loop.
+    The guess is the innermost loop at which hardly anything is computed twice; the partial results of a divided
+    reduction go where these are summed up, since elsewhere they are computed repeatedly. A stage that reads several
+    elements of it around each place is first cut into strips of its outermost loop, so that there is such a loop.
     """
     ref = ref_of(sch, block)
     readers = consumers(sch, ref)
     if not readers or is_output(sch, ref) or not ref.loops() or _is_beside_others(sch, ref) or _tiled(ref):
         return [sch]
+    if not ref.stmt.reads:
+        return [sch]  # constants are made once
     new = sch.copy()
     try:
         _strips(new, ref_of(new, block))
-        location = new.sample_compute_location(block, decision=_guess(new, block))
+        guess = _guess(new, block)
+        readers = consumers(new, ref_of(new, block))
+        if _is_partial(ref) and all(_is_partial(reader) for reader in readers):
+            place = _place(new, readers[0], guess)
+            if place is not None:
+                new.compute_at(block, place, preserve_unit_loops=False)
+            return [new]
+        location = new.sample_compute_location(block, decision=guess)
         new.compute_at(block, location, preserve_unit_loops=False)
     except ScheduleError:
         return [sch]  # readers it cannot be moved to: it stays
     return [new]
+
+
+def _is_partial(ref: BlockSRef) -> bool:
+    """Whether a block is a part of a divided reduction."""
+    return "meta_schedule.rfactor" in ref.stmt.annotations
+
+
+def _place(sch: Schedule, reader: BlockSRef, guess: int) -> LoopRV | None:
+    """Where partial results are computed: where what sums them up is, or in its own nest where it was not moved."""
+    for inst in reversed(sch.trace.insts):
+        if inst.primitive.name == "compute_at" and sch._env.get(inst.inputs[0]) is reader:
+            moved: LoopRV = inst.inputs[1]
+            return moved
+    return sch.get_loops(_handle(sch, reader))[guess] if guess >= 0 else None
 
 
 def _tiled(ref: BlockSRef) -> bool:

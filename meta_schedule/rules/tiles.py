@@ -113,12 +113,19 @@ def write_stage(sch: Schedule, block: BlockRV, scope: str = "local") -> BlockRV:
     readers = consumers(sch, ref)
     free = len(readers) == 1 and not is_decided(readers[0])
     if free and not is_output(sch, ref) and is_spatial(readers[0]) and one_store(readers[0]) is not None:
-        if instances(readers[0].stmt) <= _results(ref):
+        if instances(readers[0].stmt) <= _results(ref) and _reads_as_written(readers[0], ref):
             (reader,) = sch.get_consumers(block)
             if scope != "global":
                 sch.set_scope(block, 0, scope)
             return reader
     return sch.cache_write(block, 0, scope)
+
+
+def _reads_as_written(reader: BlockSRef, ref: BlockSRef) -> bool:
+    """Whether a block reads what another writes at its own iterators, so that it can follow any tile of it."""
+    written = {region.buffer for region in ref.stmt.writes}
+    indices = [r.min for region in reader.stmt.reads if region.buffer in written for r in region.region]
+    return all(isinstance(index, (Var, IntImm)) for index in indices)
 
 
 def _results(ref: BlockSRef) -> int:

@@ -107,7 +107,7 @@ class Makers:
         out: list[Any] = [None] * len(wanted)
         try:
             for worker, places in by_worker.items():
-                self.workers[worker].pipe.send(("tell", [wanted[i][1] for i in places]))
+                self._ask(worker, ("tell", [wanted[i][1] for i in places]))
             for worker, places in by_worker.items():
                 for i, told in zip(places, self._answer(worker)):
                     out[i] = told
@@ -126,10 +126,10 @@ class Makers:
         done: list[tuple[int, range, Any]] = []
         try:
             while waiting or busy:
-                for number, worker in enumerate(self.workers):
+                for number in range(len(self.workers)):
                     if waiting and number not in busy and not over():
                         busy[number] = waiting.pop(0)
-                        worker.pipe.send(ask(busy[number]))
+                        self._ask(number, ask(busy[number]))
                 if not busy:
                     break
                 ready = wait([self.workers[n].pipe for n in busy])
@@ -139,6 +139,13 @@ class Makers:
             self.close()  # whatever is under way would be taken for the answer to the next question
             raise
         return done
+
+    def _ask(self, number: int, question: tuple[str, Any]) -> None:
+        """Send a question; raises `Broken` where the process ended."""
+        try:
+            self.workers[number].pipe.send(question)
+        except OSError:
+            raise Broken("a process that makes candidates ended") from None
 
     def _answer(self, number: int) -> Any:
         """What a process answers.

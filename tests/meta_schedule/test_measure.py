@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from tensorir import Target, parse
+from tensorir.meta_schedule.measure import child
 from tensorir.meta_schedule.measure.case import Prepared, inputs, outputs
 from tensorir.meta_schedule.measure.limits import Limits
 from tensorir.meta_schedule.measure.outcome import Outcome, Status, median_interval
@@ -167,3 +168,15 @@ def test_the_interval_of_the_median_holds_it() -> None:
     low, high = median_interval(samples)
     assert 38 <= low <= 41 and 58 <= high <= 61
     assert median_interval([]) == (float("inf"), float("inf"))
+
+
+def test_samples_that_something_disturbed_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([1.0, 1.0, 2.1, 1.02, 2.0, 1.9, 1.01])
+    monkeypatch.setattr(child, "_sample", lambda function, arguments, inner: next(times))
+    assert child.timed(print, [], 1e9, False, most=6) == [1.0, 1.02, 1.01]  # the very first tells how often to repeat
+
+
+def test_samples_that_never_agree_are_all_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([1.0, 1.0, 2.1, 2.2, 3.0, 4.9, 5.0])
+    monkeypatch.setattr(child, "_sample", lambda function, arguments, inner: next(times))
+    assert len(child.timed(print, [], 1e9, False, most=6)) == 6
