@@ -1,6 +1,7 @@
 """How well cost models rank candidates they have not seen, what transfer saves, and what each part of the search gives.
 
-`python benchmarks/cost_model.py collect FILE` measures random candidates of the operators into a tuning database;
+`python benchmarks/cost_model.py collect FILE` measures random candidates of the operators into a tuning database, by
+the processor time of one thread, which does not depend on what else the machine does;
 `python benchmarks/cost_model.py evaluate FILE` trains on half of them and judges by the other half:
 
     pairs   share of pairs of held-out candidates that are put in the right order
@@ -34,6 +35,7 @@ MODELS = {
     "both": ("rank", "regression"),
 }
 TOP = 30
+TARGET = Target("llvm", num_threads=1)
 ABLATIONS = {
     "everything": {},
     "no model": {"cost_model": "random"},
@@ -47,7 +49,7 @@ def collect(path: Path, names: list[str], seconds: float) -> None:
     """Measure random candidates of some operators."""
     for name in names:
         known = {"strategy": "random", "cost_model": "random", "transfer": False, "batch": 32}
-        result = tune(OPERATORS[name], seconds=seconds, trials=100_000, database=path, **known)
+        result = tune(OPERATORS[name], TARGET, seconds=seconds, trials=100_000, database=path, **known)
         print(
             f"{name}: {len(result.tasks[0].trials)} candidates in {result.seconds:.0f} s, best {result.best_ms:.3g} ms"
         )
@@ -68,7 +70,7 @@ def recall(score: np.ndarray, ms: np.ndarray, k: int) -> float:
 def evaluate(path: Path) -> None:
     """Print pairs and recall for every operator and model, and what a prior from the others gives."""
     with Database(path) as database:
-        known = database.learning(target_text(Target("llvm")))
+        known = database.learning(target_text(TARGET))
         names = database.workloads()
     rng = np.random.default_rng(0)
     print(f"{'operator':<10} {'model':<22} {'trained':>7} {'held out':>8} {'pairs':>6} {'recall':>6}")
@@ -103,7 +105,7 @@ def ablate(path: Path, trials: int, seeds: int) -> None:
             begin = time.perf_counter()
             for seed in range(seeds):
                 with tempfile.TemporaryDirectory() as folder:
-                    result = tune(function, trials=trials, seed=seed, database=Path(folder) / "t.db", **options)
+                    result = tune(function, TARGET, trials=trials, seed=seed, database=Path(folder) / "t.db", **options)
                 best.append(result.best_ms)
             mean = float(np.exp(np.mean(np.log(best))))
             print(f"{name:<10} {label:<18} {mean:8.4g} ms   {(time.perf_counter() - begin) / seeds:6.1f} s a run")

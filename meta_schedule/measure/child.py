@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...codegen.build import build
+from ...codegen.runtime.pool import set_num_threads
 from ...codegen.saved import load
 from ...codegen.target import Target
 from ...script.parser import parse
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .case import Prepared
 
 R = TypeVar("R")
+Clock = Callable[[], float]
 
 WORSE = 1.3
 """A candidate this many times slower than the best in two runs is not timed further."""
@@ -59,6 +61,7 @@ class Channel:
 def live(channel: Channel, program: str, target: Target, prepared: Prepared, library: str) -> None:
     """Build a program, or load the library that it was built to, and answer commands until there are no more."""
     begin = time.perf_counter()
+    clock = clock_of(target)
 
     def made() -> Callable[..., Any]:
         if library:
@@ -74,13 +77,11 @@ def live(channel: Channel, program: str, target: Target, prepared: Prepared, lib
     while (command := channel.receive()) is not None:
         try:
             if "time" in command:
-                channel.send(samples=timed(function, arguments, **command["time"]))
+                channel.send(samples=timed(function, arguments, clock=clock, **command["time"]))
             else:
                 arguments = prepared.arguments()
                 channel.send(event="running")
-                begin = time.perf_counter()
-                function(*arguments)
-                first = (time.perf_counter() - begin) * 1e3
+                first = _sample(function, arguments, 1, clock)
                 if "reference" in command:
                     prepared.store_expected(arguments)
                     channel.send(status=Status.OK, samples=[first], detail="")
@@ -89,7 +90,7 @@ def live(channel: Channel, program: str, target: Target, prepared: Prepared, lib
                 wrong = prepared.difference(arguments)
                 if wrong is not None:
                     return channel.send(status=Status.WRONG, detail=wrong)
-                samples = judged(function, arguments, first, **command["check"])
+                samples = judged(function, arguments, first, clock=clock, **command["check"])
                 channel.send(status=Status.OK, samples=samples, detail="")
         except MemoryError as error:
             return channel.send(status=Status.MEMORY, detail=f"while running: {error}")
@@ -123,19 +124,42 @@ def describe(error: Exception) -> str:
     return (kind + text).strip()[:2000]
 
 
+def clock_of(target: Target) -> Clock:
+    """What a program for a target is timed by, which is told how many threads it may have.
+
+    One thread is timed by its own processor time, so that nothing else the machine does counts.
+    """
+    if target.is_gpu or not target.num_threads:
+        return time.perf_counter
+    set_num_threads(target.num_threads)
+    return time.thread_time if target.num_threads == 1 else time.perf_counter
+
+
 def judged(
-    function: Callable[..., Any], arguments: list[Any], first: float, best: float | None, seconds: float, flush: bool
+    function: Callable[..., Any],
+    arguments: list[Any],
+    first: float,
+    best: float | None,
+    seconds: float,
+    flush: bool,
+    clock: Clock = time.perf_counter,
 ) -> list[float]:
     """Milliseconds of several runs, or of few where these show the candidate to be slower than the best."""
     if best is not None and first > WORSE * best:
-        again = timed(function, arguments, 0.1 * seconds, flush, least=1)
+        again = timed(function, arguments, 0.1 * seconds, flush, least=1, clock=clock)
         if min(again) > WORSE * best:
             return again
-    return timed(function, arguments, seconds, flush)
+    return timed(function, arguments, seconds, flush, clock=clock)
 
 
 def timed(
-    function: Callable[..., Any], arguments: list[Any], seconds: float, flush: bool, least: int = 3, most: int = 200
+    function: Callable[..., Any],
+    arguments: list[Any],
+    seconds: float,
+    flush: bool,
+    least: int = 3,
+    most: int = 200,
+    clock: Clock = time.perf_counter,
 ) -> list[float]:
     """Milliseconds per call, sampled for `seconds`, and up to three times as long while the samples disagree.
 
@@ -143,15 +167,15 @@ def timed(
     the samples agree with the fastest one, those alone are given.
     """
     inner = 1
-    while not flush and (once := _sample(function, arguments, inner)) < 0.05 and inner < 1 << 14:
+    while not flush and (once := _sample(function, arguments, inner, clock)) < 0.05 and inner < 1 << 14:
         inner = min(1 << 14, max(2 * inner, int(inner * 0.06 / max(once, 1e-4))))
     samples: list[float] = []
-    begin = time.perf_counter()
+    begin = clock()
     while len(samples) < most:
         if flush:
             _flush()
-        samples.append(_sample(function, arguments, inner) / inner)
-        spent = time.perf_counter() - begin
+        samples.append(_sample(function, arguments, inner, clock) / inner)
+        spent = clock() - begin
         if len(samples) >= least and spent >= seconds and (spent >= 3 * seconds or _agree(samples)):
             break
     near = [sample for sample in samples if sample <= NEAR * min(samples)]
@@ -165,11 +189,11 @@ def _agree(samples: list[float]) -> bool:
     return ranked[(3 * n) // 4] - ranked[n // 4] <= 0.02 * ranked[n // 2] and ranked[n // 2] <= NEAR * ranked[0]
 
 
-def _sample(function: Callable[..., Any], arguments: list[Any], times: int) -> float:
-    begin = time.perf_counter()
+def _sample(function: Callable[..., Any], arguments: list[Any], times: int, clock: Clock) -> float:
+    begin = clock()
     for _ in range(times):
         function(*arguments)
-    return (time.perf_counter() - begin) * 1e3
+    return (clock() - begin) * 1e3
 
 
 _flushing: list[Any] = []

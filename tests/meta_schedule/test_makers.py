@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 import tensorir
-from tensorir import Target
+from tensorir import ScheduleError, Target
 from tensorir.meta_schedule.keys import workload
 from tensorir.meta_schedule.search.candidate import Candidate, Pool, Wish
 from tensorir.meta_schedule.search.makers import Broken, Makers
@@ -101,10 +101,13 @@ def test_an_answer_that_never_comes_is_told() -> None:
     assert not pool.makers.workers
 
 
-def test_refusals_are_said_in_words() -> None:
+def test_refusals_are_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = pool_of(workloads.softmax(6, 48), 0)
-    source = pool.sketches[0]
-    step = next(n for n, inst in enumerate(source.insts) if inst.primitive.name == "sample_perfect_tile")
-    assert pool.make(Wish(source.with_decision(step, [5, 7]))) is None
-    (reason,) = pool.refused
-    assert "{" not in reason and "sample_perfect_tile" in reason
+
+    def refuses(*args: object, **kwargs: object) -> None:
+        raise ScheduleError("{0} has {1} turns", pool.mod["main"].root, 7)
+
+    monkeypatch.setattr(pool, "replay", refuses)
+    rng = Random(0)
+    assert [pool.make(pool.sample(rng)) for _ in range(2)] == [None, None]
+    assert pool.refused == {"block `root` has 7 turns": 2}

@@ -1,6 +1,7 @@
 """Candidates are measured in processes of their own, checked against the reference, and every way to fail is told."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from tensorir import Target, parse
@@ -172,11 +173,21 @@ def test_the_interval_of_the_median_holds_it() -> None:
 
 def test_samples_that_something_disturbed_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([1.0, 1.0, 2.1, 1.02, 2.0, 1.9, 1.01])
-    monkeypatch.setattr(child, "_sample", lambda function, arguments, inner: next(times))
+    monkeypatch.setattr(child, "_sample", lambda *_: next(times))
     assert child.timed(print, [], 1e9, False, most=6) == [1.0, 1.02, 1.01]  # the very first tells how often to repeat
 
 
 def test_samples_that_never_agree_are_all_given(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([1.0, 1.0, 2.1, 2.2, 3.0, 4.9, 5.0])
-    monkeypatch.setattr(child, "_sample", lambda function, arguments, inner: next(times))
+    monkeypatch.setattr(child, "_sample", lambda *_: next(times))
     assert len(child.timed(print, [], 1e9, False, most=6)) == 6
+
+
+@pytest.mark.parametrize(("threads", "clock"), [(1, time.thread_time), (2, time.perf_counter)])
+def test_one_thread_is_timed_by_its_own_processor_time(
+    threads: int, clock: Callable[[], float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_to: list[int] = []
+    monkeypatch.setattr(child, "set_num_threads", set_to.append)
+    assert child.clock_of(Target("llvm", num_threads=threads)) is clock
+    assert set_to == [threads]
