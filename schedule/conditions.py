@@ -10,6 +10,7 @@ from ..tir.analysis.dependence import carried_dependence
 from ..tir.analysis.kinds import complete_failure, complete_or_reduction_failure, reduction_failure
 from ..tir.analysis.reducers import accumulates
 from ..tir.analysis.scope import Child, Failure, Scope, scope_of
+from ..tir.arith import Analyzer
 from ..tir.arith.stmt import conjuncts
 from ..tir.buffer import BufferRegion, Range
 from ..tir.errors import ScheduleError
@@ -19,7 +20,7 @@ from ..tir.visit import free_vars
 from .bindings import Turns, is_plain, key_of
 from .errors import refusal, require
 from .privacy import Privacy
-from .rewrite import drivers
+from .rewrite import bind_loops, drivers
 from .sref import BlockSRef, LoopSRef, SRef
 from .state import State
 
@@ -151,7 +152,7 @@ def _require_apart(
     updates: count what blocks that add to what is there do to one element.
     """
     extent = loop.stmt.extent
-    if type(extent) is IntImm and extent.value <= 1:
+    if (type(extent) is IntImm and extent.value <= 1) or _does_something_once(s, loop):
         return
     turns, privacy = Turns(s, loop), Privacy(s, loop)
 
@@ -169,3 +170,20 @@ def _require_apart(
             carried.dst.block,
             hint="the iterations depend on each other; keep their order, or separate the blocks",
         )
+
+
+def _does_something_once(s: State, loop: LoopSRef) -> bool:
+    """Whether all blocks below a loop run in one and the same iteration of it, the others being idle.
+
+    This is what becomes of a loop of extent 1 that is split by more.
+    """
+    var, found = loop.stmt.loop_var, set()
+    for block in s.child_blocks(loop):
+        predicate = s.realize(block).predicate
+        if var not in free_vars(predicate):
+            return False
+        an = bind_loops(Analyzer(), block)
+        with an.constraint(predicate):
+            bound = an.const_int_bound(var)
+        found.add((bound.min_value, bound.max_value))
+    return len(found) == 1 and all(low == high for low, high in found)

@@ -1,7 +1,7 @@
 """Caches and moves around blocks whose loops run past their domains: a predicate on a reduction leaves no gap."""
 
 import pytest
-from tensorir import Schedule, ScheduleError
+from tensorir import Schedule, ScheduleError, parse
 from tensorir.script import workloads
 from tensorir.tir.function import PrimFunc
 
@@ -110,3 +110,32 @@ def test_a_copy_for_a_read_under_a_condition(step: str) -> None:
     sch = Schedule(perhaps_read)
     with pytest.raises(ScheduleError, match="not known to have been written"):
         COPIES[step](sch)
+
+
+@pytest.mark.parametrize("word", ["vectorize", "parallel", "unroll"])
+def test_a_unit_loop_split_by_more(word: str) -> None:
+    """All but one of its iterations are idle, so they do not depend on each other."""
+    sch = Schedule(workloads.transpose(1, 4))
+    i, j = sch.get_loops(sch.get_child_blocks(sch.get_block("root"))[0])
+    unit = i if sch.get(i).extent.value == 1 else j
+    _, inner = sch.split(unit, [None, 8])
+    getattr(sch, word)(inner)
+    sch.verify(trials=1, backend="interpreter", sanitize=True)
+    sch.verify(trials=1, backend="llvm")
+
+
+def test_iterations_that_share_an_element_stay_in_order() -> None:
+    """More than one of them runs."""
+    sch = Schedule(
+        parse("""
+@T.prim_func
+def main(A: T.Buffer((8,), "float32"), B: T.Buffer((1,), "float32")):
+    for i in range(8):
+        with T.block("B"):
+            vi = T.axis.opaque(8, i)
+            T.where(i < 2)
+            B[0] = A[vi]
+"""),
+    )
+    with pytest.raises(ScheduleError):
+        sch.vectorize(sch.get_loops("B")[0])
