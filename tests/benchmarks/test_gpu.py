@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -18,10 +17,10 @@ pytestmark = pytest.mark.skipif(not nvrtc.available(), reason=nvrtc.MISSING)
 
 
 @pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def gpu(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     for folder in (ROOT / "benchmarks", ROOT / "examples" / "schedules"):
         monkeypatch.syspath_prepend(str(folder))
-    yield importlib.import_module("gpu")
+    return importlib.import_module("gpu")
 
 
 def test_the_dry_run_as_a_user_starts_it() -> None:
