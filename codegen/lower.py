@@ -27,6 +27,7 @@ from .passes.lower_intrin import lower_intrin
 from .passes.lower_match_buffer import lower_match_buffer
 from .passes.lower_opaque_block import lower_opaque_block
 from .passes.lower_thread_allreduce import lower_thread_allreduce
+from .passes.lower_warp_memory import lower_warp_memory
 from .passes.merge_shared_memory_allocations import merge_shared_memory_allocations
 from .passes.narrow_data_type import narrow_data_type
 from .passes.plan_and_update_buffer_allocation_location import plan_and_update_buffer_allocation_location
@@ -67,6 +68,7 @@ PASSES: tuple[Pass, ...] = (
     unify_thread_binding,
     inject_ptx_async_copy,
     lower_thread_allreduce,
+    lower_warp_memory,
     unroll_loop,
     fold_constants,
     common_subexpr_elim,
