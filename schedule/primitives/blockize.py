@@ -256,31 +256,32 @@ def _united(divided: list[Divided]) -> tuple[tuple[IterVar, ...], tuple[Expr, ..
     values: dict[IterVar, Expr] = {}
     out = []
     for block in divided:
-        axes: list[Axis] = []
-        used: set[IterVar] = set()
+        shared: dict[Axis, IterVar] = {}
         for axis in block.axes:
-            shared = None
             for (kind, value, extent), iter_var in known.items():
                 same = kind is axis.outer.iter_type and value is axis.outer_value and extent is axis.outer.dom.extent
-                if same and iter_var not in used:
-                    shared = iter_var
+                if same and iter_var not in shared.values():
+                    shared[axis] = iter_var
                     break
-            if shared is None:
-                shared = axis.outer
-                for other, value in values.items():
-                    both = set(free_vars(value)) & set(free_vars(axis.outer_value))
+        # Those of the block itself are independent of one another, whatever drives them.
+        foreign = {iter_var: value for iter_var, value in values.items() if iter_var not in shared.values()}
+        axes: list[Axis] = []
+        for axis in block.axes:
+            if axis not in shared:
+                for other, value in foreign.items():
                     require(
-                        not both,
+                        not set(free_vars(value)) & set(free_vars(axis.outer_value)),
                         "the axes {1} of {0} and {2} are driven by the same loop in different ways, so they are no "
                         "iterators of one block",
                         block.ref,
                         axis.outer.var,
                         other.var,
                     )
-                known[axis.outer.iter_type, axis.outer_value, axis.outer.dom.extent] = shared
-                values[shared] = axis.outer_value
-            used.add(shared)
-            axes.append(axis._replace(outer=shared, value=substitute(axis.value, {axis.outer.var: shared.var})))
+                shared[axis] = axis.outer
+                known[axis.outer.iter_type, axis.outer_value, axis.outer.dom.extent] = axis.outer
+                values[axis.outer] = axis.outer_value
+            outer = shared[axis]
+            axes.append(axis._replace(outer=outer, value=substitute(axis.value, {axis.outer.var: outer.var})))
         out.append(block._replace(axes=axes))
     return tuple(values), tuple(values.values()), out
 

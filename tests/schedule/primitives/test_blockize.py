@@ -141,3 +141,27 @@ def test_iterators_of_loops_outside_the_scope() -> None:
     sch = Schedule(nested, seed=0)
     sch.blockize([sch.get_block("inner")], preserve_unit_iters=False)
     checked(sch)
+
+
+@pytest.mark.parametrize("tile", [(4, 4), (1, 4), (4, 12)])
+def test_outer_iterators_from_one_fused_loop(tile: tuple[int, int]) -> None:
+    sch = Schedule(elementwise, seed=0)
+    i, j = sch.get_loops("B")
+    i0, i1 = sch.split(i, [None, tile[0]])
+    j0, j1 = sch.split(j, [None, tile[1]])
+    sch.reorder(i0, j0, i1, j1)
+    sch.fuse(i0, j0)
+    outer = sch.get(sch.blockize(i1))
+    assert [iv.dom.extent.value for iv in outer.iter_vars] == [16 // tile[0], 12 // tile[1]]
+    checked(sch)
+
+
+def test_tensorize_under_a_fused_loop() -> None:
+    sch = Schedule(matmul16, seed=0)
+    i, j, k = sch.get_loops("C")
+    (i0, i1), (j0, j1), (k0, k1) = (sch.split(loop, [None, 4]) for loop in (i, j, k))
+    sch.reorder(i0, j0, k0, i1, j1, k1)
+    sch.decompose_reduction("C", k0)
+    sch.parallel(sch.fuse(i0, j0))
+    sch.tensorize(i1, "test.mma4")
+    checked(sch)
