@@ -9,7 +9,8 @@ from functools import cached_property
 
 from ..arith import Analyzer, IterMapLevel, detect_iter_map
 from ..arith.injective import tells_apart
-from ..arith.regions import disjoint, relax_region
+from ..arith.region_bounds import estimate_region_strict_bound
+from ..arith.regions import box_contains, box_of, disjoint, eval_box, relax_region
 from ..buffer import Buffer, BufferRegion, Range
 from ..expr import And, Expr, IntImm, Not, Var, all_of, const
 from ..stmt import For
@@ -200,7 +201,18 @@ class _Question:
         """Whether `a` of one turn and `b` of another are shown to have nothing in common, whichever is first."""
         if self.one_to_one(src, dst, a, b):
             return True
-        return self.ordered(src, dst, a, b) and ((src is dst and a is b) or self.ordered(dst, src, b, a))
+        if self.ordered(src, dst, a, b) and ((src is dst and a is b) or self.ordered(dst, src, b, a)):
+            return True
+        return src is not dst and (self.in_tile(src, dst, a, b) or self.in_tile(dst, src, b, a))
+
+    def in_tile(self, src: Child, dst: Child, a: BufferRegion, b: BufferRegion) -> bool:
+        """Whether `a` goes over a box in each turn, no element of which it comes to in another, and `b` stays in it."""
+        below = src.below(self.loop)
+        tile = estimate_region_strict_bound(src.bound(a).region, below, src.realize.predicate, self.an)
+        if tile is None:
+            return False
+        touched = eval_box(self.an, dst.bound(b).region, dst.below(self.loop))
+        return box_contains(self.an, box_of(self.an, tile), touched) and self.one_to_one(src, src, a, a)
 
     def one_to_one(self, src: Child, dst: Child, a: BufferRegion, b: BufferRegion) -> bool:
         """Whether both are the same point of each turn, and another one in every other turn."""

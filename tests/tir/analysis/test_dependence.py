@@ -243,3 +243,24 @@ for a, b, c in T.grid(3, 8, 4):
     found = scope(text.replace("< 1", "< 2"))
     assert carried_dependence(found, loop(found, "B", "c")) is not None
     assert carried_dependence(found, loop(found, "B", "b")) is None
+
+
+def test_tiles_that_two_blocks_share_turn_by_turn() -> None:
+    """As after decomposing a reduction under a fused loop: no index tells the turns apart alone."""
+    text = """
+for f in range(16):
+    for i, j in T.grid(4, 4):
+        with T.block("D"):
+            vi = T.axis.spatial(16, f // 4 * 4 + i)
+            vj = T.axis.spatial(16, f % 4 * 4 + j)
+            B[vi, vj] = 0.0
+    for i, j in T.grid(4, READ):
+        with T.block("C"):
+            vi = T.axis.spatial(16, f // 4 * 4 + i)
+            vj = T.axis.spatial(20, f % 4 * 4 + j)
+            C[vi, vj] = B[vi, vj]
+"""
+    found = scope(text.replace("READ", "4"))
+    assert carried_dependence(found, loop(found, "D", "f")) is None
+    found = scope(text.replace("READ", "5"))
+    assert carried_dependence(found, loop(found, "D", "f")) is not None
