@@ -12,12 +12,13 @@ What operations mean:
 - Fresh memory is filled with ones: NaN, or -1.
 - Loops run in order whatever their kind. Where the threads of a loop wait for each other (barriers, warp shuffles,
   allreduce), they run as coroutines from one meeting point to the next; the blocks of a grid do where there is a
-  barrier over "global" memory. Then "shared" memory is one for each block and virtual thread it is allocated below,
-  "warp" memory one for each warp of 32 threads, and other memory allocated below thread loops one for each thread.
-  What they all come to under no loop of some thread axis each of them computes for itself; what it stores to memory
-  that threads share, the first thread of that axis stores.
-  Where they do not wait, they run one after the other, and memory is what it says in the program: one buffer, one
-  memory, whatever its scope.
+  barrier over "global" memory. For an allreduce only the threads of the axes that it names do: where there are no
+  barriers (lowering has not put them yet), the end of a loop over threads is where all of them have arrived.
+- Where threads run so, "shared" memory is one for each block and virtual thread it is allocated below, "warp" memory
+  one for each warp of 32 threads, and other memory allocated below thread loops one for each thread. What they all
+  come to under no loop of some thread axis each of them computes for itself; what it stores to memory that threads
+  share, the first thread of that axis stores. Where they do not wait, they run one after the other, and memory is what
+  it says in the program: one buffer, one memory, whatever its scope.
 - Vectors are evaluated lane by lane, and stored after all lanes are evaluated.
 """
 

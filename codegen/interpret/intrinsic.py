@@ -283,9 +283,13 @@ class Calls(Access):
         condition = self.value(e.args[1 + count])
         results = e.args[2 + count : 2 + 2 * count]
         axes = [self.axis_of(v) for v in e.args[2 + 2 * count :] if not isinstance(v, IntImm)]
-        everyone = self.exchange("block", f"(({', '.join(v.src for v in values)},), {condition.src})")
+        given = f"({', '.join(v.src for v in values)},)"
         parts = self.fresh()
-        self.line(f"{parts} = {self.thread}.peers({everyone}, {tuple(axes)!r})")
+        if self.thread:
+            everyone = self.exchange("block", f"({given}, {condition.src})")
+            self.line(f"{parts} = {self.thread}.peers({everyone}, {tuple(axes)!r})")
+        else:
+            self.line(f"{parts} = [{given}] if {condition.src} else []")
         total, other = [self.fresh() for _ in values], [self.fresh() for _ in values]
         identity = [self.value(x) for x in self.reducer.identity_element]
         self.line(f"{', '.join(total)}, = {', '.join(v.src for v in identity)},")

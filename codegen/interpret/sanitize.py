@@ -99,7 +99,7 @@ class Sanitized(Statements):
             for loop, run, name in self.concurrent
             if loop.thread_binding is None or not (shared or loop in self.reducing)
         ]
-        return self.path_text(kept)
+        return self.path_text(kept, threads=not shared)
 
     # -- blocks
 

@@ -11,7 +11,7 @@ from ...tir.expr import Call, CommReducer, Expr, IntImm, StringImm, Var
 from ...tir.node import Node
 from ...tir.op import Effect, Intrinsic
 from ...tir.stmt import ForKind, IterType, Stmt
-from ...tir.visit import walk
+from ...tir.visit import free_vars, walk
 from ..fragments import OPERATIONS
 from ..passes.kernels import GROUPS, ONCE, WAITING
 from . import scalars
@@ -33,6 +33,18 @@ ORDERED = (ForKind.SERIAL, ForKind.UNROLLED)
 def exchanges(stmt: Node) -> bool:
     """Whether a thread that runs `stmt` waits for others."""
     return any(isinstance(n, Call) and isinstance(n.op, Intrinsic) and n.op.name in WAITING for n in walk(stmt))
+
+
+def begins_exchange(loop: st.For) -> bool:
+    """Whether the iterations of a loop bound to threads have to run as threads.
+
+    Where they only reduce together, those do that reduce, each group by itself: other threads do not wait for them.
+    """
+    calls = [n for n in walk(loop) if isinstance(n, Call) and isinstance(n.op, Intrinsic) and n.op.name in WAITING]
+    together = [n for n in calls if n.op.name == "tvm_thread_allreduce"]
+    if len(together) < len(calls):
+        return True
+    return any(loop.loop_var in free_vars(n) for n in together)
 
 
 def has_effects(stmt: Node) -> bool:
@@ -255,7 +267,7 @@ class Statements(Calls):
                 return self.thread_loop(loop)
             # Blocks run one after the other, unless they wait for each other.
             among = not loop.thread_binding.startswith("blockIdx") or meets_grid(loop)
-            if among and not self.thread and exchanges(loop):
+            if among and not self.thread and begins_exchange(loop):
                 return self.launch(loop)
         if self.nested >= NESTED:
             return self.outlined(loop)
@@ -331,9 +343,9 @@ class Statements(Calls):
         extents = ", ".join(f"({axis!r}, {extent.src})" for axis, extent in axes.items())
         self.line(f"launch({body}, ({extents},), {path}, {self.constant(loop)})")
 
-    def path_text(self, frames: Iterable[tuple[str, str]]) -> str:
-        """The Python tuple that says which iterations run: those of the threads, then of the loops in `frames`."""
-        before = f"*{self.thread}.path, " if self.thread else ""
+    def path_text(self, frames: Iterable[tuple[str, str]], *, threads: bool = True) -> str:
+        """The Python tuple that says which iterations run: those of the `threads`, then of the loops in `frames`."""
+        before = f"*{self.thread}.path, " if self.thread and threads else ""
         return f"({before}{''.join(f'{run}, {name}, ' for run, name in frames)})"
 
     def thread_loop(self, loop: st.For) -> None:

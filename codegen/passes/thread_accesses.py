@@ -66,7 +66,8 @@ class Where:
     threads: the variable and the extent of every thread axis of the kernel. under: the axes with a loop around.
     names: what each bound loop's variable is in terms of `threads`.
     diverges: whether threads of a block may differ in getting here. watched: pointers to memory of each thread's own
-    that is looked at as well. loaded: variables let to be what a thread loaded.
+    that is looked at as well. loaded: variables let to be what a thread loaded. registers: of buffers that each thread
+    has alone, the axes along which their values differ (`thread_values`).
     """
 
     threads: Mapping[str, tuple[Var, Expr]]
@@ -79,6 +80,7 @@ class Where:
 
     watched: frozenset[Var] = frozenset()
     loaded: frozenset[Var] = frozenset()
+    registers: Mapping[Var, frozenset[str]] = field(default_factory=dict)
 
     def sees(self, buffer: Buffer) -> bool:
         """Whether accesses to a buffer are of interest: threads share it, or its pointer is among `watched`."""
@@ -181,11 +183,13 @@ def repeated(node: BufferStore, where: Where) -> list[str]:
     parts = [where.seen(e) for e in (*node.indices, node.value, node.predicate) if e is not None]
     known = [e for r in where.loops.values() for e in (r.min, r.extent)]
     used = {v for e in (*parts, *known) for v in free_vars(e)}
-    own = any(isinstance(n, BufferLoad) and not is_shared(n.buffer) for e in parts for n in _walk(e))
-    if own or used & where.loaded:
+    read = {n.buffer.data for e in parts for n in _walk(e) if isinstance(n, BufferLoad)}
+    if used & where.loaded:
         return []
     out = []
     for axis in where.nodes:
+        if any(axis in where.registers.get(data, ()) for data in read):
+            continue
         var, extent = where.threads[axis]
         first = {var: const(0, var.dtype)}
         held = [c for c in where.conditions if var in free_vars(c)]

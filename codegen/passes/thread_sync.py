@@ -31,6 +31,7 @@ from .kernels import THREAD_AXES, is_bound, is_kernel
 from .thread_accesses import Access, Where, accesses, repeated, scope_of, turn_of
 from .thread_conflicts import Order, conflict
 from .thread_memory import require_one_writer, require_private
+from .thread_values import differing
 
 
 def thread_sync(func: PrimFunc, target: Target) -> PrimFunc:
@@ -66,7 +67,7 @@ class _Kernels(Rewriter):
         require_one_writer(self.func, node)
         if not threads:
             return node
-        return _Plan(self.func, threads).stmt(node, Where(threads)).stmt
+        return _Plan(self.func, threads).stmt(node, Where(threads, registers=differing(node))).stmt
 
 
 def thread_axes(kernel: Stmt) -> dict[str, tuple[Var, Expr]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import tensorir
+from tensorir.codegen.cuda.emulator import EmulatorError
 from tensorir.codegen.lower import lower
 from tensorir.codegen.passes.thread_sync import thread_sync
 from tensorir.script import workloads
@@ -115,3 +116,34 @@ def test_an_intermediate_that_all_threads_compute_is_refused_in_global_memory(sc
     for block in producers:
         sch.set_scope(block, 0, scope)
     run(sch, func)
+
+
+def test_threads_reduce_in_each_thread_of_another_axis() -> None:
+    func = workloads.softmax(3, 7)
+    sch = tensorir.Schedule(func)
+    *producers, last = sch.get_child_blocks(sch.get_block("root"))
+    i, j = sch.get_loops(last)
+    sch.bind(i, "blockIdx.x")
+    sch.bind(j, "threadIdx.z")
+    for block in reversed(producers):
+        sch.compute_at(block, j)
+        sch.set_scope(block, 0, "shared")
+    for block in (producers[0], producers[2]):
+        _, inner = sch.split(sch.get_loops(block)[-1], [None, 4])
+        sch.bind(inner, "threadIdx.x")
+    run(sch, func)
+
+
+def test_a_value_of_each_thread_is_not_taken_for_that_of_all() -> None:
+    func = tensorir.parse("""
+@T.prim_func
+def main(A: T.Buffer((8,), "float32"), B: T.Buffer((8,), "float32")):
+    for t in T.thread_binding(8, thread="threadIdx.x"):
+        L = T.allocate((1,), "float32", scope="local")
+        S = T.allocate((1,), "float32", scope="shared")
+        L[0] = A[t]
+        S[0] = L[0]
+        B[t] = S[0]
+""")
+    with pytest.raises(EmulatorError, match=r"S\[0\].*nothing orders"):
+        tensorir.build(func, "cuda-emulator")(*arguments(func))
