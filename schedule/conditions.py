@@ -15,7 +15,7 @@ from ..tir.arith.stmt import conjuncts
 from ..tir.buffer import BufferRegion, Range
 from ..tir.errors import ScheduleError
 from ..tir.expr import TRUE, Expr, IntImm, Var, all_of
-from ..tir.stmt import BlockRealize, IterType
+from ..tir.stmt import BlockRealize, BufferStore, IterType
 from ..tir.visit import free_vars
 from .bindings import Turns, is_plain, key_of
 from .errors import refusal, require
@@ -139,6 +139,22 @@ def require_order_does_not_matter(s: State, before: Sequence[LoopSRef], after: S
             failure = failure or error
     if failure is not None and [loop for loop in after if loop in kept] != kept:
         raise failure
+
+
+def reads_before_others_write(s: State, block: BlockSRef) -> bool:
+    """Whether `block` is seen to read nothing that it, or another block in its loops, wrote in another instance.
+
+    It is one store, so that an instance reads what was there before it.
+    """
+    if not isinstance(block.stmt.body, BufferStore) or block.stmt.init is not None or block.stmt.match_buffers:
+        return False
+    scope = scope_of(block.scope.stmt)
+    try:
+        for loop in block.loops():
+            _require_apart(s, scope, loop, "stand alone", reductions=True)
+    except ScheduleError:
+        return False
+    return True
 
 
 def _require_apart(

@@ -8,6 +8,7 @@ from ..tir.arith.regions import Box
 from ..tir.buffer import Buffer
 from ..tir.stmt import IterType
 from ..tir.visit import free_vars
+from .conditions import reads_before_others_write
 from .copies import Cache, Stage
 from .edit import Edit, child_towards, common, statements
 from .errors import require
@@ -81,7 +82,8 @@ class Place(NamedTuple):
 def read_place(s: State, block: BlockSRef, buffer: Buffer, consumers: list[BlockSRef]) -> Place:
     """Where a copy for `consumers` to read is made: once all they read is there, and before any of them.
 
-    `block` is the one that asks; it and the consumers must not write the buffer.
+    `block` is the one that asks. Of it and the consumers only one that is alone may write the buffer, and each of its
+    instances only what no other one reads.
     """
     scope = block.scope
     writers = writers_of(s, scope, buffer)
@@ -89,14 +91,14 @@ def read_place(s: State, block: BlockSRef, buffer: Buffer, consumers: list[Block
     for writer in writers:
         for reader in [block, *consumers]:
             require(
-                reader is not writer,
+                reader is not writer or (consumers == [block] and reads_before_others_write(s, block)),
                 "{0} also writes {1}, so it cannot read a copy of it",
                 reader,
                 buffer,
                 hint="cache_inplace copies a buffer for a block that reads and writes it",
             )
     require_readers(block, buffer, consumers)
-    if not writers or all(apart(s, reader, writers[0]) for reader in consumers):
+    if not writers or writers == [block] or all(apart(s, reader, writers[0]) for reader in consumers):
         return Place(scope, 0, None)
     (writer,) = writers
     for reader in consumers:
@@ -215,14 +217,14 @@ def require_read_after(s: State, writer: BlockSRef, reader: BlockSRef, buffer: B
     )
 
 
-def redirect(foot: Footprints, block: BlockSRef, cache: Cache, edit: Edit) -> None:
-    """Let a block access the cache in place of the original."""
+def redirect(foot: Footprints, block: BlockSRef, cache: Cache, edit: Edit, *, stores: bool = True) -> None:
+    """Let a block access the cache in place of the original; or only read it, where it is one store to the original."""
     indices = region = None
     if cache.moved:
         require_no_pointer(block, cache.original, "be replaced by a cache of another shape")
         indices = shifted(cache.lows, foot.an.simplify)
         region = shifted_region(cache.lows, foot.an.simplify)
-    rewriter = Redirect(cache.original, cache.buffer, indices=indices, region=region)
+    rewriter = Redirect(cache.original, cache.buffer, indices=indices, region=region, stores=stores)
     edit.block(block, rewriter(block.stmt), rewriter.inner)
 
 

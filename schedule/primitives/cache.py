@@ -46,7 +46,8 @@ def cache_read(
     ----------
     read_buffer_index: the number of the region among those `block` reads, or the name of its buffer, or the buffer.
     storage_scope: "global", "shared", "local", ...
-    consumer_blocks: the blocks that are to read the copy; None stands for all that read the buffer.
+    consumer_blocks: the blocks that are to read the copy; None stands for all that read the buffer, or for `block`
+        alone where it also writes it, each instance for itself.
 
     before:
         @T.prim_func
@@ -75,7 +76,9 @@ def cache_read(
     assert isinstance(read_buffer_index, int)
     buffer = block.stmt.reads[read_buffer_index].buffer
     scope = block.scope
-    consumers = consumer_blocks or [b for b in readers_of(s, scope, buffer) if b not in writers_of(s, scope, buffer)]
+    writers = writers_of(s, scope, buffer)
+    default = [block] if block in writers else [b for b in readers_of(s, scope, buffer) if b not in writers]
+    consumers = consumer_blocks or default
     at, index, writer = read_place(s, block, buffer, consumers)
     if writer is None:
         foot = Footprints(s, scope)
@@ -91,7 +94,7 @@ def cache_read(
     edit.allocate(scope, cache.buffer)
     edit.insert(at, index, stage.nest)
     for reader in consumers:
-        redirect(foot, reader, cache, edit)
+        redirect(foot, reader, cache, edit, stores=False)
     edit.commit()
     return made(s, stage)
 

@@ -262,3 +262,35 @@ def test_write_of_a_reduction_that_is_begun_here(steps: str) -> None:
         sch.reorder(k, i)
     sch.cache_write("S", 0, "local")
     checked(sch)
+
+
+def test_a_block_reads_a_copy_of_what_it_overwrites() -> None:
+    @T.prim_func
+    def in_place(A: T.Buffer((8, 9), "float32"), B: T.Buffer((8, 9), "float32")):
+        for i, j in T.grid(8, 9):
+            with T.block("A"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                A[vi, vj] = A[vi, vj] * T.float32(2)
+        for i, j in T.grid(8, 9):
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = A[vi, vj] + T.float32(1)
+
+    sch = Schedule(in_place, seed=0)
+    copy = sch.cache_read("A", 0, "local")
+    assert [sch.get(b).name_hint for b in sch.get_consumers(copy)] == ["A"]
+    checked(sch)
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+def test_a_copy_of_what_other_instances_overwrite(offset: int) -> None:
+    @T.prim_func
+    def running(A: T.Buffer((8, 9), "float32"), C: T.Buffer((8, 8), "float32")):
+        for i, j in T.grid(8, 8):
+            with T.block("A"):
+                vi = T.axis.spatial(8, i)
+                vj = T.axis.reduce(8, j)
+                A[vi, vj * offset + offset] = A[vi, vj * offset] + C[vi, vj]
+
+    with pytest.raises(ScheduleError, match="also writes buffer `A`, so it cannot read a copy"):
+        Schedule(running, seed=0).cache_read("A", 0, "local")
