@@ -52,7 +52,7 @@ RULES = (
         "a buffer of which only a part is written goes through a cache",
         TAKES,
         "cache_.*|write_at|read_at|reindex.*",
-        "is not known to (write|have written) every element|which its reduction moves|only under a condition"
+        "not known to (write|have written|have been written)|which its reduction moves|only under a condition"
         "|reads more of .* than|stores? to the same element|is not known to be written inside",
     ),
     Listed("a block reads a copy of what it writes", TAKES, "cache_read|reindex.*|read_at", "so it cannot read a copy"),
@@ -83,7 +83,8 @@ RULES = (
         "iterators that are not divided by the loop",
         TAKES,
         "blockize",
-        "driven by the same loop in different ways|are not bound affinely|cannot be divided|goes on over loops outside",
+        "driven by the same loop in different ways|are not bound affinely|cannot be divided|goes on over loops outside"
+        "|not a reduction block|neither a complete nor",
     ),
     Listed(
         "padding in loops that are not the block's iterators",
@@ -104,6 +105,15 @@ RULES = (
         said="could no longer run at once|iterations of the .* race for",
     ),
     Listed("a producer that stores at computed indices is inlined", TAKES, "compute_inline", "not at plain distinct"),
+    Listed("a copy with loops inside is inlined", TAKES, "reverse_compute_inline", "is not one store"),
+    Listed("indices that are loaded", TAKES, "reindex.*", "at indices that it loads"),
+    Listed(
+        "iterators that cannot be found from what the block touches",
+        TAKES,
+        "(reverse_)?compute_at",
+        "cannot be found from what it touches",
+    ),
+    Listed("a rolling buffer whose indices are computed", TAKES, "rolling_buffer", "which is no plain iterator"),
     Listed("a scan is divided", TAKES, "loop_partition|blockize", "drives the scan axis|neither spatial nor reduce"),
     Listed("blocks with others between are blockized", TAKES, "blockize", "lies between the blocks given"),
     Listed("a buffer is accessed at several places", TAKES, "reindex.*", "at [0-9]+ different places"),
@@ -149,10 +159,14 @@ RULES = (
     Listed("every part starts the reduction anew", WRONG, "loop_partition"),
     Listed("a tile reaches beyond the buffer", WRONG, "read_at|write_at"),
     Listed("a copy does not ask what the block's predicate asks", WRONG, "reindex.*"),
+    Listed("blocks beside the padding are dropped", WRONG, "decompose_padding"),
+    Listed("an index is divided by a negative number", WRONG, "transform_layout"),
+    Listed("a copy comes after its readers", WRONG, "cache_read", "nothing has been written there"),
     Listed("partial results are added up without the predicate", WRONG, "rfactor"),
     Listed("variables that nothing binds", ("TVM unreadable",)),
     # Other answers, and what cannot be run here.
     Listed("get_output_blocks: blocks around and inside others", ("other answers",), "get_output_blocks"),
+    Listed("can_decompose_padding: what can be decomposed", ("other answers",), "can_decompose_padding"),
     Listed("calls of functions that the interpreter does not have", ("not judged",), said="no implementation of"),
 )
 
