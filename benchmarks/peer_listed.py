@@ -138,12 +138,12 @@ RULES = (
     ),
     Listed("TVM refuses: loops that are not serial", WE_TAKE, "rfactor", "is required to be `kSerial`"),
     Listed("TVM refuses: lanes of one iteration", WE_TAKE, "vectorize|parallel|bind", "cannot be fulfilled"),
-    Listed(
-        "TVM refuses: blocks that are not complete",
-        WE_TAKE,
-        "cache_.*|(reverse_)?compute_.*",
-        "is not a complete block",
-    ),
+    Listed("TVM refuses: dimensions of one element", WE_TAKE, "transform_layout", "would introduce padding"),
+    Listed("TVM refuses: reductions that it does not know", WE_TAKE, "rfactor", "No matched reducer"),
+    Listed("TVM refuses: maps that it cannot invert", WE_TAKE, "transform_block_layout", "not bijective affine"),
+    Listed("TVM refuses: blocks that are not complete", WE_TAKE, said="is not a complete block"),
+    Listed("TVM refuses: reads that nothing is shown to cover", WE_TAKE, said="region cover is not complete"),
+    Listed("TVM refuses: padding of other forms", WE_TAKE, "decompose_padding", "match padding pattern"),
     Listed(
         "TVM fails inside",
         WE_TAKE,
