@@ -114,6 +114,9 @@ RULES = (
         "cannot be found from what it touches",
     ),
     Listed("a rolling buffer whose indices are computed", TAKES, "rolling_buffer", "which is no plain iterator"),
+    Listed(
+        "a reduction that is computed again is decomposed", TAKES, "decompose_reduction", "all of the reduction again"
+    ),
     Listed("a scan is divided", TAKES, "loop_partition|blockize", "drives the scan axis|neither spatial nor reduce"),
     Listed("blocks with others between are blockized", TAKES, "blockize", "lies between the blocks given"),
     Listed("a buffer is accessed at several places", TAKES, "reindex.*", "at [0-9]+ different places"),

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..buffer import Range
-from ..expr import TRUE, Expr, IntImm, Var, all_of, as_expr
-from ..visit import free_vars, substitute
+from ..expr import TRUE, Expr, IntImm, Var, as_expr
+from ..visit import substitute
 from .analyzer import Analyzer
 from .iter_check import Refused
 from .iter_detect import Attempt, Detector, MustPad
 from .iter_types import IterMapLevel, IterSplitExpr, IterSumExpr, Number
 from .rewrite import HasEffect
-from .stmt import conjuncts
 
 
 def iter_map_form(
@@ -40,69 +39,10 @@ def iter_map_form(
     if all(isinstance(e, (Var, IntImm)) for e in exprs):
         return exprs
     for condition in (predicate, TRUE) if predicate is not TRUE else (TRUE,):
-        found = _in_parts(exprs, input_iters, condition)
+        found = _read(exprs, input_iters, condition)
         if found is not None:
             return found
     return exprs
-
-
-Part = tuple[tuple[Expr, ...], tuple[Expr, ...], tuple[tuple[Var, Expr, Expr], ...]]
-"""Indices, conditions, and loops with their starts and extents, that have nothing to do with others."""
-
-REMEMBERED = 1 << 12
-"""Parts whose forms are remembered: dividing one loop leaves the indices of others as they were."""
-_forms: dict[Part, tuple[Expr, ...] | None] = {}
-
-
-def _in_parts(exprs: tuple[Expr, ...], loops: Mapping[Var, Range], predicate: Expr) -> tuple[Expr, ...] | None:
-    """The forms of indices, each read together with those alone that share loops or conditions with it."""
-    out = list(exprs)
-    for places, conditions, used in _grouped(exprs, loops, predicate):
-        part = tuple(exprs[i] for i in sorted(places))
-        if not conditions and len(part) == 1 and isinstance(part[0], (Var, IntImm)):
-            continue
-        key = part, conditions, tuple((v, r.min, r.extent) for v, r in loops.items() if v in used)
-        if key not in _forms:
-            if len(_forms) >= REMEMBERED:
-                _forms.clear()
-            _forms[key] = _read(part, {v: r for v, r in loops.items() if v in used}, all_of(*conditions))
-        found = _forms[key]
-        if found is None:
-            return None
-        for i, e in zip(sorted(places), found, strict=True):
-            out[i] = e
-    return tuple(out)
-
-
-def _grouped(
-    exprs: tuple[Expr, ...], loops: Mapping[Var, Range], predicate: Expr
-) -> list[tuple[list[int], tuple[Expr, ...], set[Var]]]:
-    """The indices by place, the conditions and the loops, of each part."""
-    groups: list[tuple[list[int], tuple[Expr, ...], set[Var]]] = []
-    conditions = [c for c in conjuncts(predicate) if c is not TRUE]
-    for place, e in enumerate((*exprs, *conditions)):
-        used = _loops_of(e, loops)
-        merged: tuple[list[int], tuple[Expr, ...], set[Var]] = ([], (), used)
-        apart = []
-        for group in groups:
-            if group[2].isdisjoint(used):
-                apart.append(group)
-            else:
-                merged = (merged[0] + group[0], merged[1] + group[1], merged[2] | group[2])
-        own = ([place], ()) if place < len(exprs) else ([], (e,))
-        groups = [*apart, (merged[0] + own[0], merged[1] + own[1], merged[2])]
-    return groups
-
-
-def _loops_of(e: Expr, loops: Mapping[Var, Range]) -> set[Var]:
-    """The loops that an expression depends on, those among them on which the ranges of others do."""
-    used: set[Var] = set()
-    new = [v for v in free_vars(e) if v in loops]
-    while new:
-        used.update(new)
-        ranges = (part for v in new for part in (loops[v].min, loops[v].extent) if type(part) is not IntImm)
-        new = [v for part in ranges for v in free_vars(part) if v in loops and v not in used]
-    return used
 
 
 def _read(exprs: tuple[Expr, ...], input_iters: Mapping[Var, Range], predicate: Expr) -> tuple[Expr, ...] | None:
