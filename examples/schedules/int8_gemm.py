@@ -2,10 +2,11 @@
 
 `vpdpbusd` multiplies four unsigned bytes by four signed ones in each of 16 lanes and adds the products to the lane's
 32-bit sum: four times what a float32 multiply-add does. It wants the four bytes of a lane side by side, so `cache_read`
-and `transform_layout` arrange B as panels of 32 columns by 4 rows, 128 bytes, while the bytes of A are consecutive
-already. The schedule is that of gemm.py: panels in parallel, 8 by 32 sums in registers over the whole reduction. Then
-`tensorize` puts the intrinsic in place of the innermost 16 x 4 loops, after checking that they say the same. Extents
-that the block does not divide are rounded up by `pad_einsum`, which computes on copies filled with zeros.
+and `transform_layout` arrange B as panels of 64 columns by 4 rows, 256 bytes, while the bytes of A are consecutive
+already. The schedule is that of gemm.py: panels in parallel, each packed where it is used; 4 by 64 sums in registers
+over the whole reduction. Then `tensorize` puts the intrinsic in place of the innermost 16 x 4 loops, after checking that
+they say the same. Extents that the block does not divide are rounded up by `pad_einsum`, which computes on copies filled
+with zeros.
 """
 
 import numpy as np
@@ -14,7 +15,7 @@ from _run import main, require_sizes
 from tensorir import Schedule, T
 
 SHAPES = ({"m": 1024, "n": 1024, "k": 1024},)
-ROWS, COLUMNS, LANES, DEPTH = 8, 32, 16, 4
+ROWS, COLUMNS, LANES, DEPTH = 4, 64, 16, 4
 
 
 def program(m: int, n: int, k: int) -> tensorir.PrimFunc:
@@ -37,15 +38,19 @@ def schedule(m: int = 1024, n: int = 1024, k: int = 1024) -> Schedule:
     product = sch.get_block("C")
     if m % ROWS or n % COLUMNS or k % DEPTH:
         sch.pad_einsum(product, [ROWS, COLUMNS, DEPTH])
-    packed = sch.cache_read(product, 1, "global")
-    order = lambda p, j: (j // COLUMNS, p // DEPTH, j % COLUMNS, p % DEPTH)  # noqa: E731
-    sch.transform_layout(packed, ("write", 0), order)
     i, j, p = sch.get_loops(product)
     block, row = sch.split(i, [None, ROWS])
     panel, vector, lane = sch.split(j, [None, COLUMNS // LANES, LANES])
     step, byte = sch.split(p, [None, DEPTH])
     sch.reorder(panel, block, step, row, vector, lane, byte)
     sch.parallel(panel)
+    packed = sch.cache_read(product, 1, "global")
+    sch.compute_at(packed, panel, preserve_unit_loops=True)
+    order = lambda p, j: (j // COLUMNS, p // DEPTH, j % COLUMNS, p % DEPTH)  # noqa: E731
+    sch.transform_layout(packed, ("write", 0), order)
+    *_, from_p, from_j = sch.get_loops(packed)
+    from_step, from_byte = sch.split(from_p, [None, DEPTH])
+    sch.reorder(from_step, from_byte, from_j)
     sch.unroll(row)
     sch.unroll(vector)
     sums = sch.cache_write(product, 0, "global")
@@ -56,11 +61,6 @@ def schedule(m: int = 1024, n: int = 1024, k: int = 1024) -> Schedule:
     init = sch.decompose_reduction(product, step)
     sch.vectorize(sch.get_loops(init)[-1])
     sch.tensorize(lane, "dot_16x4_vnni")
-    from_p, from_j = sch.get_loops(packed)
-    from_step, from_byte = sch.split(from_p, [None, DEPTH])
-    from_panel, from_lane = sch.split(from_j, [None, COLUMNS])
-    sch.reorder(from_panel, from_step, from_byte, from_lane)
-    sch.parallel(from_panel)
     return sch
 
 
