@@ -4,9 +4,9 @@
 32-bit sum: four times what a float32 multiply-add does. It wants the four bytes of a lane side by side, so `cache_read`
 and `transform_layout` arrange B as panels of 64 columns by 4 rows, 256 bytes, while the bytes of A are consecutive
 already. The schedule is that of gemm.py: panels in parallel, each packed where it is used; 4 by 64 sums in registers
-over the whole reduction. Then `tensorize` puts the intrinsic in place of the innermost 16 x 4 loops, after checking that
-they say the same. Extents that the block does not divide are rounded up by `pad_einsum`, which computes on copies filled
-with zeros.
+over the whole reduction. Then `tensorize` puts the intrinsic in place of the innermost 16 x 4 loops, after checking
+that they say the same. Extents that the block does not divide are rounded up by `pad_einsum`, which computes on copies
+filled with zeros.
 """
 
 import numpy as np
