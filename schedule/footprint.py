@@ -155,8 +155,7 @@ class Footprints:
         domains = self.loops(block)
         if not gapless(self.an, lows, extents, domains):
             return False
-        # Loops that the indices do not depend on, such as those of a reduction, need to run but once.
-        first = {v: r.min for v, r in domains.items() if not any(v in free_vars(e) for e in (*lows, *extents))}
+        first = self._first(block, lows, extents)
         if anew and block.stmt.init is not None and not self._starts(block, lows, extents, first):
             return False
         predicate = self.s.realize(block).predicate
@@ -164,6 +163,20 @@ class Footprints:
             return True
         with self.an.constraint(inside):
             return self.an.prove(substitute(predicate, first))
+
+    def begins(self, block: BlockSRef, iter_vars: Iterable[IterVar]) -> bool:
+        """Whether a reduction is shown to begin, for all values of some iterators that it runs for, with the first
+        values of its axes, below the boundary."""
+        values = bindings(self.s, block)
+        lows = [values[iv.var] for iv in iter_vars]
+        ones = [const(1, low.dtype) for low in lows]
+        return block.stmt.init is None or self._starts(block, lows, ones, self._first(block, lows, ones))
+
+    def _first(self, block: BlockSRef, lows: Sequence[Expr], extents: Sequence[Expr]) -> dict[Var, Expr]:
+        """The first values of the loops that indices do not depend on, such as those of a reduction; these need to run
+        but once."""
+        used = {v for e in (*lows, *extents) for v in free_vars(e)}
+        return {v: r.min for v, r in self.loops(block).items() if v not in used}
 
     def _starts(
         self, block: BlockSRef, lows: Sequence[Expr], extents: Sequence[Expr], first: Mapping[Var, Expr]

@@ -397,6 +397,14 @@ def _reindex_cache(
     if kind == "read":
         foot = Footprints(s, place.at)
         _require_present(foot, block, access, foot.settled(block))
+    else:
+        require(
+            Footprints(s, block.scope).begins(block, access.iter_vars),
+            "{0} perhaps goes on with a reduction begun elsewhere, so a new buffer would not hold what {1} does",
+            block,
+            access.buffer,
+            hint="make the cache before the reduction is taken apart",
+        )
     shape = _shape(an, at, doms)
     new = decl_buffer(shape, access.buffer.dtype, suffixed(access.buffer.name, storage_scope), scope=storage_scope)
     name = f"{access.buffer.name}_{storage_scope}"
