@@ -132,8 +132,7 @@ _SHARED = {
     "num_threads": 1,
     "deterministic": True,
     "force_row_wise": True,
-    "extra_trees": True,
-    "feature_fraction": 0.3,
+    "feature_fraction": 0.5,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
     "lambda_l2": 0.1,
@@ -162,7 +161,7 @@ class LightGBMModel:
     def __init__(
         self,
         *,
-        objectives: Sequence[str] = ("rank", "regression"),
+        objectives: Sequence[str] = ("regression",),
         seed: int = 0,
         rounds: int = 200,
         least: int = 8,
@@ -237,7 +236,7 @@ class LightGBMModel:
             **OBJECTIVES[objective],
             "seed": self.seed,
             "num_leaves": 8 if few else 16,
-            "min_data_in_leaf": 1,
+            "min_data_in_leaf": 1 if few else 3,
             "learning_rate": 0.05,
         }
         label = y
