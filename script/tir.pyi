@@ -598,6 +598,12 @@ def isinf(x: Argument, /) -> Expr:
 def isnan(x: Argument, /) -> Expr:
     """Whether x is NaN."""
 
+def lane_load_matrix(*args: Argument) -> Expr:
+    """Loads an operand into registers of a warp's lanes: (registers, m, n, k, offset, pointer, stride, layout, operand, whether memory holds all lanes' registers)."""
+
+def lane_mma(*args: Argument) -> Expr:
+    """C += A @ B of matrices in registers of a warp's lanes: (c, offset, a, offset, b, offset, m, n, k, whether memory holds all lanes' registers)."""
+
 def launch_thread(thread: str, extent: Index) -> Any:
     """The older form of a loop bound to a thread axis: `with T.launch_thread("blockIdx.x", 128) as bx:`.
 

@@ -277,6 +277,16 @@ _rows(
         "tvm_store_matrix_sync", None, None,
         "Stores a matrix from a warp's registers: (fragment, m, n, k, index, pointer, stride, layout).",
     ),
+    (
+        "lane_load_matrix", None, None,
+        "Loads an operand into registers of a warp's lanes: "
+        "(registers, m, n, k, offset, pointer, stride, layout, operand, whether memory holds all lanes' registers).",
+    ),
+    (
+        "lane_mma", None, None,
+        "C += A @ B of matrices in registers of a warp's lanes: "
+        "(c, offset, a, offset, b, offset, m, n, k, whether memory holds all lanes' registers).",
+    ),
     ("ptx_cp_async", None, None, "Begins a copy of so many bytes from the second to the first pointer: (to, from, n)."),
     ("ptx_commit_group", 0, None, "Makes a group of the copies that the thread has begun since the last one."),
     ("ptx_wait_group", 1, None, "Waits until at most so many of the thread's groups of copies are under way."),

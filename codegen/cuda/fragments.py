@@ -9,7 +9,7 @@ from ...tir.buffer import Buffer
 from ...tir.errors import LowerError
 from ...tir.expr import Call, Expr, IntImm, Var
 from ..c.writer import UNARY, Code
-from ..fragments import Fragment, layout_of
+from ..fragments import Fragment, is_whole, layout_of
 from .types import scalar
 
 if TYPE_CHECKING:
@@ -102,6 +102,37 @@ def multiply(emitter: CallEmitter, node: Call) -> Code:
     return Code(f"{space}::mma_sync({given})")
 
 
+def _own(emitter: CallEmitter, data: Expr, offset: Expr, node: Call) -> Code:
+    """Where a lane's elements of a matrix begin in memory of its own."""
+    memory = emitter.exprs.memory
+    if not isinstance(data, Var) or data not in memory.kinds or is_whole(node):
+        raise LowerError(f"T.{node.op.name} takes registers of each lane's own, in scope 'local'; lower it first", node)
+    memory.aligned[data] = max(memory.aligned.get(data, 1), 4)
+    at = emitter.exprs(offset)
+    return Code(f"{emitter.exprs(data)} + {at.within(11)}") if str(at) != "0" else emitter.exprs(data)
+
+
+def lane_load(emitter: CallEmitter, node: Call) -> Code:
+    """`lane_load_matrix`."""
+    data, m, n, k, offset, pointer, stride, layout, operand, _ = node.args
+    if not isinstance(pointer, Call) or pointer.op.name != "tvm_access_ptr":
+        raise LowerError(f"T.{node.op.name} takes a pointer made by T.tvm_access_ptr", node)
+    annotation, base, first = pointer.args[:3]
+    order, swizzle = layout_of(layout)
+    use = getattr(operand, "value", "")
+    words = ", ".join((f"tir::mma::{use}", f"tir::mma::{order}", *(str(emitter.exprs(e)) for e in (m, n, k))))
+    if swizzle:
+        words += f", tir::swizzle<{', '.join(map(str, swizzle))}>"
+    given = (_own(emitter, data, offset, node), _pointer(emitter, annotation, base))
+    return Code(f"tir::mma::lane_load<{words}>({', '.join(map(str, (*given, *map(emitter.exprs, (first, stride)))))})")
+
+
+def lane_multiply(emitter: CallEmitter, node: Call) -> Code:
+    """`lane_mma`."""
+    operands = zip(node.args[:6:2], node.args[1:6:2])
+    return Code(f"tir::mma::lane_mma({', '.join(str(_own(emitter, *x, node)) for x in operands)})")
+
+
 def copy_async(emitter: CallEmitter, node: Call) -> Code:
     """`ptx_cp_async`, of 4, 8 or 16 bytes."""
     to, source, size = node.args
@@ -169,6 +200,8 @@ RULES = {
     "tvm_fill_fragment": fill,
     **dict.fromkeys(("tvm_load_matrix_sync", "tvm_store_matrix_sync"), transfer),
     "tvm_mma_sync": multiply,
+    "lane_load_matrix": lane_load,
+    "lane_mma": lane_multiply,
     "ptx_cp_async": copy_async,
     "ptx_commit_group": word("tir::cp_async_commit"),
     "ptx_wait_group": groups("tir::cp_async_wait"),

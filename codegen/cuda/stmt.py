@@ -26,7 +26,7 @@ from ...tir.stmt import (
 )
 from ...tir.visit import Visitor, free_vars, walk, walk_unique
 from ..c.writer import UNARY, Code, Writer
-from ..fragments import MMA, OPERATIONS, fragments_in, is_fragment
+from ..fragments import LANE_LOAD, LANE_MMA, MMA, OPERATIONS, fragments_in, is_fragment
 from .expr import Exprs
 from .fragments import declaration
 from .types import scalar
@@ -256,8 +256,10 @@ def _register_indices(n: Any) -> tuple[Any, ...]:
     """The indices at which a node accesses memory of the thread's own."""
     if isinstance(n, (BufferLoad, BufferStore)):
         return n.indices if n.buffer.scope == "local" else ()
-    if isinstance(n, Call) and n.op.name in OPERATIONS:
-        return n.args[1:8:2] if n.op.name == MMA else (n.args[4],)
+    if isinstance(n, Call) and n.op.name in (MMA, LANE_MMA):
+        return n.args[1:8:2] if n.op.name == MMA else n.args[1:6:2]
+    if isinstance(n, Call) and n.op.name in OPERATIONS | {LANE_LOAD}:
+        return (n.args[4],)
     return ()
 
 

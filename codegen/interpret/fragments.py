@@ -15,7 +15,7 @@ from .memory import Pointer
 Shape = tuple[int, int]
 
 
-def _elements(pointer: Pointer, t: DType) -> np.ndarray:
+def elements(pointer: Pointer, t: DType) -> np.ndarray:
     """The memory from where the pointer points on."""
     assert pointer.memory is not None
     size = t.bytes
@@ -26,10 +26,10 @@ def _elements(pointer: Pointer, t: DType) -> np.ndarray:
 
 def _tile(pointer: Pointer, t: DType, shape: Shape, index: int) -> np.ndarray:
     size = shape[0] * shape[1]
-    return _elements(pointer, t)[index * size : (index + 1) * size].reshape(shape)
+    return elements(pointer, t)[index * size : (index + 1) * size].reshape(shape)
 
 
-def _places(shape: Shape, stride: int, swizzle: tuple[int, ...], first: int) -> Any:
+def places(shape: Shape, stride: int, swizzle: tuple[int, ...], first: int) -> Any:
     rows, cols = np.ogrid[: shape[0], : shape[1]]
     places = first + rows * stride + cols
     if swizzle:
@@ -48,8 +48,8 @@ def load(
     swizzle: tuple[int, ...],
 ) -> None:  # fmt: skip
     """Copy a matrix from memory, where it begins at element `first`, into a fragment."""
-    source = _elements(memory, memory.element or t)
-    _tile(f, t, shape, index)[...] = source[_places(shape, stride, swizzle, first)].astype(t.numpy)
+    source = elements(memory, memory.element or t)
+    _tile(f, t, shape, index)[...] = source[places(shape, stride, swizzle, first)].astype(t.numpy)
 
 
 def store(
@@ -57,10 +57,10 @@ def store(
     swizzle: tuple[int, ...],
 ) -> None:  # fmt: skip
     """Copy a fragment to memory, rounding to the memory's type."""
-    target = _elements(memory, memory.element or t)
+    target = elements(memory, memory.element or t)
     with np.errstate(over="ignore"):
         tile = _tile(f, t, shape, index).astype(target.dtype)
-    target[_places(shape, stride, swizzle, first)] = tile
+    target[places(shape, stride, swizzle, first)] = tile
 
 
 def multiply(
@@ -96,7 +96,7 @@ def _rows(pointer: Pointer, first: int, rows: int, columns: int) -> tuple[np.nda
     width = PERMUTED // element.bytes
     piece = 16 // element.bytes
     swizzle = (width.bit_length() - 1, 7, piece.bit_length() - 1)
-    return _elements(pointer, element), _places((rows, columns), width, swizzle, first)
+    return elements(pointer, element), places((rows, columns), width, swizzle, first)
 
 
 def multiply_permuted(
@@ -115,7 +115,7 @@ def copy_box(
     """Copy a box of a matrix to a permuted tile; what lies outside of the matrix is 0."""
     element = to.element
     assert element is not None
-    matrix = _elements(source, element)[: rows * columns].reshape(rows, columns)
+    matrix = elements(source, element)[: rows * columns].reshape(rows, columns)
     target, places = _rows(to, first, box_rows, box_columns)
     box = np.zeros((box_rows, box_columns), matrix.dtype)
     inside = matrix[row : row + box_rows, column : column + box_columns]

@@ -12,7 +12,7 @@ from ...tir.expr import Call, CommReducer, Expr, GlobalVar, IntImm, StringImm, V
 from ...tir.op import Domain, Effect, Intrinsic
 from ..fragments import WGMMA_GROUPS, Fragment, is_fragment, layout_of
 from ..intrinsics.instructions import meaning
-from . import fragments, scalars
+from . import fragments, lanes, scalars
 from .access import Access
 from .expression import Lanes, typed
 from .extern import EXTERNS
@@ -449,6 +449,8 @@ Calls.rules = {
     "tvm_thread_allreduce": Calls.allreduce,
     **dict.fromkeys(("tvm_fill_fragment", "tvm_load_matrix_sync", "tvm_store_matrix_sync"), Calls.matrix),
     "tvm_mma_sync": Calls.multiply,
+    "lane_load_matrix": lanes.load_matrix,
+    "lane_mma": lanes.multiply_add,
     "ptx_cp_async": Calls.copy_async,
     "ptx_wgmma_mma_async": Calls.multiply_permuted,
     "ptx_cp_async_bulk_tensor": Calls.copy_box,

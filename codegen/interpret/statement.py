@@ -12,7 +12,7 @@ from ...tir.node import Node
 from ...tir.op import Effect, Intrinsic
 from ...tir.stmt import ForKind, IterType, Stmt
 from ...tir.visit import free_vars, walk
-from ..fragments import OPERATIONS
+from ..fragments import LANE_OPERATIONS, WARP_OPERATIONS, is_whole
 from ..passes.kernels import GROUPS, ONCE, WAITING
 from . import scalars
 from .access import View
@@ -32,7 +32,14 @@ ORDERED = (ForKind.SERIAL, ForKind.UNROLLED)
 
 def exchanges(stmt: Node) -> bool:
     """Whether a thread that runs `stmt` waits for others."""
-    return any(isinstance(n, Call) and isinstance(n.op, Intrinsic) and n.op.name in WAITING for n in walk(stmt))
+    return bool(exchanging(stmt))
+
+
+def exchanging(stmt: Node) -> list[Call]:
+    """The calls by which threads wait for others."""
+    calls = [n for n in walk(stmt) if isinstance(n, Call) and isinstance(n.op, Intrinsic)]
+    # While memory holds what all lanes have, what they do together needs no lanes.
+    return [n for n in calls if n.op.name in WAITING or (n.op.name in LANE_OPERATIONS and not is_whole(n))]
 
 
 def begins_exchange(loop: st.For) -> bool:
@@ -40,7 +47,7 @@ def begins_exchange(loop: st.For) -> bool:
 
     Where they only reduce together, those do that reduce, each group by itself: other threads do not wait for them.
     """
-    calls = [n for n in walk(loop) if isinstance(n, Call) and isinstance(n.op, Intrinsic) and n.op.name in WAITING]
+    calls = exchanging(loop)
     together = [n for n in calls if n.op.name == "tvm_thread_allreduce"]
     if len(together) < len(calls):
         return True
@@ -59,7 +66,7 @@ def updates(value: Expr) -> bool:
     """Whether a call changes memory that threads share, each by itself and without waiting for others."""
     called = [n.op for n in walk(value) if isinstance(n, Call) and isinstance(n.op, Intrinsic)]
     named = {str(op.name) for op in called}
-    return any(op.effect is Effect.UPDATE for op in called) and not named & (WAITING | GROUPS | ONCE | OPERATIONS)
+    return any(op.effect is Effect.UPDATE for op in called) and not named & (WAITING | GROUPS | ONCE | WARP_OPERATIONS)
 
 
 def meets_grid(stmt: Node) -> bool:

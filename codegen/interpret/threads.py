@@ -124,6 +124,10 @@ class Thread:
             if t.number in given and given[t.number][1] and all(t.place[k] == self.place[k] for k in fixed)
         ]
 
+    def first_of(self, given: dict[int, tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """What the lanes of the warp gave, for the one that goes on first; for the others nothing."""
+        return [given[n] for n in sorted(given)] if self.number == min(given) else []
+
     def active_mask(self) -> int:
         """The bits of the warp's threads that are there."""
         return sum(1 << t.lane for t in self.team.threads if t.warp == self.warp)

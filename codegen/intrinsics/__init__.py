@@ -6,9 +6,9 @@ so, or None, and `NAMES`, what to suggest to whoever mistypes one.
 
 from __future__ import annotations
 
-from . import arm, cuda_tile, cuda_wgmma, x86
+from . import arm, cuda_lanes, cuda_tile, cuda_wgmma, x86
 
-FAMILIES = (x86, arm, cuda_tile, cuda_wgmma)
+FAMILIES = (x86, arm, cuda_tile, cuda_lanes, cuda_wgmma)
 
 
 def texts(name: str) -> tuple[str, str] | None:

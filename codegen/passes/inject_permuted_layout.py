@@ -12,7 +12,7 @@ from ...tir.function import PrimFunc
 from ...tir.op import OPS
 from ...tir.stmt import Block, BufferStore
 from ...tir.visit import Rewriter, walk
-from ..fragments import LOAD, STORE, layout_of, swizzled
+from ..fragments import LANE_LOAD, LOAD, STORE, layout_of, swizzled
 from ..target import Target
 
 ANNOTATION = "permuted_layout"
@@ -103,11 +103,11 @@ class _Permute(Rewriter):
         return out.replace(indices=self.moved(node.buffer, out.indices))
 
     def visit_call(self, node: Call) -> Any:
-        if node.op.name in (LOAD, STORE) and isinstance(node.args[5], Call):
+        if node.op.name in (LOAD, STORE, LANE_LOAD) and isinstance(node.args[5], Call):
             numbers = self.found.get(node.args[5].args[1])  # type: ignore[call-overload]
             if numbers is not None:
                 layout = StringImm(swizzled(layout_of(node.args[7])[0], numbers))
-                return node.replace(args=(*node.args[:7], layout))
+                return node.replace(args=(*node.args[:7], layout, *node.args[8:]))
         elif node.op.name == "tvm_access_ptr" and node.args[1] in self.found:
             raise LowerError("{0} points into permuted memory", node, root=self.func, hint="load it by matrices")
         return node.map_children(self)

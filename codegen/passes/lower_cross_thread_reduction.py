@@ -186,7 +186,7 @@ class _Reduction:
         return BlockRealize((), TRUE, block)
 
     def write_back(self, totals: list[Buffer]) -> Stmt:
-        """The store of the total, by the first thread."""
+        """The store of the total, by the first thread, or by all where each has memory of its own."""
         made, block, at = self.combined, self.realize.block, (const(0),)
         spatial = [
             (iv, value)
@@ -198,7 +198,8 @@ class _Reduction:
             body: Stmt = made.update([s.buffer for s in made.stores], [s.indices for s in made.stores], loads)
         else:
             body = seq(*(BufferStore(s.buffer, v, s.indices) for s, v in zip(made.stores, self.from_init(loads))))
-        first = all_of(*(n.loop_var == n.min for n in self.across))
+        own = all(s.buffer.scope == "local" for s in made.stores)
+        first = TRUE if own else all_of(*(n.loop_var == n.min for n in self.across))
         kept = block.replace(
             iter_vars=tuple(iv for iv, _ in spatial),
             reads=tuple(map(_all, totals)) + (block.writes if block.init is None else ()),

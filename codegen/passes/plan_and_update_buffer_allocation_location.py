@@ -34,7 +34,7 @@ def plan_and_update_buffer_allocation_location(func: PrimFunc, target: Target) -
             outermost = carried.outermost.get(buffer)
             inside = lowest[buffer]
             # Walk out of the loops that carry a value.
-            while outermost is not None and carried.depth(inside) > outermost:
+            while outermost is not None and inside is not home and carried.depth(inside) > outermost:
                 inside = carried.parents[inside]
             while inside is not None and not isinstance(inside, (For, Block)):
                 inside = carried.parents[inside]

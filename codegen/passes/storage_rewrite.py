@@ -15,7 +15,8 @@ SMALL = 1 << 12
 """Bytes below which an allocation is left alone: such buffers live in registers."""
 
 SCOPES = ("global", "local")
-"""Memory that is shared so. What threads share needs barriers between its users, which come later."""
+"""Memory that is shared so. What threads share needs barriers between its users, which come later; what is a thread's
+own on a GPU are registers, which its compiler gives out."""
 
 
 def storage_rewrite(func: PrimFunc, target: Target) -> PrimFunc:
@@ -25,7 +26,7 @@ def storage_rewrite(func: PrimFunc, target: Target) -> PrimFunc:
     by size, the greatest first, each goes into memory of its scope that is free over its interval, the smallest that
     holds it (linear scan, best fit). A buffer in another's memory becomes a view of it.
     """
-    return _Share()(func)
+    return _Share(SCOPES[:1] if target.is_gpu else SCOPES)(func)
 
 
 @dataclass
@@ -57,6 +58,9 @@ class _Pool:
 
 
 class _Share(Rewriter):
+    def __init__(self, scopes: tuple[str, ...]) -> None:
+        self.scopes = scopes
+
     def visit_allocate(self, node: Allocate) -> Stmt:
         chain: list[Allocate | DeclBuffer] = []
         inner: Stmt = node
@@ -64,7 +68,7 @@ class _Share(Rewriter):
             chain.append(inner)
             inner = inner.body
         body = self(inner)
-        hosts = _hosts(chain, inner.seq if isinstance(inner, SeqStmt) else (inner,))
+        hosts = _hosts(chain, inner.seq if isinstance(inner, SeqStmt) else (inner,), self.scopes)
         if not hosts:
             return _nest(chain, body) if body is not inner else node
         for buffer, host in hosts.items():
@@ -86,11 +90,16 @@ def _nest(chain: list[Allocate | DeclBuffer], body: Stmt) -> Stmt:
     return body
 
 
-def _hosts(chain: list[Allocate | DeclBuffer], steps: tuple[Stmt, ...]) -> dict[Buffer, Buffer]:
+def _hosts(
+    chain: list[Allocate | DeclBuffer], steps: tuple[Stmt, ...], scopes: tuple[str, ...]
+) -> dict[Buffer, Buffer]:
     """Which buffer's memory each buffer that moves goes into."""
     touched = [_pointers(step) for step in steps]
     pieces = [
-        piece for s in chain if isinstance(s, Allocate) and not s.annotations and (piece := _piece(s.buffer, touched))
+        piece
+        for s in chain
+        if isinstance(s, Allocate) and not s.annotations and s.buffer.scope in scopes
+        if (piece := _piece(s.buffer, touched))
     ]
     pools: list[_Pool] = []
     hosts: dict[Buffer, Buffer] = {}
@@ -112,7 +121,7 @@ def _piece(buffer: Buffer, touched: list[set[Var]]) -> _Piece | None:
             return None
         size *= extent.value
     uses = [k for k, pointers in enumerate(touched) if buffer.data in pointers]
-    if buffer.strides or buffer.scope not in SCOPES or size < SMALL or not uses:
+    if buffer.strides or size < SMALL or not uses:
         return None
     return _Piece(buffer, size, uses[0], uses[-1])
 

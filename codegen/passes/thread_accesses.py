@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
@@ -13,7 +13,7 @@ from ...tir.node import Node
 from ...tir.op import Effect, Intrinsic
 from ...tir.stmt import BufferStore, Evaluate, For, IfThenElse, LetStmt, Stmt, While
 from ...tir.visit import free_vars, substitute, walk_unique
-from ..fragments import LOAD, OPERATIONS, STORE, Fragment, layout_of
+from ..fragments import LANE_LOAD, LOAD, STORE, WARP_OPERATIONS, Fragment, lane_axes, layout_of
 from .kernels import ONCE, THREAD_AXES, WAITING, is_bound
 
 ORDERED = ONCE | {"ptx_wait_barrier"}
@@ -159,8 +159,9 @@ def accesses(node: Stmt, where: Where) -> list[Access]:
     if isinstance(node, Evaluate):
         if isinstance(node.value, Call) and node.value.op.name in ORDERED:
             return []
-        if isinstance(node.value, Call) and node.value.op.name in OPERATIONS:
-            return list(_matrices(node.value, _alone(where, together="threadIdx.x"), node))
+        if isinstance(node.value, Call) and node.value.op.name in WARP_OPERATIONS:
+            together = lane_axes({axis: extent for axis, (_, extent) in where.threads.items()})
+            return list(_matrices(node.value, _alone(where, together), node))
         changes = isinstance(node.value, Call) and node.value.op.name not in WAITING
         return list(_in(node.value, _alone(where) if changes else where, node))
     if isinstance(node, LetStmt):
@@ -211,9 +212,9 @@ def is_shared(buffer: Buffer) -> bool:
     return buffer.scope == "global" or buffer.scope.startswith(("shared", "warp"))
 
 
-def _alone(where: Where, together: str = "") -> Where:
-    """The thread that does what stands under no loop of some axis: the first; all those of the axis `together`."""
-    axes = [axis for axis in THREAD_AXES if axis in where.threads and axis not in where.under and axis != together]
+def _alone(where: Where, together: Collection[str] = ()) -> Where:
+    """The thread that does what stands under no loop of some axis: the first; all those of the axes `together`."""
+    axes = [a for a in THREAD_AXES if a in where.threads and a not in where.under and a not in together]
     return _first(where, axes)
 
 
@@ -269,7 +270,7 @@ def _matrices(e: Call, where: Where, stmt: Stmt) -> Iterator[Access]:
     for arg in e.args:
         if not isinstance(arg, Call) or arg.op.name != "tvm_access_ptr":
             continue
-        if e.op.name not in (LOAD, STORE):
+        if e.op.name not in (LOAD, STORE, LANE_LOAD):
             yield from _pointed(arg, where, stmt)
             continue
         annotation, data, offset, _, mask = arg.args
@@ -287,7 +288,7 @@ def _matrices(e: Call, where: Where, stmt: Stmt) -> Iterator[Access]:
 def _extents(e: Call) -> tuple[int, int]:
     """Rows and columns in memory of the matrix that a load or store moves."""
     m, n, k = (x.value if isinstance(x, IntImm) else 1 for x in e.args[1:4])
-    scope = getattr(e.args[0], "scope", "") or ""
+    scope = getattr(e.args[8], "value", "") if e.op.name == LANE_LOAD else getattr(e.args[0], "scope", "") or ""
     rows, cols = Fragment(m, n, k, "").shape(scope)
     return (cols, rows) if layout_of(e.args[7])[0] == "col_major" else (rows, cols)
 

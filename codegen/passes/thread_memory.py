@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ...tir.buffer import Buffer, BufferLoad
 from ...tir.errors import LowerError
-from ...tir.expr import Expr, IntImm, Var
+from ...tir.expr import Call, Expr, IntImm, Var
 from ...tir.function import PrimFunc
 from ...tir.stmt import Allocate, BufferStore, For, IfThenElse, LetStmt, Stmt, While
-from ...tir.visit import Visitor, walk, walk_unique
+from ...tir.visit import Visitor, free_vars, walk, walk_unique
 from .kernels import BLOCK_AXES, is_bound
 from .thread_accesses import Access, Where, accesses, is_shared
 from .thread_conflicts import Order, conflict
@@ -28,13 +30,20 @@ def require_private(func: PrimFunc, kernel: Stmt, threads: dict[str, tuple[Var, 
     for node in outside:
         _require_one_block(func, node)
     own = {n.buffer.data for n in outside if not is_shared(n.buffer)}
+    around = dict(_axes_around(kernel, frozenset()))
+    totals = _totals(kernel)
     if not own or not threads:
         return
     found: list[Access] = []
     _collect(kernel, Where(threads, watched=frozenset(own)), found)
     for a in (x for x in found if x.written and x.buffer.data in own):
         # Where a thread's loop is not around the writing, all threads write the same, each for itself.
-        axes = {axis: threads[axis] for axis in threads if axis in a.nodes}
+        # Under a loop over threads that is around the allocation, each has its own in the program, too.
+        axes = {
+            axis: threads[axis]
+            for axis in threads
+            if axis in a.nodes and axis not in around[a.buffer.data] and not _stores_alike(a, axis, threads, totals)
+        }
         for b in (x for x in found if x.buffer.data is a.buffer.data):
             if axes and not _same_nodes(a, b) and conflict(a, b, Order(), axes):
                 raise LowerError(
@@ -122,6 +131,42 @@ class _Writers(Visitor):
                     root=self.func,
                     hint=hint,
                 )
+
+
+def _axes_around(node: Stmt, axes: frozenset[str]) -> Iterator[tuple[Var, frozenset[str]]]:
+    """The pointer of each allocation, with the axes that loops around it are bound to."""
+    if isinstance(node, Allocate):
+        yield node.buffer.data, axes
+    if isinstance(node, For) and is_bound(node):
+        axes |= {str(node.thread_binding)}
+    for child in node.children():
+        if isinstance(child, Stmt):
+            yield from _axes_around(child, axes)
+
+
+def _totals(kernel: Stmt) -> dict[Var, set[str]]:
+    """The pointers of what reductions across threads leave with each, and the axes whose threads have the same."""
+    bound = {n.loop_var: str(n.thread_binding) for n in walk(kernel) if isinstance(n, For) and is_bound(n)}
+    found: dict[Var, set[str]] = {}
+    for n in walk(kernel):
+        if isinstance(n, Call) and n.op.name == "tvm_thread_allreduce" and isinstance(n.args[0], IntImm):
+            count = n.args[0].value
+            axes = {bound[v] for v in n.args[2 + 2 * count :] if isinstance(v, Var) and v in bound}
+            for result in n.args[2 + count : 2 + 2 * count]:
+                if isinstance(result, BufferLoad):
+                    found[result.buffer.data] = axes
+    return found
+
+
+def _stores_alike(a: Access, axis: str, threads: dict[str, tuple[Var, Expr]], totals: dict[Var, set[str]]) -> bool:
+    """Whether all threads of an axis store one value at one place: a total of theirs, or what does not vary."""
+    if not isinstance(a.stmt, BufferStore) or a.index is None:
+        return False
+    loop = a.nodes[axis][0].loop_var
+    used = {*free_vars(a.index), *(v for c in a.conditions for v in free_vars(c))}
+    loads = [n for n in walk_unique(a.stmt.value) if isinstance(n, BufferLoad)]
+    same = all(axis in totals.get(n.buffer.data, ()) for n in loads)
+    return same and threads[axis][0] not in used and loop not in free_vars(a.stmt.value)
 
 
 def _same_nodes(a: Access, b: Access) -> bool:

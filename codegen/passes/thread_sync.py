@@ -74,7 +74,7 @@ def thread_axes(kernel: Stmt) -> dict[str, tuple[Var, Expr]]:
     """The axes of a block's threads: a variable for each, and the greatest extent of the loops bound to it."""
     out: dict[str, tuple[Var, Expr]] = {}
     lanes = lanes_needed(kernel)
-    if lanes:
+    if lanes and not any(isinstance(n, For) and n.thread_binding == "threadIdx.x" for n in walk(kernel)):
         out["threadIdx.x"] = Var("threadIdx.x"), const(lanes)
     for n in walk(kernel):
         if is_bound(n) and isinstance(n, For) and n.thread_binding in THREAD_AXES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from ...tir.arith import Analyzer
 from ...tir.buffer import Buffer
@@ -13,9 +13,10 @@ from ...tir.node import EMPTY, Attrs
 from ...tir.op import Effect, Intrinsic
 from ...tir.stmt import BufferStore, Evaluate, For, ForKind, IfThenElse, SeqStmt, Stmt, seq
 from ...tir.visit import Rewriter, Substitute, buffers_in, free_vars, walk
-from ..fragments import OPERATIONS, lanes_needed
+from ..fragments import WARP_OPERATIONS, lane_axes, lanes_needed
 from ..target import Target
 from .kernels import BLOCK_AXES, GROUPS, ONCE, THREAD_AXES, WAITING, is_bound, is_kernel
+from .own_registers import own_registers
 
 KEPT = frozenset({"min_blocks_per_sm"})
 """Annotations of bound loops that are about the kernel: its outermost loop has them afterwards."""
@@ -62,6 +63,7 @@ class _Kernels(Rewriter):
             variables["threadIdx.x"] = (Var("lane"), const(lanes))
             order.append("threadIdx.x")
         body = _Merge(self.func, variables)(node)
+        body = own_registers(self.func, body, {axis: variables[axis] for axis in order if axis in THREAD_AXES})
         kept = {key: v for loop in loops for key, v in getattr(loop, "annotations", EMPTY).items() if key in KEPT}
         for axis in reversed(order):
             var, extent = variables[axis]
@@ -149,9 +151,9 @@ class _Merge(Substitute):
             return body
         return IfThenElse(var < own, body)
 
-    def alone(self, stmt: Stmt, axes: Iterable[str], together: str = "") -> Stmt:
-        """`stmt` done by one thread of each of `axes` it stands under no loop of, but by all of axis `together`."""
-        missing = [axis for axis in axes if axis not in self.under and axis != together]
+    def alone(self, stmt: Stmt, axes: Iterable[str], together: Collection[str] = ()) -> Stmt:
+        """`stmt` done by one thread of each of `axes` it stands under no loop of, but by all of the axes `together`."""
+        missing = [axis for axis in axes if axis not in self.under and axis not in together]
         if not missing:
             return stmt
         return IfThenElse(all_of(*(self.axes[a][0] == const(0, self.axes[a][0].dtype) for a in missing)), stmt)
@@ -191,9 +193,9 @@ class _Merge(Substitute):
         calls = [n for n in walk(node) if isinstance(n, Call) and isinstance(n.op, Intrinsic)]
         if any(n.op.name in ONCE for n in calls):
             return self.once(node, out)
-        if any(n.op.name in OPERATIONS for n in calls):
+        if any(n.op.name in WARP_OPERATIONS for n in calls):
             # What works on fragments a warp does as one.
-            return self.alone(out, self.threads, together="threadIdx.x")
+            return self.alone(out, self.threads, lane_axes({a: e for a, (_, e) in self.axes.items()}))
         changes = any(n.op.effect is Effect.UPDATE for n in calls if isinstance(n.op, Intrinsic))
         waits = any(n.op.name in WAITING | GROUPS for n in calls)
         return self.alone(out, self.threads) if changes and not waits else out

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from tensorir.codegen import interpreter
-from tensorir.codegen.lower import PASSES
+from tensorir.codegen.lower import PASSES, Pass
 from tensorir.codegen.target import Target
 from tensorir.tir.function import PrimFunc
 from tensorir.tir.verify import verify
@@ -32,12 +34,12 @@ def close(want, got, message=""):
             np.testing.assert_allclose(a.astype("f8"), b.astype("f8"), tolerance, tolerance, err_msg=message)
 
 
-def every_stage(func: PrimFunc, original: PrimFunc, target: Target = GPU) -> PrimFunc:
-    """`func` lowered, having computed what `original` does after every pass, without races."""
+def every_stage(func: PrimFunc, original: PrimFunc, target: Target = GPU, passes: Sequence[Pass] = PASSES) -> PrimFunc:
+    """`func` lowered by `passes`, having computed what `original` does after every one, without races."""
     arrays = arguments(original)
     want = [a.copy() for a in arrays]
     interpreter.run(original, *want)
-    for step in PASSES:
+    for step in passes:
         before, func = func, step(func, target)
         if func is not before:
             verify(func)

@@ -119,3 +119,26 @@ def test_what_each_turn_starts_anew_lies_in_the_loop() -> None:
     assert not blocks(placed)["root"].alloc_buffers
     kept = plan_and_update_buffer_allocation_location(summed_up, TARGET)
     assert [b.name for b in blocks(kept)["root"].alloc_buffers] == ["S"]
+
+
+def test_an_allocation_does_not_leave_the_block_that_has_it() -> None:
+    @T.prim_func
+    def main(A: T.Buffer((4, 8), "float32"), B: T.Buffer((4,), "float32")):
+        for i in T.thread_binding(4, thread="threadIdx.x"):
+            with T.block("row"):
+                vi = T.axis.spatial(4, i)
+                total = T.alloc_buffer((1,), "float32", scope="local")
+                with T.block("start"):
+                    total[0] = T.float32(0)
+                for j in range(8):
+                    with T.block("total"):
+                        vj = T.axis.opaque(8, j)
+                        T.reads(total[0], A[vi, vj])
+                        T.writes(total[0])
+                        total[0] = total[0] + A[vi, vj]
+                with T.block("B"):
+                    B[vi] = total[0]
+
+    placed = plan_and_update_buffer_allocation_location(main, Target("cuda"))
+    holders = [n.name_hint for n in walk(placed) if isinstance(n, Block) and n.alloc_buffers]
+    assert holders == ["row"]

@@ -2,7 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tensorir import parse
+from tensorir import Target, parse
 from tensorir.codegen.passes.storage_rewrite import storage_rewrite
 from tensorir.tir.stmt import Allocate
 from tensorir.tir.visit import walk
@@ -119,3 +119,25 @@ def test_random_pipelines_compute_the_same(data: st.DataObject) -> None:
     lines += ["    for i in range(4096):", f'        B[i] = T.Cast("float32", X{count - 1}[i])']
     head = '@T.prim_func\ndef main(A: T.Buffer((4096,), "float32"), B: T.Buffer((4096,), "float32")):\n'
     apply(storage_rewrite, parse(head + "\n".join(lines)), [floats(4096) * 20, floats(4096)])
+
+
+def test_registers_of_a_gpu_s_threads_are_left_to_its_compiler() -> None:
+    text = """
+@T.prim_func
+def main(A: T.Buffer((2048,), "float32")):
+    X = T.allocate((2048,), "float32", scope="local")
+    Y = T.allocate((2048,), "float32", scope="local")
+    for i in range(2048):
+        X[i] = A[i]
+    for i in range(2048):
+        A[i] = X[i] * T.float32(2)
+    for i in range(2048):
+        Y[i] = A[i]
+    for i in range(2048):
+        A[i] = Y[i]
+"""
+    count = [
+        sum(isinstance(n, Allocate) for n in walk(storage_rewrite(parse(text), Target(kind))))
+        for kind in ("llvm", "cuda")
+    ]
+    assert count == [1, 2]

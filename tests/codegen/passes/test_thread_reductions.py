@@ -134,3 +134,42 @@ def test_an_axis_of_one_thread_reduces_nothing():
     sch.bind(inner, "threadIdx.z")
     sch.decompose_reduction("Y", sch.get_loops("Y")[1])
     every_stage(sch.func, func)
+
+
+def test_a_total_in_memory_of_each_thread_is_every_thread_s():
+    func = tensorir.parse("""
+@T.prim_func
+def main(X: T.Buffer((4, 8), "float32"), Y: T.Buffer((4, 8), "float32")):
+    for i in T.thread_binding(4, thread="threadIdx.y"):
+        with T.block("row"):
+            vi = T.axis.spatial(4, i)
+            total = T.alloc_buffer((1,), "float32", scope="local")
+            for k in T.thread_binding(8, thread="threadIdx.x"):
+                with T.block("total"):
+                    vk = T.axis.reduce(8, k)
+                    with T.init():
+                        total[0] = T.float32(0)
+                    total[0] = total[0] + X[vi, vk]
+            for k in T.thread_binding(8, thread="threadIdx.x"):
+                with T.block("Y"):
+                    vk = T.axis.spatial(8, k)
+                    Y[vi, vk] = X[vi, vk] - total[0]
+""")
+    every_stage(func, func)
+
+
+def test_what_differs_between_threads_is_not_taken_for_a_total():
+    func = tensorir.parse("""
+@T.prim_func
+def main(X: T.Buffer((8,), "float32"), Y: T.Buffer((8,), "float32")):
+    for b in T.thread_binding(1, thread="blockIdx.x"):
+        with T.block("all"):
+            vb = T.axis.spatial(1, b)
+            last = T.alloc_buffer((1,), "float32", scope="local")
+            for k in T.thread_binding(8, thread="threadIdx.x"):
+                last[0] = X[k]
+            for k in T.thread_binding(8, thread="threadIdx.x"):
+                Y[k] = last[0]
+""")
+    with pytest.raises(LowerError, match="of which each thread has its own"):
+        lower(func, GPU)

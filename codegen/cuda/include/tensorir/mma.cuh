@@ -126,5 +126,25 @@ __device__ __forceinline__ void store_matrix_sync(T* base, int offset, const fra
         static_cast<T>(f.x[2 * i]), static_cast<T>(f.x[2 * i + 1])};
 }
 
+// The same operands and sums as elements that lanes hold in arrays of their own: eight of 16 bits, or eight sums.
+template <class Use, class Layout, int M, int N, int K, class S = straight, class T>
+__device__ __forceinline__ void lane_load(T* own, const T* base, int offset, int ld) {
+  fragment<Use, M, N, K, T, Layout> f;
+  load_matrix_sync<S>(f, base, offset, ld);
+#pragma unroll
+  for (int i = 0; i < 4; ++i) reinterpret_cast<unsigned*>(own)[i] = f.x[i];
+}
+template <class T, class C>
+__device__ __forceinline__ void lane_mma(C* c, const T* a, const T* b) {
+  unsigned x[4], y[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    x[i] = reinterpret_cast<const unsigned*>(a)[i];
+    y[i] = reinterpret_cast<const unsigned*>(b)[i];
+  }
+  instruction<T>::run(c, x, y);
+  instruction<T>::run(c + 4, x, y + 2);
+}
+
 }  // namespace mma
 }  // namespace tir
