@@ -164,6 +164,7 @@ TORCH: dict[str, Callable[..., Call]] = {
     "cuda_softmax": lambda a: lambda: a.softmax(1),
     "cuda_layer_norm": _layer_norm,
     "cuda_conv2d": _convolution,
+    "cuda_conv2d_mma": _convolution,
     "cuda_attention": _torch("nn.functional.scaled_dot_product_attention"),
 }
 """What torch does for the same arrays, by kernel."""

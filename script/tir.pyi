@@ -765,7 +765,7 @@ def ptx_commit_group() -> Expr:
     """Makes a group of the copies that the thread has begun since the last one."""
 
 def ptx_cp_async(*args: Argument) -> Expr:
-    """Begins a copy of so many bytes from the second to the first pointer: (to, from, n)."""
+    """Begins a copy of so many bytes from the second to the first pointer: (to, from, n); of zeros where a condition that may follow does not hold."""
 
 def ptx_cp_async_bulk_tensor(*args: Argument) -> Expr:
     """Begins a copy of a box of a matrix: (to, data, barrier, rows, columns, box rows, box columns, row, column)."""

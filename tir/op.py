@@ -287,7 +287,11 @@ _rows(
         "C += A @ B of matrices in registers of a warp's lanes: "
         "(c, offset, a, offset, b, offset, m, n, k, whether memory holds all lanes' registers).",
     ),
-    ("ptx_cp_async", None, None, "Begins a copy of so many bytes from the second to the first pointer: (to, from, n)."),
+    (
+        "ptx_cp_async", None, None,
+        "Begins a copy of so many bytes from the second to the first pointer: (to, from, n); of zeros "
+        "where a condition that may follow does not hold.",
+    ),
     ("ptx_commit_group", 0, None, "Makes a group of the copies that the thread has begun since the last one."),
     ("ptx_wait_group", 1, None, "Waits until at most so many of the thread's groups of copies are under way."),
     ("ptx_init_barrier_thread_count", 2, None, "Makes a barrier in shared memory for so many threads: (pointer, n)."),

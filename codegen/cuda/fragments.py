@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...tir.buffer import Buffer
 from ...tir.errors import LowerError
 from ...tir.expr import Call, Expr, IntImm, Var
-from ..c.writer import UNARY, Code
+from ..c.writer import CHOICE, UNARY, Code
 from ..fragments import Fragment, is_whole, layout_of
 from .types import scalar
 
@@ -135,14 +135,17 @@ def lane_multiply(emitter: CallEmitter, node: Call) -> Code:
 
 def copy_async(emitter: CallEmitter, node: Call) -> Code:
     """`ptx_cp_async`, of 4, 8 or 16 bytes."""
-    to, source, size = node.args
+    to, source, size, *condition = node.args
     if not isinstance(size, IntImm) or size.value not in (4, 8, 16):
         raise LowerError("T.ptx_cp_async copies 4, 8 or 16 bytes at once", node)
     for pointer in (to, source):
         if isinstance(pointer, Call) and pointer.op.name == "tvm_access_ptr" and isinstance(pointer.args[1], Var):
             aligned = emitter.exprs.memory.aligned
             aligned[pointer.args[1]] = max(aligned.get(pointer.args[1], 1), size.value)
-    return Code(f"tir::cp_async<{size.value}>({emitter.exprs(to)}, {emitter.exprs(source)})")
+    given = [str(emitter.exprs(e)) for e in (to, source)]
+    for e in condition:
+        given.append(f"{emitter.exprs(e).within(CHOICE)} ? {size.value} : 0")
+    return Code(f"tir::cp_async<{size.value}>({', '.join(given)})")
 
 
 def product_async(emitter: CallEmitter, node: Call) -> Code:

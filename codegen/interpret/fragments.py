@@ -78,9 +78,12 @@ def multiply(
         ).astype(tc.numpy)
 
 
-def copy(to: Pointer, source: Pointer, size: int) -> None:
-    """Copy bytes: what cp.async has done when it is waited for."""
+def copy(to: Pointer, source: Pointer | None, size: int) -> None:
+    """Copy bytes, zeros where there is no source: what cp.async has done when it is waited for."""
     assert to.memory is not None
+    if source is None:
+        to.memory.bytes[to.offset : to.offset + size] = bytes(size)
+        return
     assert source.memory is not None
     to.memory.bytes[to.offset : to.offset + size] = source.memory.bytes[source.offset : source.offset + size]
 

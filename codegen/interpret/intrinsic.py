@@ -381,11 +381,18 @@ class Calls(Access):
         return f"{self.value(base).src}, {self.index(pointer.args[2]).src}"
 
     def copy_async(self, e: Call) -> Lanes:
-        to, source, size = e.args
-        self.line(
-            f"{self.constant(fragments.copy)}({self.value(to).src}, {self.value(source).src}, {self.index(size).src})"
-        )
-        return [number(0)]
+        to, source, size, *condition = e.args
+        head = f"{self.value(to).src}, {{}}, {self.index(size).src})"
+
+        def copied() -> Lanes:
+            self.line(f"{self.constant(fragments.copy)}(" + head.format(self.value(source).src))
+            return [number(0)]
+
+        def zeros() -> Lanes:
+            self.line(f"{self.constant(fragments.copy)}(" + head.format("None"))
+            return [number(0)]
+
+        return self.choose(self.value(condition[0]), copied, zeros) if condition else copied()
 
     def axis_of(self, e: Expr) -> str:
         raise NotImplementedError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...tir.arith import Analyzer
 from ...tir.buffer import Buffer, BufferLoad
 from ...tir.dtype import VOID
-from ...tir.expr import Call, Expr, IntImm, Ramp, const
+from ...tir.expr import Broadcast, Call, Expr, FloatImm, IntImm, Ramp, const
 from ...tir.function import PrimFunc
 from ...tir.op import OPS, raw_call
 from ...tir.stmt import AttrStmt, BufferStore, Evaluate, Stmt
@@ -37,7 +37,7 @@ class _Inject(Rewriter):
         return body
 
     def visit_buffer_store(self, node: BufferStore) -> Stmt:
-        load = node.value
+        load, condition = _chosen(node.value)
         if not self.inside or not isinstance(load, BufferLoad) or node.predicate is not None or load.predicate:
             return node
         if not node.buffer.scope.startswith("shared") or load.buffer.scope != "global":
@@ -52,7 +52,17 @@ class _Inject(Rewriter):
             return node
         lanes = const(load.dtype.lanes)
         pointers = (_pointer(node.buffer, to, lanes, 2), _pointer(load.buffer, source, lanes, 1))
-        return Evaluate(Call(VOID, OPS["ptx_cp_async"], (*pointers, const(size))))
+        return Evaluate(Call(VOID, OPS["ptx_cp_async"], (*pointers, const(size), *condition)))
+
+
+def _chosen(value: Expr) -> tuple[Expr, tuple[Expr, ...]]:
+    """What is loaded, and the condition for it, where there are zeros otherwise, as in an image's padding."""
+    if isinstance(value, Call) and value.op.name == "if_then_else" and value.args[0].dtype.lanes == 1:
+        condition, load, other = value.args
+        zero = other.value if isinstance(other, Broadcast) else other
+        if isinstance(zero, (IntImm, FloatImm)) and zero.value == 0:
+            return load, (condition,)
+    return value, ()
 
 
 def _first(buffer: Buffer, indices: tuple[Expr, ...]) -> Expr | None:
