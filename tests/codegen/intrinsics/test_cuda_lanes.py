@@ -10,9 +10,7 @@ from tensorir.codegen.cuda import nvrtc
 from tensorir.codegen.fragments import lane_and_register
 from tensorir.codegen.intrinsics import cuda_lanes
 from tensorir.codegen.lower import PASSES
-from tensorir.codegen.passes.plan_and_update_buffer_allocation_location import (
-    plan_and_update_buffer_allocation_location,
-)
+from tensorir.codegen.passes.thread_sync import thread_sync
 from tensorir.tir.errors import LowerError
 
 from ..cuda.stages import GPU, every_stage
@@ -140,11 +138,11 @@ def test_arithmetic_on_what_tensor_cores_leave(dtype: str, trans: bool) -> None:
     assert np.array_equal(again, want)
 
 
-def test_after_every_pass() -> None:
+def test_after_every_pass_from_barriers_on() -> None:
     original, sch = product(right=by_columns_of_rows)
     func = sch.mod["main"]
-    # Where memory of each thread's own still is allocated outside of their loops, it is one piece to the interpreter.
-    placed = PASSES.index(plan_and_update_buffer_allocation_location) + 1
+    # Until barriers are placed, what a thread has of its own is one piece, which all threads of a reduction store to.
+    placed = PASSES.index(thread_sync) + 1
     for step in PASSES[:placed]:
         func = step(func, GPU)
     every_stage(func, original, passes=PASSES[placed:])
