@@ -62,30 +62,54 @@ def _require_only_writer(s: State, block: BlockSRef, owner: BlockSRef, buffer: B
         at = at.scope
 
 
-def _require_same_value_later(s: State, block: BlockSRef, buffer: Buffer) -> None:
-    """Require that the value is the same where it is read: after the block, from what the block reads as it was."""
-    order = s.child_blocks(block.scope)
-    readers = [i for i, other in enumerate(order) if any(r.buffer is buffer for r in other.stmt.reads)]
-    own = order.index(block)
-    for i in readers:
-        require(
-            i > own,
-            "{0} reads {1} before {2} writes it, so what it reads was written in another iteration",
-            order[i],
-            buffer,
-            block,
-        )
+def _require_same_value_later(s: State, owner: BlockSRef, block: BlockSRef, buffer: Buffer) -> None:
+    """Require that the value is the same where it is read: after the block, from what the block reads as it was.
+
+    Readers lie in the scope of the block, or outside of blocks around it, up to `owner`, which allocates the buffer.
+    """
     read = {region.buffer for region in block.stmt.reads}
-    for other in order[own + 1 : max(readers, default=own) + 1]:
-        for region in other.stmt.writes:
+    around = [block]
+    while around[-1].scope is not owner:
+        around.append(around[-1].scope)
+    outside = False
+    for at in reversed(around):
+        order = s.child_blocks(at.scope)
+        own = order.index(at)
+        readers = [
+            i
+            for i, other in enumerate(order)
+            if any(r.buffer is buffer for r in other.stmt.reads) and (other is not at or at is block)
+        ]
+        for i in readers:
             require(
-                region.buffer not in read,
-                "{0} writes {1}, from which {2} computes its value, before that is read or while it is",
-                other,
-                region.buffer,
+                i > own,
+                "{0} reads {1} before {2} writes it, so what it reads was written in another iteration",
+                order[i],
+                buffer,
                 block,
-                hint="cache_read the buffer first, so that its former elements are kept",
             )
+        last = len(order) - 1 if outside else max(readers, default=own)
+        for other in order[own + 1 : last + 1]:
+            for region in other.stmt.writes:
+                require(
+                    region.buffer not in read,
+                    "{0} writes {1}, from which {2} computes its value, before that is read or while it is",
+                    other,
+                    region.buffer,
+                    block,
+                    hint="cache_read the buffer first, so that its former elements are kept",
+                )
+        for kept in at.scope.stmt.alloc_buffers:
+            require(
+                not (outside and kept in read),
+                "{0} is read outside of {1}, which alone has {2}, from which {3} computes its value",
+                buffer,
+                at.scope,
+                kept,
+                block,
+                hint="reverse_compute_inline may put the value where that is written",
+            )
+        outside = outside or bool(readers)
 
 
 @primitive
@@ -131,7 +155,7 @@ def compute_inline(s: State, block: BlockSRef) -> None:
     require(
         not free, "the value that {0} stores depends on {1}, which is not among the indices stored at", block, *free
     )
-    _require_same_value_later(s, block, buffer)
+    _require_same_value_later(s, owner, block, buffer)
     _inline(s, owner, block, buffer, _PutValue(buffer, indices, store.value, block.stmt))
 
 
