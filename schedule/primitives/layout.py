@@ -8,7 +8,7 @@ from ...tir.arith.analyzer import Analyzer
 from ...tir.arith.index_map import IndexMap
 from ...tir.buffer import Buffer, BufferLoad, MatchBufferRegion, Range
 from ...tir.errors import UserError
-from ...tir.expr import FALSE, Expr, Var, as_expr, cast, const
+from ...tir.expr import FALSE, Expr, Or, Var, as_expr, cast, const
 from ...tir.function import PrimFunc
 from ...tir.stmt import Block, BufferStore, Stmt, seq
 from ...tir.visit import walk
@@ -199,7 +199,8 @@ def _require_plain(s: State, owner: BlockSRef, buffer: Buffer) -> None:
 
 def _layout(old: Buffer, index_map: IndexMap, pad_value: IndexMap | None, *, assume: bool) -> Layout:
     an = Analyzer()
-    for r in index_map.map_ranges([Range(const(0, e.dtype), e) for e in old.shape], an):
+    ranges = index_map.map_ranges([Range(const(0, e.dtype), e) for e in old.shape], an)
+    for r in ranges:
         require(
             an.prove(r.min >= 0),
             "the index map gives {0} the index {1}, which is negative",
@@ -207,17 +208,13 @@ def _layout(old: Buffer, index_map: IndexMap, pad_value: IndexMap | None, *, ass
             r.min,
             hint="indices start at 0",
         )
-        require(
-            an.prove(r.min <= 0),
-            "the index map gives {0} no index less than {1}, so that the places before hold no element",
-            old,
-            r.min,
-            hint="indices start at 0; what is to be padded in front can be padded behind",
-        )
     inverse, padding = None, FALSE
     if not assume:
         try:
             inverse, padding = index_map.non_surjective_inverse(old.shape, an)
+            for v, r in zip(inverse.initial_indices, ranges, strict=True):
+                if not an.prove(r.min <= 0):
+                    padding = v < r.min if padding is FALSE else Or(padding, v < r.min)
         except UserError as error:
             raise refusal(
                 f"the index map is not known to give each element of {{0}} a place of its own: {error}",

@@ -9,6 +9,7 @@ import tensorir
 from tensorir import Schedule, Target
 from tensorir.codegen import interpreter
 from tensorir.codegen.cuda.emulator import EmulatorError, emulate
+from tensorir.codegen.cuda.emulator.program import Region
 from tensorir.codegen.cuda.source import TensorMap
 from tensorir.codegen.cuda.tensor_maps import emulated
 from tensorir.tir.dtype import dtype
@@ -76,7 +77,7 @@ def test_products(columns: int, t: str, k: int) -> None:
     assert np.array_equal(given[2], want)
 
 
-def text() -> tuple[str, list[object], np.ndarray, list[tuple[str, int, int]], int]:
+def text() -> tuple[str, list[object], np.ndarray, list[Region], int]:
     """A kernel and what to launch it with."""
     given = arrays(64, 64, 320, "bfloat16")
     source = tensorir.build(product(64, 64, 320, 64, "bfloat16"), TARGET).cuda
@@ -86,11 +87,11 @@ def text() -> tuple[str, list[object], np.ndarray, list[tuple[str, int, int]], i
         array = given["ABC".index(p.name[0])]
         known = TensorMap(64, 320, 64, 64)
         passed.append(emulated(dtype("bfloat16"), array.ctypes.data, known) if p.map else array)
-    memory = [(name, a.ctypes.data, a.nbytes) for name, a in zip("ABC", given)]
+    memory = [Region(name, a.ctypes.data, a.nbytes) for name, a in zip("ABC", given)]
     return source.text, passed, given[2], memory, int(kernel.shared_bytes.value)  # type: ignore[attr-defined]
 
 
-def launch(source: str, passed: list[object], memory: list[tuple[str, int, int]], size: int) -> None:
+def launch(source: str, passed: list[object], memory: list[Region], size: int) -> None:
     emulate(source).launch("main_kernel", (1,), (128,), passed, shared_bytes=size, memory=memory)
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+import tensorir
 from tensorir import IndexMap, Schedule, T
 
 from ..checks import becomes, checked
-from ..programs import blur, chain, matmul, symbolic
+from ..programs import blur, chain, elementwise, matmul, symbolic
 from ..programs_buffers import in_loop, nested, padded, symbolic_chain
 
 CASES = [
@@ -48,6 +50,14 @@ def test_padding_by_a_function_of_the_place(split: bool) -> None:
     sch.transform_layout("B", ("write", 0), lambda i, j: (i, j // 5, j % 5), lambda i, j, k: T.Cast("float32", i + k))
     assert len(sch.get_child_blocks("root")) == (4 if split else 3)
     checked(sch)
+
+
+def test_padding_in_front_is_filled() -> None:
+    sch = Schedule(elementwise, seed=0)
+    sch.transform_layout("B", ("write", 0), lambda i, j: (i + 2, j), pad_value=7.0)
+    a, b = np.ones((16, 12), np.float32), np.zeros((18, 12), np.float32)
+    tensorir.build(sch.mod)(a, b)
+    assert (b[:2] == 7).all() and (b[2:] == 2).all()
 
 
 def test_the_padding_of_an_input_is_assumed() -> None:
