@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ...tir.analysis.cover import supply
+from ...tir.analysis.dependence import carried_dependence
 from ...tir.analysis.lca import buffer_lca
 from ...tir.analysis.scope import Scope, scope_of
 from ...tir.buffer import Buffer, BufferRegion
 from ...tir.expr import TRUE, IntImm, Var
 from ...tir.function import PrimFunc
 from ...tir.node import Attrs
-from ...tir.stmt import Block, BlockRealize, BufferStore, For, Stmt
+from ...tir.stmt import Block, BlockRealize, BufferStore, For, ForKind, Stmt
 from ...tir.visit import Rewriter, Visitor, free_vars
 from ..target import Target
 
@@ -26,7 +27,7 @@ def plan_and_update_buffer_allocation_location(func: PrimFunc, target: Target) -
     if not allocated.buffers:
         return func
     lowest = {b: stmt for b, stmt in buffer_lca(func).items() if b in allocated.buffers}
-    carried = _Carried(allocated.buffers)
+    carried = _Carried({b: home for b, home in allocated.buffers.items() if lowest.get(b, home) is not home})
     carried(func.body)
     places: dict[Stmt | None, list[Buffer]] = {}
     for buffer, home in allocated.buffers.items():
@@ -61,7 +62,8 @@ class _Carried(Visitor):
     A block with iterators, or one that declares what it writes, writes each element in one instance, or its reduction
     iterators say otherwise, which `buffer_lca` knows. For a store under a loop of the same block, or of no block at
     all, nothing is known; nor for a block that reads what it writes without reducing, under a loop its iterators do
-    not follow, unless blocks before it in that loop have written what it reads.
+    not follow, unless blocks before it in that loop have written what it reads. What a block reads of another's may
+    come from another turn of a loop around both, unless it is written before it in the same turn.
     """
 
     def __init__(self, buffers: dict[Buffer, Block]) -> None:
@@ -97,6 +99,20 @@ class _Carried(Visitor):
         found = supply(scope, scope.child(block), region)
         return 0 if found is None or found.loop is None else self.depth(found.loop)
 
+    def handed_on(self, block: Block, region: BufferRegion) -> None:
+        """Keep a buffer outside of the loops in whose turns a block reads what former turns have written."""
+        supplied = self.supplied(block, region)
+        around = next((n for n in range(len(self.path), 0, -1) if isinstance(self.path[n - 1], Block)), 0)
+        if not around:
+            return
+        scope = self.scopes[self.path[around - 1]]  # type: ignore[index]
+        for depth, loop in enumerate(self.path[around:], around + 1):
+            if depth <= supplied or not isinstance(loop, For) or loop.kind not in _IN_TURN or _once(loop):
+                continue
+            if carried_dependence(scope, loop, apart=lambda src, dst, a, b: b is not region) is not None:
+                self.limit(region.buffer, depth)
+                return
+
     def visit_for(self, node: For) -> None:
         self.enter(node)
         self.bare.append(len(self.path))
@@ -109,7 +125,9 @@ class _Carried(Visitor):
         written = {region.buffer for region in block.writes}
         followed: set[Var] = set().union(*(free_vars(value) for value in node.iter_values))
         for region in block.reads:
-            if region.buffer in written and region.buffer in self.buffers:
+            if region.buffer in self.buffers and region.buffer not in written:
+                self.handed_on(block, region)
+            elif region.buffer in self.buffers:
                 supplied = self.supplied(block, region)
                 for depth, loop in enumerate(self.path, 1):
                     if depth > supplied and isinstance(loop, For) and loop.loop_var not in followed and not _once(loop):
@@ -126,6 +144,10 @@ class _Carried(Visitor):
     def visit_buffer_store(self, node: BufferStore) -> None:
         if self.bare:
             self.limit(node.buffer, self.bare[0])
+
+
+_IN_TURN = frozenset({ForKind.SERIAL, ForKind.UNROLLED})
+"""Kinds of loops whose turns come one after the other, so that one can use what another left."""
 
 
 def _once(loop: For) -> bool:

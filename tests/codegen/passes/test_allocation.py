@@ -1,6 +1,7 @@
 """Where buffers are allocated, and how large: the passes that place and compact allocations."""
 
-from tensorir import T, Target
+import numpy as np
+from tensorir import T, Target, build
 from tensorir.codegen.passes.compact_buffer_allocation import compact_buffer_allocation
 from tensorir.codegen.passes.plan_and_update_buffer_allocation_location import (
     plan_and_update_buffer_allocation_location,
@@ -142,3 +143,33 @@ def test_an_allocation_does_not_leave_the_block_that_has_it() -> None:
     placed = plan_and_update_buffer_allocation_location(main, Target("cuda"))
     holders = [n.name_hint for n in walk(placed) if isinstance(n, Block) and n.alloc_buffers]
     assert holders == ["row"]
+
+
+@T.prim_func
+def handed_on(A: T.Buffer((8,), "float32"), B: T.Buffer((8,), "float32")):
+    state = T.alloc_buffer((9,), "float32")
+    now = T.alloc_buffer((8,), "float32")
+    for t in range(8):
+        with T.block("now"):
+            vt = T.axis.spatial(8, t)
+            now[vt] = A[vt] + T.if_then_else(vt > 0, state[vt], T.float32(0))
+        with T.block("state"):
+            vt = T.axis.spatial(8, t)
+            state[vt + 1] = now[vt] * T.float32(0.5)
+        with T.block("B"):
+            vt = T.axis.spatial(8, t)
+            B[vt] = state[vt + 1]
+
+
+def test_what_a_turn_takes_over_from_another_lies_outside_of_the_loop() -> None:
+    placed = plan_and_update_buffer_allocation_location(handed_on, TARGET)
+    assert [b.name for b in blocks(placed)["root"].alloc_buffers] == ["state"]
+    a = np.arange(8, dtype=np.float32)
+    want, state = [], 0.0
+    for x in a:
+        state = (x + state) * 0.5
+        want.append(state)
+    for target in ("llvm", "c"):
+        b = np.empty(8, np.float32)
+        build(handed_on, target)(a, b)
+        assert np.array_equal(b, np.array(want, np.float32))
