@@ -62,7 +62,8 @@ class _Carried(Visitor):
     A block with iterators, or one that declares what it writes, writes each element in one instance, or its reduction
     iterators say otherwise, which `buffer_lca` knows. For a store under a loop of the same block, or of no block at
     all, nothing is known; nor for a block that reads what it writes without reducing, under a loop its iterators do
-    not follow, unless blocks before it in that loop have written what it reads. What a block reads of another's may
+    not follow, unless blocks before it in that loop have written what it reads, or the loop lies outside of a block
+    that is said to write the buffer and not to read it. What a block reads of another's may
     come from another turn of a loop around both, unless it is written before it in the same turn.
     """
 
@@ -99,6 +100,17 @@ class _Carried(Visitor):
         found = supply(scope, scope.child(block), region)
         return 0 if found is None or found.loop is None else self.depth(found.loop)
 
+    def begun(self, buffer: Buffer) -> int:
+        """How deep the innermost block around lies that writes a buffer and takes nothing from it; 0 for none.
+
+        What its reduction takes over from another instance, `buffer_lca` knows.
+        """
+        for depth, stmt in reversed(list(enumerate(self.path, 1))):
+            if isinstance(stmt, Block) and buffer in {region.buffer for region in stmt.writes}:
+                if all(region.buffer is not buffer for region in stmt.reads):
+                    return depth
+        return 0
+
     def handed_on(self, block: Block, region: BufferRegion) -> None:
         """Keep a buffer outside of the loops in whose turns a block reads what former turns have written."""
         supplied = self.supplied(block, region)
@@ -128,9 +140,9 @@ class _Carried(Visitor):
             if region.buffer in self.buffers and region.buffer not in written:
                 self.handed_on(block, region)
             elif region.buffer in self.buffers:
-                supplied = self.supplied(block, region)
+                known = max(self.supplied(block, region), self.begun(region.buffer))
                 for depth, loop in enumerate(self.path, 1):
-                    if depth > supplied and isinstance(loop, For) and loop.loop_var not in followed and not _once(loop):
+                    if depth > known and isinstance(loop, For) and loop.loop_var not in followed and not _once(loop):
                         self.limit(region.buffer, depth)
                         break
         outer, self.bare = self.bare, [] if block.iter_vars or block.writes else list(self.bare)

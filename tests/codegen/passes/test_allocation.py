@@ -2,6 +2,7 @@
 
 import numpy as np
 from tensorir import T, Target, build
+from tensorir.codegen.interpreter import run
 from tensorir.codegen.passes.compact_buffer_allocation import compact_buffer_allocation
 from tensorir.codegen.passes.plan_and_update_buffer_allocation_location import (
     plan_and_update_buffer_allocation_location,
@@ -173,3 +174,32 @@ def test_what_a_turn_takes_over_from_another_lies_outside_of_the_loop() -> None:
         b = np.empty(8, np.float32)
         build(handed_on, target)(a, b)
         assert np.array_equal(b, np.array(want, np.float32))
+
+
+@T.prim_func
+def summed_by_each(A: T.Buffer((4,), "float32"), B: T.Buffer((6,), "float32")):
+    total = T.alloc_buffer((1,), "float32")
+    for i in T.parallel(6):
+        with T.block("total"):
+            vo = T.axis.reduce(1, 0)
+            T.reads(A[0:4])
+            T.writes(total[0])
+            with T.init():
+                total[0] = T.float32(0)
+            for k in range(4):
+                with T.block("add"):
+                    vk = T.axis.reduce(4, vo * 4 + k)
+                    T.reads(total[0], A[vk])
+                    T.writes(total[0])
+                    total[0] = total[0] + A[vk]
+        with T.block("B"):
+            vi = T.axis.spatial(6, i)
+            B[vi] = total[0] * T.Cast("float32", vi)
+
+
+def test_what_a_block_begins_anew_lies_inside_of_the_loops_around_it() -> None:
+    placed = plan_and_update_buffer_allocation_location(summed_by_each, TARGET)
+    assert blocks(placed)["root"].alloc_buffers == ()
+    a, b = np.arange(4, dtype=np.float32), np.empty(6, np.float32)
+    run(placed, a, b, sanitize=True)
+    assert np.array_equal(b, 6 * np.arange(6, dtype=np.float32))
