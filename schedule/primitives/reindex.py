@@ -161,8 +161,10 @@ def _copied(
     )
 
 
-def _put(s: State, block: BlockSRef, place: Place, access: Access, new: Buffer, at: Indices, stage: Stage) -> BlockSRef:
-    """Put the copy in its place and let the block access the new buffer at `at`."""
+def _put(
+    s: State, block: BlockSRef, place: Place, access: Access, new: Buffer, at: Indices, stage: Stage, *, stores: bool
+) -> BlockSRef:
+    """Put the copy in its place and let the block access the new buffer at `at`; or only read it there."""
 
     def moved(indices: Indices) -> Indices:
         return at
@@ -170,7 +172,7 @@ def _put(s: State, block: BlockSRef, place: Place, access: Access, new: Buffer, 
     def region(ranges: tuple[Range, ...]) -> tuple[Range, ...]:
         return tuple(map(Range.point, at))
 
-    rewriter = Redirect(access.buffer, new, indices=moved, region=region)
+    rewriter = Redirect(access.buffer, new, indices=moved, region=region, stores=stores)
     edit = Edit(s)
     edit.allocate(block.scope, new)
     edit.insert(place.at, place.number, stage.nest)
@@ -237,7 +239,7 @@ def reindex(s: State, block: BlockSRef, *, buffer: BufferArgument) -> BlockSRef:
     axes = [axis(foot.an, iv, eval_set(foot.an, values[iv.var], domains)) for iv in access.iter_vars]
     stage, new = _reindexed(foot.an, access, axes, given, into=kind == "read")
     at = tuple(iv.var - iv.dom.min for iv in access.iter_vars)
-    return _put(s, block, place, access, new, at, stage)
+    return _put(s, block, place, access, new, at, stage, stores=kind == "write")
 
 
 def _require_present(foot: Footprints, block: BlockSRef, access: Access, given: Sequence[Expr]) -> None:
@@ -409,7 +411,7 @@ def _reindex_cache(
     new = decl_buffer(shape, access.buffer.dtype, suffixed(access.buffer.name, storage_scope), scope=storage_scope)
     name = f"{access.buffer.name}_{storage_scope}"
     stage = _like_block(s, block, place, access, new, at, name, into=kind == "read")
-    return _put(s, block, place, access, new, at, stage)
+    return _put(s, block, place, access, new, at, stage, stores=kind == "write")
 
 
 def _shape(an: Analyzer, at: Indices, doms: dict[Var, Range]) -> list[Expr]:

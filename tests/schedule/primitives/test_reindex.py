@@ -107,3 +107,22 @@ def shifted(A: T.Buffer((16,), "float32"), B: T.Buffer((16,), "float32")):
         with T.block("B"):
             vi = T.axis.spatial(16, i)
             B[vi] = T.if_then_else(vi >= 1, A[vi - 1], T.float32(5))
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_block_reads_a_copy_of_what_it_overwrites(mapped: bool) -> None:
+    @T.prim_func
+    def in_place(A: T.Buffer((8, 9), "float32"), C: T.Buffer((9, 8), "float32")):
+        for i, j in T.grid(9, 8):
+            with T.block("A"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                A[vj, vi] = A[vj, vi] * C[vi, vj]
+
+    sch = Schedule(in_place, seed=0)
+    if mapped:
+        sch.reindex_cache_read("A", 0, "local", lambda i, j: (j, i))
+    else:
+        sch.reindex("A", ("read", 0))
+    (written,) = sch.get(sch.get_block("A")).writes
+    assert written.buffer.name == "A"
+    checked(sch)
