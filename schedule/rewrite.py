@@ -40,6 +40,7 @@ class _LoopVars(Rewriter):
         self.loops = dict(loops)
         self.predicate = predicate
         self.drop_units = drop_units
+        self.blocks: dict[Block, Block] = {}
 
     def __call__(self, node: Any) -> Any:
         return self.expr(node) if isinstance(node, Expr) else super().__call__(node)
@@ -70,6 +71,8 @@ class _LoopVars(Rewriter):
         outer, self.predicate = self.predicate, TRUE
         new = block.map_children(self)
         self.predicate = outer
+        if new is not block:
+            self.blocks[block] = new
         return new
 
     def unguarded(self, node: Stmt) -> Any:
@@ -95,10 +98,11 @@ def substitute_loop_vars(
     predicate: Expr = TRUE,
     *,
     drop_units: bool = False,
-) -> Stmt:
+) -> tuple[Stmt, dict[Block, Block]]:
     """`body` with the loop variables `values` replaced in inner loops' ranges and in blocks' bindings.
 
-    Bindings are written as their iterator maps write them, see `iter_map_form`; all else is as it stands.
+    Bindings are written as their iterator maps write them, see `iter_map_form`; all else is as it stands. Gives also
+    what became of blocks that name the variables themselves (old -> new), for `State.replace` to reuse.
 
     Parameters
     ----------
@@ -106,7 +110,8 @@ def substitute_loop_vars(
     predicate: added to the predicate of every block.
     drop_units: put the only value of loops of extent 1 into the bindings.
     """
-    return _LoopVars(values, loops, predicate, drop_units)(body)
+    rewriter = _LoopVars(values, loops, predicate, drop_units)
+    return rewriter(body), rewriter.blocks
 
 
 def drivers(block: BlockSRef, value: Expr) -> set[Var]:

@@ -92,10 +92,10 @@ def split(
     exact = disable_predication or analyzer.prove(total <= old.extent)
     predicate = TRUE if exact else index < old.extent
     values = {old.loop_var: old.min + index}
-    body = substitute_loop_vars(old.body, values, around, predicate, drop_units=not preserve_unit_iters)
+    body, reuse = substitute_loop_vars(old.body, values, around, predicate, drop_units=not preserve_unit_iters)
     new = make_nest(list(zip(variables, extents, strict=True)), body)
     known = None if disable_predication else Carried(s, loop)
-    s.replace(loop, new)
+    s.replace(loop, new, reuse)
     if known is not None:
         known.to_present()
     return nest_refs(s, new, len(factors))
@@ -184,10 +184,10 @@ def fuse(s: State, *loops: LoopSRef, preserve_unit_iters: bool = True) -> LoopSR
         total = total * extent
     total = bind_loops(Analyzer(), loops[0]).simplify(reduce(mul, (cast(loop.stmt.extent, dtype) for loop in loops)))
     around = {**loops_around(loops[0]), fused: Range(const(0, dtype), total)}
-    body = substitute_loop_vars(loops[-1].stmt.body, values, around, drop_units=not preserve_unit_iters)
+    body, reuse = substitute_loop_vars(loops[-1].stmt.body, values, around, drop_units=not preserve_unit_iters)
     new = For(fused, const(0, dtype), total, ForKind.SERIAL, body)
     known = Carried(s, loops[0])
-    s.replace(loops[0], new)
+    s.replace(loops[0], new, reuse)
     known.to_present()
     return nest_refs(s, new, 1)[0]
 

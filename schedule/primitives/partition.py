@@ -101,7 +101,7 @@ def loop_partition(
         new_var = old.loop_var.replace(name=f"{var}{i}")
         unit = part.is_point and not preserve_unit_iters
         values = {old.loop_var: part.min if unit else new_var}
-        body = substitute_loop_vars(old.body, values, {**loops_around(loop), new_var: part})
+        body, named = substitute_loop_vars(old.body, values, {**loops_around(loop), new_var: part})
         started = {b for b, axes in reducing.items() if _started(s, loop, part, axes)}
         renamed = _Rename(f"_{var}{i}", started)
         made = For(new_var, part.min, part.extent, ForKind.SERIAL, renamed(body))
@@ -109,7 +109,7 @@ def loop_partition(
         regions.append((reads, writes))
         whole = _bare_block(f"{name}_{var}{i}_partition", reads, writes, made, allocated)
         if i == 0:
-            reuse = renamed.blocks
+            reuse = renamed.blocks | {before: renamed.blocks.get(after, after) for before, after in named.items()}
         else:
             whole = fresh(whole)
         inside = whole.block.body
@@ -307,19 +307,22 @@ def merge(s: State, *loops: LoopSRef) -> LoopSRef:
             _require_forward(s, first, second)
     variables = [ref.stmt.loop_var.replace(name=f"{ref.stmt.loop_var.name}_m") for ref in ordered[0]]
     bodies: list[Stmt] = []
+    reuse: dict[Block, Block] = {}
     for chain in ordered:
         values: dict[Var, Expr] = {}
         inside = loops_around(chain[0])
         for var, ref, lead in zip(variables, chain, ordered[0], strict=True):
             values[ref.stmt.loop_var] = var
             inside[var] = lead.stmt.range
-        bodies.append(substitute_loop_vars(chain[-1].stmt.body, values, inside))
+        merged, named = substitute_loop_vars(chain[-1].stmt.body, values, inside)
+        bodies.append(merged)
+        reuse |= named
     new: Stmt = seq(*bodies)
     for var, ref in reversed(list(zip(variables, ordered[0], strict=True))):
         new = For(var, ref.stmt.min, ref.stmt.extent, ForKind.SERIAL, new)
     kept = [stmt for i, stmt in enumerate(body) if i not in places]
     kept.insert(min(places), new)
-    s.replace(around, around.stmt.replace(body=seq(*kept)))
+    s.replace(around, around.stmt.replace(body=seq(*kept)), reuse)
     return nest_refs(s, new, len(variables))[-1]
 
 

@@ -1,6 +1,10 @@
 """`State.replace`: references move with their statements, and only the path is copied."""
 
-from tensorir import Schedule
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tensorir import Schedule, T
 from tensorir.schedule.state import State
 from tensorir.tir.function import IRModule
 from tensorir.tir.node import DELETE
@@ -69,3 +73,57 @@ def test_a_failed_step_leaves_no_trace() -> None:
     assert journal_user_failed
     assert sch.mod is before
     assert {stmt: (ref, ref.parent) for stmt, ref in sch.state.srefs.items()} == srefs
+
+
+STEPS = {
+    "split": lambda sch, i, j: sch.split(i, [None, 2], preserve_unit_iters=False),
+    "split a unit loop": lambda sch, i, j: sch.split(j, [2, 3]),
+    "fuse": lambda sch, i, j: sch.fuse(i, j),
+    "loop_partition": lambda sch, i, j: sch.loop_partition(i, [2, None], preserve_unit_iters=False),
+}
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_a_block_that_names_loops_keeps_its_handle(step: Callable[..., Any]) -> None:
+    @T.prim_func
+    def named(A: T.Buffer((5,), "float32"), B: T.Buffer((5, 3), "float32")):
+        for i, j in T.grid(5, 1):
+            with T.block("outer"):
+                T.reads(A[i + j])
+                T.writes(B[i + j, 0:3])
+                for k in range(3):
+                    with T.block("inner"):
+                        vi = T.axis.spatial(5, i + j)
+                        vk = T.axis.spatial(3, k)
+                        B[vi, vk] = A[vi] + T.Cast("float32", vk)
+
+    sch = Schedule(named, seed=0)
+    outer, inner = sch.get_block("outer"), sch.get_block("inner")
+    step(sch, *sch.get_loops(outer))
+    assert sch.get(outer).name_hint.startswith("outer")
+    assert sch.get(inner).name_hint.startswith("inner")
+    assert [sch.get(b) for b in sch.get_child_blocks(outer)] == [sch.get(inner)]
+    sch.state.check()
+    sch.verify(backend="interpreter", sanitize=True)
+
+
+def test_blocks_that_name_merged_loops_keep_their_handles() -> None:
+    @T.prim_func
+    def two(A: T.Buffer((5,), "float32"), B: T.Buffer((5,), "float32")):
+        for i in range(5):
+            with T.block("A"):
+                T.reads()
+                T.writes(A[i])
+                A[i] = T.Cast("float32", i)
+        for j in range(5):
+            with T.block("B"):
+                T.reads(A[j])
+                T.writes(B[j])
+                B[j] = A[j] + T.float32(1)
+
+    sch = Schedule(two, seed=0)
+    blocks = [sch.get_block("A"), sch.get_block("B")]
+    loop = sch.merge(*(sch.get_loops(b)[0] for b in blocks))
+    assert [sch.get(b) for b in sch.get_child_blocks(loop)] == [sch.get(b) for b in blocks]
+    sch.state.check()
+    sch.verify(backend="interpreter", sanitize=True)
