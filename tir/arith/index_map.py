@@ -225,6 +225,11 @@ class IndexMap:
         result = self.detect(shape, an)
         if not result:
             raise UserError(f"{self!r} is not bijective over {_shown(shape)}: {result.errors[0]}")
+        for index, total in zip(self.final_indices, result.indices, strict=True):
+            for scale in _gaps(total):
+                raise UserError(
+                    f"{self!r} is not bijective over {_shown(shape)}: `{index}` has gaps: it counts in steps of {scale}"
+                )
         return self._inverted(result, an)[0]
 
     def non_surjective_inverse(self, shape: Sequence[Any], analyzer: Analyzer | None = None) -> tuple[IndexMap, Expr]:
@@ -255,6 +260,9 @@ class IndexMap:
                 value = inverse.values[mark]
                 assert mark.unpadded is not None
                 padding = an.simplify(padding | _outside(mark, value, _divisors(result.indices, mark)))
+            for var, total in zip(outputs, result.indices, strict=True):
+                for scale in _gaps(total):
+                    padding = an.simplify(padding | ((var - total.base) % scale != 0))
         finally:
             an.context.leave(token)
         values = [inverse.loops.get(v, IntImm(v.dtype, 0)) for v in self.initial_indices]
@@ -276,6 +284,11 @@ class IndexMap:
         an = analyzer or Analyzer()
         mapped = other.map_indices(self.initial_indices, an)
         return all(an.equal(a, b) for a, b in zip(self.final_indices, mapped, strict=True))
+
+
+def _gaps(total: IterSumExpr) -> list[Any]:
+    """The steps in which an index counts, where they leave something out."""
+    return [arg.scale for arg in total.args if not (isinstance(arg.scale, int) and abs(arg.scale) == 1)]
 
 
 def _divisors(sums: Sequence[IterSumExpr], mark: IterMark) -> set[Any]:

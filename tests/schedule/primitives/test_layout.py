@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorir
-from tensorir import IndexMap, Schedule, T
+from tensorir import IndexMap, Schedule, ScheduleError, T
 
 from ..checks import becomes, checked
 from ..programs import blur, chain, elementwise, matmul, symbolic
@@ -123,6 +123,14 @@ def test_iterators_of_symbolic_extent() -> None:
     sch = Schedule(symbolic, seed=0)
     sch.transform_block_layout("B", lambda i, k: (k // 2, i, k % 2))
     checked(sch)
+
+
+def test_new_iterators_without_gaps() -> None:
+    sch = Schedule(elementwise, seed=0)
+    before = sch.mod
+    with pytest.raises(ScheduleError, match="counts in steps of 32"):
+        sch.transform_block_layout("B", lambda *iters: (*iters[1:], iters[0] * 32))
+    assert sch.mod is before
 
 
 def test_blocks_inside_follow() -> None:
