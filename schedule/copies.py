@@ -66,6 +66,7 @@ def copy_stage(an: Analyzer, cache: Cache, box: Box, name: str, *, into: bool, g
     """The copy of `box` of a cache's original into the cache, or (`into` false) back, made where `given` holds.
 
     The loops are `ax0`, `ax1`, ...; where the box may leave the buffer a predicate keeps the copies inside.
+    `given` speaks of what is around the copy.
     """
     lows, extents = lows_and_extents(an, box)
     loops: list[tuple[Var, Expr]] = []
@@ -80,9 +81,11 @@ def copy_stage(an: Analyzer, cache: Cache, box: Box, name: str, *, into: bool, g
         loops.append((loop, extent))
         values.append(first + loop)
         iter_vars.append(IterVar(Range(const(0, dtype), size), Var(f"v{k}", dtype), IterType.SPATIAL))
-        if not an.prove(first >= 0):
+        with an.constraint(all_of(*given)):
+            starts, ends = an.prove(first >= 0), an.prove(first + extent <= size)
+        if not starts:
             guards.append(an.simplify(values[-1] >= 0))
-        if not an.prove(first + extent <= size):
+        if not ends:
             guards.append(an.simplify(values[-1] < size))
     inside = tuple(iv.var for iv in iter_vars)
     outside = tuple(low + v for low, v in zip(cache.lows, inside, strict=True))

@@ -131,11 +131,14 @@ class Footprints:
 
     def covers(self, block: BlockSRef, region: BufferRegion, given: Expr = TRUE, *, anew: bool = False) -> bool:
         """Whether the instances of a block are shown to leave no gaps in the box of one of its regions, inside the
-        buffer; the parameters are those of `fills`."""
+        buffer; the parameters are those of `fills`.
+
+        An instance must run if any part of its region is inside.
+        """
         moved: BufferRegion = substitute(region, bindings(self.s, block))
         lows, extents = [r.min for r in moved.region], [r.extent for r in moved.region]
         bounds = zip(lows, extents, region.buffer.shape, strict=True)
-        inside = [c for low, n, whole in bounds for c in (low >= 0, low + n <= whole)]
+        inside = [c for low, n, whole in bounds for c in (low + n > 0, low < whole)]
         return self._sweeps(block, lows, extents, all_of(*inside, given), anew=anew)
 
     def runs_for_all(self, block: BlockSRef, iter_vars: Iterable[IterVar], given: Expr) -> bool:

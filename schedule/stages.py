@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..tir.arith.regions import Box
 from ..tir.buffer import Buffer
+from ..tir.expr import Expr, all_of
 from ..tir.stmt import IterType
 from ..tir.visit import free_vars
 from .conditions import reads_before_others_write
@@ -172,8 +174,9 @@ def written_box(s: State, writer: BlockSRef, buffer: Buffer, boundary: SRef) -> 
     return foot, foot.clipped(box, buffer)
 
 
-def require_filled(foot: Footprints, writer: BlockSRef, buffer: Buffer) -> None:
-    """Require that `writer` is known to write every element of the box of what it writes, and to start each anew."""
+def require_filled(foot: Footprints, writer: BlockSRef, buffer: Buffer, given: Sequence[Expr]) -> None:
+    """Require that `writer`, where `given` holds of what is around the boundary, is known to write every element of the
+    box of what it writes, and to start each anew."""
     regions = [r for r in writer.stmt.writes if r.buffer is buffer]
     reduced = {iv.var for iv in writer.stmt.iter_vars if iv.iter_type is not IterType.SPATIAL}
     for region in regions if writer.stmt.init is not None else ():
@@ -185,7 +188,7 @@ def require_filled(foot: Footprints, writer: BlockSRef, buffer: Buffer) -> None:
             hint="make the axes that pick the element spatial ones",
         )
     require(
-        len(regions) == 1 and foot.fills(writer, regions[0]),
+        len(regions) == 1 and foot.fills(writer, regions[0], all_of(*given)),
         "{0} is not known to write every element of {1} in the box of those it writes, so a copy of the box would "
         "hold elements without a value",
         writer,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...tir.arith.regions import Box, union_box
 from ...tir.buffer import Buffer
+from ...tir.expr import Expr
 from ...tir.visit import free_vars
 from ..arguments import BufferIndex, numbered
 from ..concurrency import concurrent_loops, require_still_concurrent
@@ -80,6 +81,7 @@ def cache_read(
     default = [block] if block in writers else [b for b in readers_of(s, scope, buffer) if b not in writers]
     consumers = consumer_blocks or default
     at, index, writer = read_place(s, block, buffer, consumers)
+    given: tuple[Expr, ...] = ()
     if writer is None:
         foot = Footprints(s, scope)
         box = _whole(foot, scope, buffer)
@@ -87,9 +89,10 @@ def cache_read(
     else:
         foot, box = written_box(s, writer, buffer, at)
         if buffer not in s.function(block).buffers:
-            require_filled(foot, writer, buffer)
+            given = foot.settled(writer, buffer.scope)
+            require_filled(foot, writer, buffer, given)
     cache = cache_of(buffer, storage_scope, foot.an, _own_box(foot, at, scope, box, buffer))
-    stage = copy_stage(foot.an, cache, box, f"{buffer.name}_{storage_scope}", into=True)
+    stage = copy_stage(foot.an, cache, box, f"{buffer.name}_{storage_scope}", into=True, given=given)
     edit = Edit(s)
     edit.allocate(scope, cache.buffer)
     edit.insert(at, index, stage.nest)
@@ -170,9 +173,10 @@ def cache_write(
     chosen = consumer_blocks or []
     at, index, _ = write_place(s, block, buffer, chosen)
     foot, box = written_box(s, block, buffer, at)
-    require_filled(foot, block, buffer)
+    given = foot.settled(block, buffer.scope)
+    require_filled(foot, block, buffer, given)
     cache = cache_of(buffer, storage_scope, foot.an, _own_box(foot, at, scope, box, buffer))
-    stage = copy_stage(foot.an, cache, box, f"{buffer.name}_{storage_scope}", into=False)
+    stage = copy_stage(foot.an, cache, box, f"{buffer.name}_{storage_scope}", into=False, given=given)
     edit = Edit(s)
     edit.allocate(scope, cache.buffer)
     edit.insert(at, index, stage.nest)

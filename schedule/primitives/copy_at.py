@@ -155,7 +155,8 @@ def write_at(
         if reader not in writers:
             require_read_after(s, writers[-1], reader, buffer)
     box = _box(foot, [(b, b.stmt.writes) for b in writers], buffer)
-    require_filled(foot, writers[-1], buffer)
+    given = _always(foot, writers, buffer.scope)
+    require_filled(foot, writers[-1], buffer, given)
     last = _box(foot, [(writers[-1], writers[-1].stmt.writes)], buffer)
     require(
         foot.contains(last, box),
@@ -167,7 +168,7 @@ def write_at(
     users = list(dict.fromkeys([*writers, *readers]))
     at = max(child_towards(loop, b) for b in users) + 1
     cache = cache_of(buffer, storage_scope, foot.an, None)
-    stage = _tile(loop, foot.an, cache, box, (), f"{buffer.name}_{storage_scope}", into=False)
+    stage = _tile(loop, foot.an, cache, box, given, f"{buffer.name}_{storage_scope}", into=False)
     return _put(s, loop, at, foot, cache, stage, users)
 
 

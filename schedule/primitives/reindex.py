@@ -228,11 +228,10 @@ def reindex(s: State, block: BlockSRef, *, buffer: BufferArgument) -> BlockSRef:
     if kind == "read" and place.writer is None:
         place = place._replace(number=child_towards(block.scope, block))
     foot = Footprints(s, place.at)
-    given: tuple[Expr, ...] = ()
+    given = foot.settled(block, access.buffer.scope if kind == "write" else "")
     if kind == "write":
-        require_filled(foot, block, access.buffer)
+        require_filled(foot, block, access.buffer, given)
     else:
-        given = foot.settled(block)
         _require_present(foot, block, access, given)
     values = bindings(s, block)
     domains = foot.loops(block)

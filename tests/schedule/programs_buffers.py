@@ -620,6 +620,20 @@ def fewer_written(A: T.Buffer((4,), "float32"), C: T.Buffer((4,), "float32")):
             vi = T.axis.spatial(5, i)
             T.where(i < 4)
             B[vi] = A[vi]
+    for i in range(4):
+        with T.block("C"):
+            vi = T.axis.spatial(4, i)
+            C[vi] = B[vi]
+
+
+@T.prim_func
+def fewer_turns(A: T.Buffer((4,), "float32"), C: T.Buffer((4,), "float32")):
+    B = T.alloc_buffer((5,), "float32")
+    for i in range(5):
+        with T.block("B"):
+            vi = T.axis.spatial(5, i)
+            T.where(i < 4)
+            B[vi] = A[vi]
         with T.block("C"):
             vi = T.axis.spatial(4, i)
             T.where(i < 4)
@@ -671,6 +685,41 @@ def own_tiles(A: T.Buffer((4, 8), "float32"), D: T.Buffer((4, 4, 8), "float32"))
                     vu, vi, vj = T.axis.remap("SSS", [u, i, j])
                     T.where(v < 1)
                     D[vu, vi, vj] = X[vj] * T.float32(2)
+
+
+@T.prim_func
+def two_tiles(A: T.Buffer((5,), "float32"), C: T.Buffer((5,), "float32")):
+    B = T.alloc_buffer((5,), "float32")
+    for j in range(4):
+        with T.block("B"):
+            vj = T.axis.spatial(2, j)
+            T.where(j < 2)
+            T.reads(A[vj * 2 : vj * 2 + 2])
+            T.writes(B[vj * 2 : vj * 2 + 2])
+            for k in range(2):
+                B[vj * 2 + k] = A[vj * 2 + k]
+        for k in range(2):
+            with T.block("C"):
+                vi = T.axis.spatial(5, j * 2 + k)
+                T.where(j < 2)
+                C[vi] = B[vi] + T.float32(1)
+
+
+@T.prim_func
+def tile_left_out(A: T.Buffer((5,), "float32"), C: T.Buffer((4,), "float32")):
+    B = T.alloc_buffer((5,), "float32")
+    for j in range(4):
+        with T.block("B"):
+            vj = T.axis.spatial(2, j)
+            T.where(j < 2)
+            T.reads(A[vj * 2 : vj * 2 + 2])
+            T.writes(B[vj * 2 : vj * 2 + 2])
+            for k in range(2):
+                B[vj * 2 + k] = A[vj * 2 + k]
+    for i in range(4):
+        with T.block("C"):
+            vi = T.axis.spatial(4, i)
+            C[vi] = B[vi] + T.float32(1)
 
 
 @T.prim_func

@@ -18,8 +18,10 @@ from ..programs_buffers import (
     padded,
     part,
     symbolic_chain,
+    tile_left_out,
     tiles,
     twice,
+    two_tiles,
     viewed,
 )
 
@@ -294,3 +296,23 @@ def test_a_copy_of_what_other_instances_overwrite(offset: int) -> None:
 
     with pytest.raises(ScheduleError, match="also writes buffer `A`, so it cannot read a copy"):
         Schedule(running, seed=0).cache_read("A", 0, "local")
+
+
+@pytest.mark.parametrize("step", ["cache_write", "cache_read", "write_at"])
+def test_only_what_a_condition_lets_be_written_is_copied(step: str) -> None:
+    """The third turn writes nothing, but the part of its tile that lies in the buffer would be copied."""
+    sch = Schedule(two_tiles, seed=0, check="full")
+    if step == "write_at":
+        sch.write_at(sch.get_loops("B")[0], "B", 0, "local")
+    else:
+        getattr(sch, step)("B" if step == "cache_write" else "C", 0, "local")
+    assert sch.mod.script().count("T.where(j < 2)") == 3
+    checked(sch)
+
+
+def test_a_tile_that_is_left_out_but_lies_partly_inside_is_a_gap() -> None:
+    sch = Schedule(tile_left_out, seed=0)
+    before = sch.mod
+    with pytest.raises(ScheduleError, match="not known to write every element"):
+        sch.cache_write("B", 0, "local")
+    assert sch.mod is before

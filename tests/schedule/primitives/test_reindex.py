@@ -8,7 +8,7 @@ from tensorir import Schedule, T
 
 from ..checks import becomes, checked
 from ..programs import chain, matmul, symbolic
-from ..programs_buffers import in_loop, padded, symbolic_chain
+from ..programs_buffers import fewer_turns, in_loop, padded, symbolic_chain
 
 CASES = [
     (chain, "D", "read", 0),
@@ -21,6 +21,7 @@ CASES = [
     (in_loop, "D", "read", 0),
     (in_loop, "C", "write", 0),
     (symbolic_chain, "C", "write", 0),
+    (fewer_turns, "B", "write", 0),
 ]
 
 
@@ -47,6 +48,7 @@ def split_first(first: Any, *others: Any) -> Any:
 def test_maps(program: Any, block: str, kind: str, number: int, index_map: Callable[..., Any]) -> None:
     sch = Schedule(program, seed=0)
     used = {"matmul": {"read": (1, 2), "write": (0, 1)}, "symbolic": {"read": (0, 1), "write": (0,)}}
+    used["fewer_turns"] = {"write": (0,)}
     places = used.get(program.name, {}).get(kind, (0, 1))
     sch.split(sch.get_loops(block)[-1], [None, 3])
     step = sch.reindex_cache_read if kind == "read" else sch.reindex_cache_write
