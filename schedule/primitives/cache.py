@@ -116,8 +116,10 @@ def _own_box(foot: Footprints, at: SRef, scope: BlockSRef, box: Box, buffer: Buf
 
 
 def _whole(foot: Footprints, scope: BlockSRef, buffer: Buffer) -> Box:
-    """What a scope may read of a buffer that comes from outside of it."""
-    declared = [region for region in scope.stmt.reads if region.buffer is buffer] or [buffer.full_region()]
+    """What a scope may read of a buffer that comes from outside of it, or from its init."""
+    block = scope.stmt
+    regions = block.reads if block.init is None else (*block.reads, *block.writes)
+    declared = [region for region in regions if region.buffer is buffer] or [buffer.full_region()]
     box = foot.box_of(declared[0])
     for region in declared[1:]:
         box = union_box(foot.an, box, foot.box_of(region))

@@ -316,3 +316,22 @@ def test_a_tile_that_is_left_out_but_lies_partly_inside_is_a_gap() -> None:
     with pytest.raises(ScheduleError, match="not known to write every element"):
         sch.cache_write("B", 0, "local")
     assert sch.mod is before
+
+
+def test_a_reduction_inside_of_a_block_copies_what_this_block_starts() -> None:
+    @T.prim_func
+    def wrapped(A: T.Buffer((8, 9), "float32"), B: T.Buffer((8,), "float32")):
+        for i in T.parallel(8):
+            for k in range(9):
+                with T.block("B_o"):
+                    vi, vk = T.axis.remap("SR", [i, k])
+                    with T.init(), T.block("B_init"):
+                        B[vi] = T.float32(0)
+                    with T.block("B"):
+                        B[vi] = B[vi] + A[vi, vk]
+
+    sch = Schedule(wrapped, seed=0)
+    copy = sch.cache_read("B", 0, "local")
+    (region,) = sch.get(copy).writes
+    assert region.buffer.shape == (1,)
+    checked(sch)
