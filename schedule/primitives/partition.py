@@ -97,6 +97,7 @@ def loop_partition(
     parts: list[BlockRealize] = []
     loops: list[For] = []
     regions: list[tuple[tuple[BufferRegion, ...], tuple[BufferRegion, ...]]] = []
+    going_on = {b for b, axes in reducing.items() if not _starts(s, loop, old.range, axes)}
     for i, part in enumerate(ranges):
         new_var = old.loop_var.replace(name=f"{var}{i}")
         unit = part.is_point and not preserve_unit_iters
@@ -105,8 +106,9 @@ def loop_partition(
         started = {b for b, axes in reducing.items() if _started(s, loop, part, axes)}
         renamed = _Rename(f"_{var}{i}", started)
         made = For(new_var, part.min, part.extent, ForKind.SERIAL, renamed(body))
-        reads, writes = (tuple(r for r in side if r.buffer not in own) for side in _touched(s, loop, part, started))
-        regions.append((reads, writes))
+        updating = {b for b, axes in reducing.items() if b in started or not _starts(s, loop, part, axes)}
+        reads, writes = _touched(s, loop, part, updating, own)
+        regions.append(_touched(s, loop, part, going_on, own))
         whole = _bare_block(f"{name}_{var}{i}_partition", reads, writes, made, allocated)
         if i == 0:
             reuse = renamed.blocks | {before: renamed.blocks.get(after, after) for before, after in named.items()}
@@ -174,6 +176,24 @@ def _started(s: State, loop: LoopSRef, part: Range, axes: Sequence[tuple[IterVar
     return any(an.prove(value > iv.dom.min) for iv, value in axes)
 
 
+def _starts(s: State, loop: LoopSRef, part: Range, axes: Sequence[tuple[IterVar, Expr]]) -> bool:
+    """Whether each run of a part begins, by its init, what it reduces, whatever loops around it stand at.
+
+    The first instance of all that runs begins its element; so does then the first for each other element, unless a
+    part before has the start of some.
+    """
+    an = bind_loops(Analyzer(), loop)
+    var = loop.stmt.loop_var
+    if not an.equal(part.min, loop.stmt.min) and any(var in free_vars(value) for _, value in axes):
+        return False
+    first: dict[Var, Expr] = {var: loop.stmt.min}
+    for block in s.child_blocks(loop):
+        for ref in block.loops():
+            if loop in ref.ancestors():
+                first[ref.stmt.loop_var] = substitute(ref.stmt.min, first)
+    return all(an.prove(substitute(value, first) == iv.dom.min) for iv, value in axes)
+
+
 class _Rename(Rewriter):
     """Gives the blocks directly inside a loop another name, and takes the init from those `started` before."""
 
@@ -199,9 +219,12 @@ def _bare_block(
 
 
 def _touched(
-    s: State, loop: LoopSRef, part: Range, started: set[Block]
+    s: State, loop: LoopSRef, part: Range, updating: set[Block], own: set[Buffer]
 ) -> tuple[tuple[BufferRegion, ...], tuple[BufferRegion, ...]]:
-    """What the blocks read and write in the iterations of a part; reductions `started` before read what they update."""
+    """What the blocks read and write in the iterations of a part, but for its own buffers.
+
+    Reductions `updating` what was there before read it, too.
+    """
     an = bind_loops(Analyzer(), loop)
     out: list[list[BufferRegion]] = [[], []]
     for block in s.child_blocks(loop):
@@ -210,10 +233,11 @@ def _touched(
         domains = {var: part if var is loop.stmt.loop_var else r for var, r in _below(inner, loop).items()}
         for var, domain in domains.items():
             an.bind(var, domain, allow_override=True)
-        old = update_of(block.stmt) if block.stmt in started else block.stmt
+        old = update_of(block.stmt) if block.stmt in updating else block.stmt
         for side, regions in enumerate((old.reads, old.writes)):
-            out[side] += [relax_region(an, substitute(region, values), domains) for region in regions]
-    made = {region.buffer for region in out[1]}
+            kept = (region for region in regions if region.buffer not in own)
+            out[side] += [relax_region(an, substitute(region, values), domains) for region in kept]
+    made = {region.buffer for region in out[1]} | own
     return _union(an, out[0], made), _union(an, out[1], made)
 
 

@@ -1,7 +1,7 @@
 """loop_partition and merge: numbers, reductions among the parts, and what exchanges values across iterations."""
 
 import pytest
-from tensorir import Schedule, ScheduleError, assert_structural_equal, parse
+from tensorir import Schedule, ScheduleError, T, assert_structural_equal, parse
 from tensorir.schedule.trace import Trace
 
 from ..programs import chain, elementwise, matmul, row_sum, symbolic
@@ -42,6 +42,43 @@ def test_each_part_is_scheduled_by_itself() -> None:
 def test_parts_of_several_blocks() -> None:
     sch = Schedule(side_by_side, seed=0)
     sch.loop_partition(sch.get_loops("B")[0], [3])
+    checked(sch)
+
+
+def test_parts_go_on_with_what_turns_of_loops_around_began() -> None:
+    @T.prim_func
+    def unused(A: T.Buffer((5, 4, 2), "float32"), C: T.Buffer((5,), "float32")):
+        B = T.alloc_buffer((5,), "float32")
+        for i, j, k in T.grid(5, 4, 2):
+            with T.block("B"):
+                vi, vj, vk = T.axis.remap("SRR", [i, j, k])
+                with T.init():
+                    B[vi] = T.float32(0)
+                B[vi] = B[vi] + A[vi, vj, vk]
+        for i in range(5):
+            with T.block("C"):
+                vi = T.axis.spatial(5, i)
+                C[vi] = A[vi, 0, 0]
+
+    sch = Schedule(unused, seed=0)
+    sch.loop_partition(sch.get_loops("B")[2], [1, None])
+    assert [region.buffer.name for region in sch.get(sch.get_block("B_k_common")).reads] == ["B", "A"]
+    sch.loop_partition(sch.get_loops("B_k_common")[1], [2, None])
+    checked(sch)
+
+
+@pytest.mark.parametrize("outer", [0, 1])
+def test_parts_that_begin_reductions_do_not_read_them(outer: int) -> None:
+    sch = Schedule(row_sum, seed=0)
+    loops = sch.get_loops("S")
+    if outer:
+        sch.reorder(*loops[::-1])
+    sch.loop_partition(sch.fuse(*sch.get_loops("S")), [4])
+    for name, parts in (("common", ["A"]), ("0_partition", ["A"]), ("1_partition", ["S", "A"])):
+        fused = "k_i_fused" if outer else "i_k_fused"
+        assert [
+            r.buffer.name for r in sch.get(sch.get_block(f"S_{fused}{'_' * (name == 'common')}{name}")).reads
+        ] == parts
     checked(sch)
 
 
