@@ -12,7 +12,7 @@ from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range, decl_buffer
 from ...tir.expr import TRUE, Add, Cast, Div, Expr, FloorDiv, FloorMod, Max, Min, Mod, Mul, Sub, Var, all_of, const
 from ...tir.op import if_then_else
 from ...tir.stmt import Block, BlockRealize, BufferStore, For, IterType, IterVar, Stmt, seq
-from ...tir.visit import Rewriter, walk
+from ...tir.visit import Rewriter, free_vars, walk
 from ..conditions import require_complete_or_reduction
 from ..errors import require
 from ..primitive import primitive
@@ -127,7 +127,17 @@ def _plain_nest(s: State, block: BlockSRef) -> list[For]:
 
 
 def _require_padding_vanishes(block: BlockSRef, grown: dict[Var, Expr]) -> None:
-    """Require that what is added in the padding of reduce axes is zero, and that nothing faults there."""
+    """Require that the padding stores to elements of its own, adds zeros to others, and that nothing faults there."""
+    for iv in block.stmt.iter_vars:
+        for write in block.stmt.writes if iv.iter_type is IterType.SPATIAL and iv.var in grown else ():
+            require(
+                iv.var in free_vars(write),
+                "padding the axis {1} of {0} would store to {2} again, which does not depend on it",
+                block,
+                iv.var,
+                write,
+                hint="give 1 for an axis that does not index what is written",
+            )
     reducing = {iv.var for iv in block.stmt.iter_vars if iv.iter_type is IterType.REDUCE} & grown.keys()
     for node in walk(block.stmt.body):
         require(

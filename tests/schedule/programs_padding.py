@@ -102,5 +102,13 @@ def stencil_sum(A: T.Buffer((9,), "float32"), C: T.Buffer((7,), "float32")):
             C[vi] = C[vi] + A[vi + vk]
 
 
+@T.prim_func
+def one_element(A: T.Buffer((7,), "int32"), C: T.Buffer((1,), "int32")):
+    for i in range(1):
+        with T.block("C"):
+            vi = T.axis.spatial(1, i)
+            C[0] = A[3] + vi
+
+
 ALL = {name: value for name, value in globals().items() if isinstance(value, PrimFunc)}
 """Every program of this file by name."""
