@@ -40,8 +40,13 @@ def require_still_private(s: State, block: BlockSRef) -> None:
         require_still_concurrent(s, concurrent_loops(block, *s.child_blocks(block)), block.stmt)
 
 
-def require_still_concurrent(s: State, loops: dict[LoopSRef, For], block: Block) -> None:
-    """Require, after `block` moved, that iterations of loops around its old and new place may still run at once.
+def require_still_concurrent(
+    s: State,
+    loops: dict[LoopSRef, For],
+    block: Block,
+    hint: str = "move the block first, or choose a place outside of the loop",
+) -> None:
+    """Require, after `block` moved or came, that iterations of loops that it may touch on may still run at once.
 
     The threads of a GPU may all fetch into shared memory, each the same values, until the fetch's own loops are bound.
     """
@@ -57,5 +62,5 @@ def require_still_concurrent(s: State, loops: dict[LoopSRef, For], block: Block)
                 "with {0} there, the iterations of {1} could no longer run at once: some would touch what others write",
                 block,
                 stmt,
-                hint="move the block first, or choose a place outside of the loop",
+                hint=hint,
             ) from error

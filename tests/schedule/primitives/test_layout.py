@@ -10,7 +10,7 @@ from tensorir import IndexMap, Schedule, ScheduleError, T
 
 from ..checks import becomes, checked
 from ..programs import blur, chain, elementwise, matmul, symbolic
-from ..programs_buffers import in_loop, nested, padded, symbolic_chain
+from ..programs_buffers import in_loop, nested, own_tiles, padded, symbolic_chain
 
 CASES = [
     (chain, "B", ("write", 0)),
@@ -58,6 +58,22 @@ def test_padding_in_front_is_filled() -> None:
     a, b = np.ones((16, 12), np.float32), np.zeros((18, 12), np.float32)
     tensorir.build(sch.mod)(a, b)
     assert (b[:2] == 7).all() and (b[2:] == 2).all()
+
+
+def test_what_iterations_that_run_at_once_have_for_themselves_takes_a_layout_without_padding() -> None:
+    sch = Schedule(own_tiles, seed=0)
+    sch.transform_layout("X", ("write", 0), lambda j: (j // 4, j % 4))
+    checked(sch)
+
+
+def test_padding_beside_loops_that_run_at_once() -> None:
+    """What the iterations write of one buffer, each a part of it, can be padded after them."""
+    sch = Schedule(chain, seed=0)
+    sch.parallel(sch.split(sch.get_loops("B")[0], [None, 5])[0])
+    for consumer in "CD":
+        sch.reverse_compute_at(consumer, sch.get_loops("B")[0])
+    sch.transform_layout("B", ("write", 0), lambda i, j: (i, j // 5, j % 5), pad_value=0.0)
+    checked(sch)
 
 
 def test_the_padding_of_an_input_is_assumed() -> None:
