@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...tir.arith.analyzer import Analyzer
+from ...tir.arith.interval import eval_set
 from ...tir.arith.regions import Box, union_box
 from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range
 from ...tir.expr import Expr, Var, all_of
 from ...tir.node import Attrs
-from ...tir.stmt import Block, BlockRealize, BufferStore, IfThenElse, IterType, IterVar, Stmt
+from ...tir.stmt import Block, BlockRealize, BufferStore, For, IfThenElse, IterType, IterVar, Stmt
 from ...tir.visit import free_vars, substitute
 from ..arguments import BufferIndex, numbered
 from ..copies import Cache, Stage, cache_of, lows_and_extents
@@ -217,14 +218,16 @@ def _tile(
     region = tuple(map(Range, lows, extents))
     source, target = (cache.original, cache.buffer) if into else (cache.buffer, cache.original)
     body: Stmt = BufferStore(target, BufferLoad(source, at), at)
-    known = Analyzer({inside[stmt.loop_var]: stmt.range for stmt in outer})
+    domains = {stmt.loop_var: stmt.range for stmt in reversed(around)}
+    iter_vars = tuple(IterVar(_domain(an, stmt, domains), inside[stmt.loop_var], IterType.SPATIAL) for stmt in outer)
+    known = Analyzer({iv.var: iv.dom for iv in iter_vars})
     for ax, extent in loops:
         known.bind(ax, Range(extent - extent, extent))
     guards = [c for i, e in zip(at, cache.original.shape, strict=True) for c in (i >= 0, i < e) if not known.prove(c)]
     if guards:
         body = IfThenElse(known.simplify(all_of(*guards)), body)
     block = Block(
-        tuple(IterVar(stmt.range, inside[stmt.loop_var], IterType.SPATIAL) for stmt in outer),
+        iter_vars,
         (BufferRegion(source, region),),
         (BufferRegion(target, region),),
         name,
@@ -245,3 +248,10 @@ def _put(
         redirect(foot, user, cache, edit)
     edit.commit()
     return made(s, stage)
+
+
+def _domain(an: Analyzer, loop: For, around: dict[Var, Range]) -> Range:
+    """The range of a loop; where it speaks of loops around, one that holds it wherever these stand."""
+    if not around.keys() & free_vars(loop.range).keys():
+        return loop.range
+    return eval_set(an, loop.loop_var, around).to_range(an, loop.range)

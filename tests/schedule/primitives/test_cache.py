@@ -335,3 +335,19 @@ def test_a_reduction_inside_of_a_block_copies_what_this_block_starts() -> None:
     (region,) = sch.get(copy).writes
     assert region.buffer.shape == (1,)
     checked(sch)
+
+
+def test_a_tile_under_a_loop_whose_range_speaks_of_another() -> None:
+    @T.prim_func
+    def triangle(A: T.Buffer((8, 9), "float32"), B: T.Buffer((8, 8), "float32")):
+        for i in range(8):
+            for j in range(i + 1):
+                with T.block("B"):
+                    vi = T.axis.spatial(8, i)
+                    vj = T.axis.spatial(8, j)
+                    B[vi, vj] = A[vi, vj] + A[vi, vj + 1]
+
+    sch = Schedule(triangle, seed=0)
+    copy = sch.read_at(sch.get_loops("B")[1], "B", 0, "local")
+    assert [iv.dom.extent for iv in sch.get(copy).iter_vars] == [8, 8]
+    checked(sch)
