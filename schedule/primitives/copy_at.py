@@ -13,6 +13,7 @@ from ...tir.node import Attrs
 from ...tir.stmt import Block, BlockRealize, BufferStore, For, IfThenElse, IterType, IterVar, Stmt
 from ...tir.visit import free_vars, substitute
 from ..arguments import BufferIndex, numbered
+from ..concurrency import concurrent_loops, require_still_concurrent
 from ..copies import Cache, Stage, cache_of, lows_and_extents
 from ..edit import Edit, child_towards
 from ..errors import require
@@ -246,7 +247,9 @@ def _put(
     edit.insert(loop, at, stage.nest)
     for user in users:
         redirect(foot, user, cache, edit)
+    concurrent, first = concurrent_loops(*users), users[0].stmt
     edit.commit()
+    require_still_concurrent(s, concurrent, first)
     return made(s, stage)
 
 

@@ -187,7 +187,8 @@ class _Inliner(Rewriter):
             node,
             hint="inline before blockize, or compute the block elsewhere",
         )
-        if body is node.body and init is node.init:
+        named = any(region.buffer is self.buffer for region in (*node.reads, *node.writes))
+        if body is node.body and init is node.init and not named:
             return node
         new = node.replace(body=body, init=init)
         if node.iter_vars or node.reads or node.writes:

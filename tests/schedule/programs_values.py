@@ -132,5 +132,18 @@ def read_outside(A: T.Buffer((8,), "float32"), D: T.Buffer((8,), "float32")):
             D[vi] = C[vi] * T.float32(2)
 
 
+@T.prim_func
+def private_by_lane(A: T.Buffer((8, 3), "float32"), B: T.Buffer((8, 4), "float32")):
+    C = T.alloc_buffer((8, 3), "float32")
+    for i in range(8):
+        for j in T.vectorized(4):
+            with T.block("C"):
+                vi = T.axis.spatial(8, i)
+                C[vi, 2] = A[vi, 2] * T.float32(2)
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = C[vi, 2] + T.float32(1)
+
+
 ALL = {name: value for name, value in globals().items() if isinstance(value, PrimFunc)}
 """Every program of this file by name."""

@@ -40,6 +40,18 @@ def test_the_block_around_forgets_the_buffer(primitive: str, block: str) -> None
     sch.verify(trials=1, backend="interpreter", sanitize=True)
 
 
+def test_a_block_that_only_declares_to_read_forgets_the_buffer() -> None:
+    text = (
+        tiles.script()
+        .replace("T.reads(A[vi])", "T.reads(A[vi], B[vi])")
+        .replace("D[vi] = A[vi]", "D[vi] = T.float32(0)")
+    )
+    sch = Schedule(parse(text))
+    sch.compute_inline("B")
+    verify(sch.mod)
+    assert "B[" not in sch.mod.script()
+
+
 def test_a_reader_in_another_scope_counts() -> None:
     text = tiles.script().replace("D[vi] = A[vi]", "D[vi] = B[vi]").replace("T.reads(A[vi])", "T.reads(B[vi])")
     sch = Schedule(parse(text))
