@@ -135,7 +135,7 @@ ELSEWHERE = {
     "tvm_warp_shuffle_up", "tvm_fill_fragment", "tvm_load_matrix_sync", "tvm_mma_sync", "tvm_store_matrix_sync",
     "ptx_cp_async", "ptx_commit_group", "ptx_wait_group", "ptx_init_barrier_thread_count", "ptx_wait_barrier",
     "ptx_arrive_barrier_expect_tx", "ptx_cp_async_bulk_tensor", "ptx_wgmma_mma_async", "ptx_wgmma_fence",
-    "ptx_wgmma_commit_group", "ptx_wgmma_wait_group", "call_packed", "vscale",
+    "ptx_wgmma_commit_group", "ptx_wgmma_wait_group", "lane_load_matrix", "lane_mma", "call_packed", "vscale",
 }  # fmt: skip
 
 
