@@ -26,6 +26,7 @@ from typing import Any
 
 import harness
 import peer_cases
+import peer_programs
 import tutorials
 from peer_listed import listed
 from steps import NoStep, Step, random_step, undrawable
@@ -346,7 +347,7 @@ def tutorial_program(name: str) -> PrimFunc:
 
 def try_case(tvm: Tvm, program: str, code: str) -> Record:
     """Run a schedule of `peer_cases.py` on both sides; the primitive is the last it names."""
-    sch = Schedule(parse(peer_cases.DECORATED.format(peer_cases.PROGRAMS[program])), seed=0)
+    sch = Schedule(parse(peer_programs.DECORATED.format(peer_programs.PROGRAMS[program])), seed=0)
     named = [name for name in re.findall(r"sch\.(\w+)", code) if name != "get_loops"]
     record = Record(program, code, named[-1])
     compared(tvm, sch, record, lambda: peer_cases.make(sch, T, code, sch.get_block), case=code)
@@ -445,12 +446,12 @@ def main() -> None:
     left_out = undrawable()
     names = args.only or [name for name in REGISTRY if name not in left_out]
     tvm = Tvm(args.tvm_python)
-    for name, texts in peer_cases.INTRINSICS.items():
-        TensorIntrin.register(name, *(parse(peer_cases.DECORATED.format(text)) for text in texts))
+    for name, texts in peer_programs.INTRINSICS.items():
+        TensorIntrin.register(name, *(parse(peer_programs.DECORATED.format(text)) for text in texts))
     records = []
     if not args.only and not args.random_only:
         records = [try_tutorial(tvm, name) for name in TUTORIALS]
-        records += [try_case(tvm, program, code) for program, code in peer_cases.CASES]
+        records += [try_case(tvm, program, code) for program, code in peer_cases.cases()]
     end = time.monotonic() + args.seconds
     done = 0
     while done < args.sequences and time.monotonic() < end:

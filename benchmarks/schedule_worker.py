@@ -11,8 +11,8 @@ Each line of standard input is a request, answered with one line:
     {"text": program, "case": Python text} -> as above, of a schedule of `peer_cases.py`
     {"text": program} -> {"text": the program as TVM prints it}
 
-Arguments are plain data; `steps.py` says how handles are written. It needs Python 3.9, `tutorials.py` and
-`peer_cases.py`, nothing of tensorir.
+Arguments are plain data; `steps.py` says how handles are written. It needs Python 3.9, `tutorials.py`,
+`peer_cases.py` and `peer_programs.py`, nothing of tensorir.
 """
 
 import functools
@@ -21,6 +21,7 @@ import os
 import sys
 
 import peer_cases
+import peer_programs
 import tutorials
 from tvm import s_tir
 from tvm.script import from_source
@@ -100,8 +101,8 @@ def answer(request):
 
 def main():
     """Answer requests until standard input ends."""
-    for name, texts in peer_cases.INTRINSICS.items():
-        s_tir.TensorIntrin.register(name, *(parsed(peer_cases.DECORATED.format(text)) for text in texts))
+    for name, texts in peer_programs.INTRINSICS.items():
+        s_tir.TensorIntrin.register(name, *(parsed(peer_programs.DECORATED.format(text)) for text in texts))
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever libraries print goes to standard error
     for line in sys.stdin:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from peer_cases import INTRINSICS
+from peer_programs import INTRINSICS
 from tensorir import Schedule
 from tensorir.schedule.primitive import REGISTRY, Parameter, Primitive
 
