@@ -41,7 +41,9 @@ def run(which: str, cache: Path) -> subprocess.CompletedProcess[str]:
 
 
 @needs_compiler
-@pytest.mark.parametrize("which", ["workloads", pytest.param("schedules", marks=pytest.mark.fuzz)])
+@pytest.mark.parametrize(
+    "which", ["workloads", *(pytest.param(which, marks=pytest.mark.fuzz) for which in ("schedules", "examples"))]
+)
 def test_c_code_runs_without_a_report(which, tmp_path):
     done = run(which, tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -72,10 +74,11 @@ def test_a_report_is_seen(tmp_path):
 
 @pytest.mark.fuzz
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
-def test_llvm_code_runs_under_valgrind():
+@pytest.mark.parametrize("which", ["workloads", "examples"])
+def test_llvm_code_runs_under_valgrind(which):
     command = ["valgrind", "-q", "--error-exitcode=9", "--undef-value-errors=no", sys.executable, str(SCRIPT)]
     env = {**os.environ, "PYTHONMALLOC": "malloc"}
-    command += [str(TESTS), "workloads", "llvm"]
+    command += [str(TESTS), which, "llvm"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=3000)
     assert done.returncode == 0, done.stderr[-3000:]
     assert int(done.stdout) > 5
