@@ -9,7 +9,8 @@ from tensorir.tir.dtype import HANDLE
 from tensorir.tir.expr import TRUE, Add, And, Expr, Max, Min, Select, Var, binary, cast, const
 from tensorir.tir.function import PrimFunc
 from tensorir.tir.node import Attrs
-from tensorir.tir.stmt import Block, BlockRealize, BufferStore, IterType, IterVar, Stmt, loop, seq
+from tensorir.tir.stmt import Block, BlockRealize, BufferStore, For, ForKind, IterType, IterVar, Stmt, seq
+from tensorir.tir.visit import substitute
 
 from .choices import Choices
 
@@ -33,6 +34,7 @@ class Shape:
         are already split or fused.
     inexact: whether functions are used whose last bits depend on how they are computed.
     symbolic: whether an extent is a variable, where an input has one that it can stand for.
+    starts: whether loops may begin at other numbers than 0.
     """
 
     blocks: int = 3
@@ -46,6 +48,7 @@ class Shape:
     splits: bool = True
     inexact: bool = True
     symbolic: bool = False
+    starts: bool = False
 
 
 @dataclass
@@ -217,9 +220,12 @@ def _nest(p: _Program, block: Block, sizes: dict[Var, int]) -> Stmt:
             loop_var = Var(name)
             loops.append((loop_var, size))
             values[v] = loop_var
-    body: Stmt = BlockRealize(tuple(values[iv.var] for iv in block.iter_vars), predicate, block)
+    starts = {var: const(c.number(1, 3)) for var, _ in loops if p.shape.starts and c.chance(3)}
+    moved: dict[Var, Expr] = {var: var - start for var, start in starts.items()}
+    bound = tuple(substitute(values[iv.var], moved) for iv in block.iter_vars)
+    body: Stmt = BlockRealize(bound, substitute(predicate, moved), block)
     for var, extent in reversed(c.shuffled(loops) if c.chance(3) else loops):
-        body = loop(var, p.extent(extent), body)
+        body = For(var, starts.get(var, const(0)), p.extent(extent), ForKind.SERIAL, body)
     return body
 
 

@@ -228,7 +228,8 @@ def _partial(
                 made[var] = new
                 axes.append((IterVar(loops[var].range, new, IterType.REDUCE), var))
         values[iv.var] = substitute(value, made)
-    at = [_inserted(tuple(substitute(i, values) for i in s.indices), axis, factor.var) for s in found.stores]
+    along = factor.var - own.min
+    at = [_inserted(tuple(substitute(i, values) for i in s.indices), axis, along) for s in found.stores]
     terms = [substitute(v, values) for v in found.values]
     body = found.update(buffers, at, terms)
     init = seq(*(BufferStore(b, unit, i) for b, unit, i in zip(buffers, found.units, at, strict=True)))
@@ -266,7 +267,8 @@ def _final(
             axes.append((IterVar(iv.dom, var, iv.iter_type), value))
             values[iv.var] = var
     at = [tuple(substitute(i, values) for i in s.indices) for s in found.stores]
-    partial: list[Expr] = [BufferLoad(b, _inserted(i, axis, factor.var)) for b, i in zip(buffers, at, strict=True)]
+    along = factor.var - own.min
+    partial: list[Expr] = [BufferLoad(b, _inserted(i, axis, along)) for b, i in zip(buffers, at, strict=True)]
     body = found.update([s.buffer for s in found.stores], at, partial)
     block = _with_regions(
         Block(

@@ -213,3 +213,19 @@ def test_conditions_on_loops_that_drive_nothing() -> None:
     sch = Schedule(sums, seed=0)
     sch.rfactor(sch.get_loops("B")[2], 0)
     checked(sch)
+
+
+def test_a_loop_that_begins_elsewhere() -> None:
+    @T.prim_func
+    def sums(A: T.Buffer((4, 12), "float32"), B: T.Buffer((4,), "float32")):
+        for i in range(4):
+            for k in range(2, 12):
+                with T.block("B"):
+                    vi, vk = T.axis.remap("SR", [i, k])
+                    with T.init():
+                        B[vi] = T.float32(0)
+                    B[vi] = B[vi] + A[vi, vk]
+
+    sch = Schedule(sums, seed=0)
+    sch.rfactor(sch.get_loops("B")[1], 1)
+    checked(sch)
