@@ -63,21 +63,29 @@ class Footprints:
         above = [ref.stmt for ref in (self.boundary, *self.boundary.ancestors()) if isinstance(ref, LoopSRef)]
         return {loop.loop_var: loop.range for loop in reversed(above) if shared_across(scope, loop)}
 
-    def box(self, block: BlockSRef, region: BufferRegion) -> Box:
-        """What a block touches by one of its declared regions."""
-        domains = {**self.sharing(region.buffer.scope), **self.loops(block)}
+    def box(self, block: BlockSRef, region: BufferRegion, *, together: bool = False) -> Box:
+        """What a block touches by one of its declared regions.
+
+        Parameters
+        ----------
+        together: by one thread and all that share the buffer's memory with it. What these others write need not be
+            there before the loop that runs them ends, so this is of use for what is still to be made for them all.
+        """
+        domains = {**(self.sharing(region.buffer.scope) if together else {}), **self.loops(block)}
         return eval_box(self.an, substitute(region, bindings(self.s, block)).region, domains)
 
     def box_of(self, region: BufferRegion) -> Box:
         """A region in terms of what is around the boundary, as a box."""
         return eval_box(self.an, region.region, {})
 
-    def union(self, block: BlockSRef, regions: Iterable[BufferRegion], buffer: Buffer) -> Box | None:
-        """What a block touches of a buffer by its declared regions; None where it does not."""
+    def union(
+        self, block: BlockSRef, regions: Iterable[BufferRegion], buffer: Buffer, *, together: bool = False
+    ) -> Box | None:
+        """What a block touches of a buffer by its declared regions, see `box`; None where it does not."""
         out: Box | None = None
         for region in regions:
             if region.buffer is buffer:
-                box = self.box(block, region)
+                box = self.box(block, region, together=together)
                 out = box if out is None else union_box(self.an, out, box)
         return out
 

@@ -115,7 +115,7 @@ def compute_at(
     for region in block.stmt.writes:
         box: Box | None = None
         for consumer in consumers:
-            read = foot.union(consumer, consumer.stmt.reads, region.buffer)
+            read = foot.union(consumer, consumer.stmt.reads, region.buffer, together=True)
             box = read if box is None or read is None else union_box(foot.an, box, read)
         if box is not None:
             wanted.append((region, box))

@@ -756,5 +756,17 @@ def gathered_rows(A: T.Buffer((8, 4), "float32"), B: T.Buffer((4, 4), "float32")
                 B[vi, vj] = A[X[vi], vj]
 
 
+@T.prim_func
+def own_elements(A: T.Buffer((4,), "float32"), B: T.Buffer((4,), "float32")):
+    X = T.alloc_buffer((8,), "float32", scope="shared")
+    for i in T.thread_binding(4, thread="threadIdx.x"):
+        with T.block("X"):
+            vi = T.axis.spatial(4, i)
+            X[vi * 2] = A[vi]
+        with T.block("B"):
+            vi = T.axis.spatial(4, i)
+            B[vi] = X[vi * 2]
+
+
 ALL = {name: value for name, value in globals().items() if isinstance(value, PrimFunc)}
 """Every program of this file by name."""

@@ -1,5 +1,8 @@
 """cache_read, cache_write, cache_inplace, cache_index, read_at, write_at: where copies go and what they copy."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from tensorir import Schedule, ScheduleError, T
 
@@ -14,6 +17,7 @@ from ..programs_buffers import (
     matmul_relu,
     nested,
     overwritten,
+    own_elements,
     own_tiles,
     padded,
     part,
@@ -351,3 +355,19 @@ def test_a_tile_under_a_loop_whose_range_speaks_of_another() -> None:
     copy = sch.read_at(sch.get_loops("B")[1], "B", 0, "local")
     assert [iv.dom.extent for iv in sch.get(copy).iter_vars] == [8, 8]
     checked(sch)
+
+
+OWN: dict[str, Callable[[Schedule, str], Any]] = {
+    "read_at": lambda sch, scope: sch.read_at(sch.get_loops("B")[0], "B", 0, scope),
+    "write_at": lambda sch, scope: sch.write_at(sch.get_loops("X")[0], "X", 0, scope),
+    "cache_read": lambda sch, scope: sch.cache_read("B", 0, scope),
+    "cache_write": lambda sch, scope: sch.cache_write("X", 0, scope),
+}
+
+
+@pytest.mark.parametrize("scope", ["local", "shared", "global"])
+@pytest.mark.parametrize("step", OWN)
+def test_a_thread_copies_what_it_wrote_of_shared_memory(step: str, scope: str) -> None:
+    sch = Schedule(own_elements, seed=0)
+    OWN[step](sch, scope)
+    checked(sch, threads=True)
