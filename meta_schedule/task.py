@@ -73,6 +73,7 @@ class Task:
         self.reference_ms = 0.0
         self.default: Schedule | None = None
         self._measured: dict[str, Measured] = {}
+        self._first: Candidate | None = None
         self._met: set[str] = set()
         self.known = 0
         database.add_workload(function)
@@ -105,9 +106,14 @@ class Task:
         return min(working, key=lambda m: m.ms, default=None)
 
     def finalists(self, count: int) -> list[Measured]:
-        """The fastest candidates, the fastest first, those that are no more than a quarter slower than it."""
+        """The fastest candidates, the fastest first, those that are no more than a quarter slower than it.
+
+        The default schedule is among them whatever it took: it is measured alone and first, so that a machine that
+        was busy then would have it forgotten.
+        """
         working = sorted((m for m in self._measured.values() if m.ms < float("inf")), key=lambda m: m.ms)
-        return [m for m in working[:count] if m.ms <= 1.25 * working[0].ms]
+        chosen = [m for m in working[:count] if m.ms <= 1.25 * working[0].ms]
+        return chosen + [m for m in working if m.candidate is self._first and m not in chosen]
 
     def first(self) -> Candidate | None:
         """The default schedule as a candidate; None if it was measured before or cannot be made."""
@@ -116,6 +122,7 @@ class Task:
         if found is None or found.decisions in self.search.seen:
             return None
         self.search.seen.add(found.decisions)
+        self._first = found
         return found
 
     def propose(self, count: int) -> list[Candidate]:

@@ -304,11 +304,11 @@ class Tuning:
         self.tell("racing the fastest")
         by_key = {m.candidate.key: m.candidate for m in chosen}
         jobs = [Job(key, candidate.program) for key, candidate in by_key.items()]
-        rounds = ROUNDS
+        rounds, seconds = ROUNDS, None
         if self.seconds is not None:
-            each = max(0.03, 4e-3 * chosen[0].ms) * len(jobs)
-            rounds = int(min(2 * ROUNDS, max(5, (self.seconds - self.elapsed - 0.5) / len(self.tasks) / each - 4)))
-        raced = self.runner.race(task.key.workload, jobs, rounds)
+            after = len(self.tasks) - self.tasks.index(task)  # the races that are left, this one included
+            rounds, seconds = 2 * ROUNDS, max((self.seconds - self.elapsed) / after, 0.0)
+        raced = self.runner.race(task.key.workload, jobs, rounds, seconds)
         working = sorted((o.ms, key) for key, o in raced.items() if o.ok)
         if not working:
             return []

@@ -112,12 +112,12 @@ class FleetRunner:
         for outcomes in self._gather(batches, submit):
             yield from outcomes.items()
 
-    def race(self, task: str, jobs: Sequence[Job], rounds: int) -> dict[str, Outcome]:
+    def race(self, task: str, jobs: Sequence[Job], rounds: int, seconds: float | None = None) -> dict[str, Outcome]:
         """Outcomes of candidates timed in turns, all on one machine; see `Runner.race`."""
         work = self._works[task]
 
         def submit() -> Any:
-            return self._run(worker.race, work, jobs, self.limits, rounds, self._built(work, jobs))
+            return self._run(worker.race, work, jobs, self.limits, rounds, seconds, self._built(work, jobs))
 
         outcomes: Outcomes = self._ask(submit)
         return outcomes

@@ -76,11 +76,13 @@ def measure(work: Work, jobs: Sequence[Job], limits: Limits | None, best_ms: flo
         return {**outcomes, **dict(runner.measure(task, ready, best_ms))}
 
 
-def race(work: Work, jobs: Sequence[Job], limits: Limits | None, rounds: int, built: Built) -> Outcomes:
+def race(
+    work: Work, jobs: Sequence[Job], limits: Limits | None, rounds: int, seconds: float | None, built: Built
+) -> Outcomes:
     """Time candidates in turns."""
     runner, task = _prepared(work, limits)
     with _unpacked(jobs, built) as (ready, outcomes):
-        return {**outcomes, **runner.race(task, ready, rounds)}
+        return {**outcomes, **runner.race(task, ready, rounds, seconds)}
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from ...codegen.target import Target
 from ...script.parser import parse
 from ...tir.errors import TensorIRError
 from ..keys import MAIN
+from .disturbance import Waits, undisturbed
 from .outcome import Status
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ WORSE = 1.3
 """A candidate this many times slower than the best in two runs is not timed further."""
 NEAR = 1.15
 """Samples up to this many times the fastest one agree with it; others were disturbed by what else the machine does."""
+PATIENCE = 3
+"""How many times as long as wanted samples are taken that disagree, or during which others took a processor away."""
 FLUSHED = 64 << 20
 """Bytes written to empty the caches, where there is no larger last-level cache."""
 
@@ -161,25 +164,34 @@ def timed(
     most: int = 200,
     clock: Clock = time.perf_counter,
 ) -> list[float]:
-    """Milliseconds per call, sampled for `seconds`, and up to three times as long while the samples disagree.
+    """Milliseconds per call, sampled for `seconds`, and up to `PATIENCE` times as long while the samples are poor.
 
-    A sample lasts 50 us at least, by repeating the call where one is shorter (but for flushed caches). Where a third of
-    the samples agree with the fastest one, those alone are given.
+    A sample lasts 50 us at least, by repeating the call where one is shorter (but for flushed caches). Samples during
+    which threads waited for a processor that others had are left out where there are `least` others; and where a third
+    of the rest agree with the fastest one, those alone are given.
     """
     inner = 1
     while not flush and (once := _sample(function, arguments, inner, clock)) < 0.05 and inner < 1 << 14:
         inner = min(1 << 14, max(2 * inner, int(inner * 0.06 / max(once, 1e-4))))
     samples: list[float] = []
-    begin = clock()
-    while len(samples) < most:
-        if flush:
-            _flush()
-        samples.append(_sample(function, arguments, inner, clock) / inner)
-        spent = clock() - begin
-        if len(samples) >= least and spent >= seconds and (spent >= 3 * seconds or _agree(samples)):
-            break
-    near = [sample for sample in samples if sample <= NEAR * min(samples)]
-    return near if len(near) >= max(least, len(samples) / 3) else samples
+    with Waits(clock is time.perf_counter) as waits:  # the other clocks stand still while others run
+        waited = [waits.ms()]
+        begin = clock()
+        while len(samples) < most:
+            if flush:
+                _flush()
+            samples.append(_sample(function, arguments, inner, clock))
+            waited.append(waits.ms())
+            spent = clock() - begin
+            if spent < seconds or len(samples) < least:
+                continue
+            alone = undisturbed(samples, waited)
+            if spent >= PATIENCE * seconds or (len(alone) >= least and _agree(alone)):
+                break
+    alone = undisturbed(samples, waited)
+    used = alone if len(alone) >= least else samples
+    near = [sample for sample in used if sample <= NEAR * min(used)]
+    return [sample / inner for sample in (near if len(near) >= max(least, len(used) / 3) else used)]
 
 
 def _agree(samples: list[float]) -> bool:

@@ -56,8 +56,13 @@ class Runner(Protocol):
     def measure(self, task: str, jobs: Sequence[Job], best_ms: float | None) -> Iterator[tuple[str, Outcome]]:
         """The outcomes of candidates of a task, as they are known."""
 
-    def race(self, task: str, jobs: Sequence[Job], rounds: int) -> dict[str, Outcome]:
-        """The outcomes of candidates that are timed in turns, a sample for each round."""
+    def race(self, task: str, jobs: Sequence[Job], rounds: int, seconds: float | None = None) -> dict[str, Outcome]:
+        """The outcomes of candidates that are timed in turns, a sample for each round.
+
+        Parameters
+        ----------
+        rounds: at most. seconds: after which no more rounds are begun, beyond the first few; None to make all.
+        """
 
     def close(self) -> None:
         """End all processes."""
@@ -107,9 +112,10 @@ class LocalRunner:
         limits = replace(self.limits, best_ms=best_ms)
         yield from self._stream(jobs, "batch", {"task": task, "limits": limits.as_json()})
 
-    def race(self, task: str, jobs: Sequence[Job], rounds: int) -> dict[str, Outcome]:
+    def race(self, task: str, jobs: Sequence[Job], rounds: int, seconds: float | None = None) -> dict[str, Outcome]:
         """Outcomes of candidates timed in turns; see `Runner.race`."""
-        return dict(self._stream(jobs, "race", {"task": task, "rounds": rounds, "limits": self.limits.as_json()}))
+        request = {"task": task, "rounds": rounds, "seconds": seconds, "limits": self.limits.as_json()}
+        return dict(self._stream(jobs, "race", request))
 
     def compile(self, target: Target, jobs: Sequence[Job]) -> dict[str, Outcome]:
         """Build candidates into the files that they name as their `library`, and run nothing."""

@@ -6,7 +6,7 @@ It is started by `LocalRunner` as `python -m tensorir.meta_schedule.measure.ward
         -> {"ready": task, "ms": ...}, or {"ready": task, "error": ..., "status": ...}
     {"batch": [{"id", "program", "library"}, ...], "task": ..., "limits": ...}
         -> {"id": ..., <outcome>} for each, then {"done": true}
-    {"race": [{"id", "program", "library"}, ...], "rounds": ..., "task": ..., "limits": ...}
+    {"race": [{"id", "program", "library"}, ...], "rounds": ..., "seconds": ..., "task": ..., "limits": ...}
         -> the same
     {"compile": [{"id", "program", "library"}, ...], "target": ..., "limits": ...}
         -> the same, without times; what was built is in the file `library`
@@ -47,6 +47,9 @@ HOPELESS = 1000.0
 
 TURN = 0.3
 """How much shorter a turn of a race is than other measurements."""
+
+FIRST_TURNS = 5
+"""Turns of a race that are made however little time is left."""
 
 _PDEATHSIG = 1
 _WARM = """
@@ -144,8 +147,11 @@ class Warden:
                 assert result is not None  # a child that only builds ends with it
                 yield self.verdict(child, result)
 
-    def race(self, candidates: list[dict[str, str]], rounds: int, limits: Limits) -> Iterator[dict[str, Any]]:
-        """Measure all in turns, so that whatever else the machine does meets all alike."""
+    def race(
+        self, candidates: list[dict[str, str]], rounds: int, seconds: float | None, limits: Limits
+    ) -> Iterator[dict[str, Any]]:
+        """Measure all in turns, so that whatever else the machine does meets all alike; see `Runner.race`."""
+        end = time.monotonic() + (float("inf") if seconds is None else seconds)
         samples: dict[str, list[float]] = {}
         with ExitStack() as stack:
             racing = []
@@ -157,6 +163,8 @@ class Warden:
                 else:
                     yield self.verdict(child, result)
             for turn in range(rounds):
+                if turn >= FIRST_TURNS and time.monotonic() > end:
+                    break
                 first = turn % max(1, len(racing))
                 for child in racing[first:] + racing[:first]:
                     child.send(time={"seconds": TURN * limits.sample_seconds, "flush": limits.flush})
@@ -330,7 +338,7 @@ def main() -> None:
             outcomes = (
                 warden.batch(request["batch"], limits)
                 if "batch" in request
-                else warden.race(request["race"], request["rounds"], limits)
+                else warden.race(request["race"], request["rounds"], request["seconds"], limits)
             )
         for outcome in outcomes:
             reply(outcome)

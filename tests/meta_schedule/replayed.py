@@ -31,7 +31,7 @@ class ReplayedRunner:
             self.asked.append(job.id)
             yield job.id, self.measure_one(job)
 
-    def race(self, task: str, jobs: Sequence[Job], rounds: int) -> dict[str, Outcome]:
+    def race(self, task: str, jobs: Sequence[Job], rounds: int, seconds: float | None = None) -> dict[str, Outcome]:
         """What the log says, once more."""
         return {job.id: self.measure_one(job) for job in jobs}
 

@@ -1,5 +1,8 @@
 """Candidates are measured in processes of their own, checked against the reference, and every way to fail is told."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -7,6 +10,7 @@ import pytest
 from tensorir import Target, parse
 from tensorir.meta_schedule.measure import child
 from tensorir.meta_schedule.measure.case import Prepared, inputs, outputs
+from tensorir.meta_schedule.measure.disturbance import Waits, undisturbed
 from tensorir.meta_schedule.measure.limits import Limits
 from tensorir.meta_schedule.measure.outcome import Outcome, Status, median_interval
 from tensorir.meta_schedule.measure.runner import Job, LocalRunner
@@ -174,13 +178,47 @@ def test_the_interval_of_the_median_holds_it() -> None:
 def test_samples_that_something_disturbed_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([1.0, 1.0, 2.1, 1.02, 2.0, 1.9, 1.01])
     monkeypatch.setattr(child, "_sample", lambda *_: next(times))
-    assert child.timed(print, [], 1e9, False, most=6) == [1.0, 1.02, 1.01]  # the very first tells how often to repeat
+    assert child.timed(print, [], 1e9, False, most=6, clock=time.thread_time) == [
+        1.0,
+        1.02,
+        1.01,
+    ]  # the very first tells how often to repeat
 
 
 def test_samples_that_never_agree_are_all_given(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([1.0, 1.0, 2.1, 2.2, 3.0, 4.9, 5.0])
     monkeypatch.setattr(child, "_sample", lambda *_: next(times))
-    assert len(child.timed(print, [], 1e9, False, most=6)) == 6
+    assert len(child.timed(print, [], 1e9, False, most=6, clock=time.thread_time)) == 6
+
+
+def test_samples_during_which_threads_waited_are_disturbed() -> None:
+    assert undisturbed([10.0, 10.0, 20.0, 10.0, 10.0], [0, 0, 0, 9, 9, 9.1]) == [
+        10.0,
+        10.0,
+        10.0,
+    ]  # the first, last two
+    assert undisturbed([1.0, 2.0], [5.0, 5.0, 5.0]) == [1.0, 2.0]
+    assert undisturbed([1.0, 2.0], [5.0, 5.0, 6.0]) == []
+
+
+def test_a_thread_that_waits_for_a_processor_is_seen() -> None:
+    one = {min(os.sched_getaffinity(0))}
+    before = os.sched_getaffinity(0)
+    other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        os.sched_setaffinity(other.pid, one)
+        os.sched_setaffinity(0, one)
+        with Waits() as waits:
+            begin, end = waits.ms(), time.monotonic() + 20
+            while waits.ms() == begin and time.monotonic() < end:
+                pass
+            assert waits.ms() > begin
+        with Waits(watched=False) as blind:
+            assert blind.ms() == 0
+    finally:
+        os.sched_setaffinity(0, before)
+        other.kill()
+        other.wait()
 
 
 @pytest.mark.parametrize(("threads", "clock"), [(1, time.thread_time), (2, time.perf_counter)])

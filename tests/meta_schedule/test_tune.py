@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import tensorir
 from tensorir import Schedule, T, UserError, apply_tuned, build, structural_equal, tune
 from tensorir.meta_schedule.database import Database, TaskKey
 from tensorir.meta_schedule.measure.outcome import Outcome, Status
+from tensorir.meta_schedule.measure.runner import Job
 from tensorir.script import workloads
 
 from . import faulty
@@ -131,6 +133,17 @@ def test_the_same_seed_and_measurements_give_the_same_candidates(tmp_path: Path)
     twice = ReplayedRunner(lambda job: log.get(job.id, Outcome(Status.OK, (9.0,) * 3)))
     assert run(again, 3) == run(twice, 3)
     assert again.asked[:6] == asked[:6] and again.asked != asked, "measurements steer the search"
+
+
+def test_the_default_schedule_races_however_slow_it_was_at_first() -> None:
+    class BusyAtFirst(ReplayedRunner):
+        def race(self, task: str, jobs: Sequence[Job], rounds: int, seconds: float | None = None) -> dict[str, Outcome]:
+            return {job.id: Outcome(Status.OK, (0.5 if job.id == self.asked[0] else 1.0,) * 3) for job in jobs}
+
+    runner = BusyAtFirst(lambda job: Outcome(Status.OK, (90.0,) * 3) if job.id == runner.asked[0] else by_length(job))
+    result = tune(MATMUL, trials=8, batch=4, space=tiles, runner=runner)
+    assert result.best_ms == 0.5
+    assert len(result.tasks[0].finalists) > 1
 
 
 def test_a_second_run_goes_on_where_the_first_ended(tmp_path: Path) -> None:
