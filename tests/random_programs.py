@@ -35,6 +35,7 @@ class Shape:
     inexact: whether functions are used whose last bits depend on how they are computed.
     symbolic: whether an extent is a variable, where an input has one that it can stand for.
     starts: whether loops may begin at other numbers than 0.
+    updates: whether blocks may change in place what an earlier one wrote.
     """
 
     blocks: int = 3
@@ -49,6 +50,7 @@ class Shape:
     inexact: bool = True
     symbolic: bool = False
     starts: bool = False
+    updates: bool = False
 
 
 @dataclass
@@ -157,15 +159,15 @@ def _identity(kind: str, dtype: str) -> Expr:
     return op.min_value(dtype) if kind == "max" else op.max_value(dtype)
 
 
-def _block(p: _Program, number: int, target: Buffer) -> None:
-    """Write all of `target`, by a block of its own."""
+def _block(p: _Program, number: int, target: Buffer, *, update: bool = False) -> None:
+    """Write all of `target`, by a block of its own; with `update` from its own elements and what else there is."""
     c = p.choices
     sizes = p.sizes[target]
     names = iter("ijklmn")
     spatial = [(Var("v" + next(names)), size) for size in sizes]
     reduce: list[tuple[Var, int]] = []
     kind = "sum"
-    if p.shape.reductions and c.chance(2):
+    if p.shape.reductions and not update and c.chance(2):
         kind = c.pick(list(REDUCERS))
         room = p.shape.volume // max(1, int(np.prod(sizes)))
         for _ in range(c.number(1, 2)):
@@ -176,6 +178,9 @@ def _block(p: _Program, number: int, target: Buffer) -> None:
     p.reads = []
     at = tuple(v for v, _ in spatial)
     value = p.value([*spatial, *reduce], 2)
+    if update:
+        p.reads.append(BufferRegion(target, tuple(map(Range.point, at))))
+        value = BufferLoad(target, at) - value
     init: Stmt | None = None
     if reduce:
         combine = REDUCERS[kind]
@@ -242,6 +247,13 @@ def random_program(choices: Choices, shape: Shape | None = None) -> PrimFunc:
     allocated: list[Buffer] = []
     count = choices.number(1, shape.blocks)
     for i in range(count):
+        made = [b for b in p.written if b not in inputs]
+        if shape.updates and made and i < count - 1 and choices.chance(2):
+            target = choices.pick(made)
+            p.written.remove(target)
+            _block(p, i, target, update=True)
+            p.written.append(target)
+            continue
         target = p.buffer(p.extents(), f"{'T' if i < count - 1 else 'Y'}{i}")
         is_output = i == count - 1 or choices.chance(4)
         (outputs if is_output else allocated).append(target)
