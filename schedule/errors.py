@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..tir.errors import ScheduleError
@@ -24,6 +25,6 @@ def require(condition: object, template: str, *nodes: Any, hint: str = "") -> No
         raise refusal(template, *nodes, hint=hint)
 
 
-def refusal(template: str, *nodes: Any, hint: str = "") -> ScheduleError:
+def refusal(template: str, *nodes: Any, hint: str | Callable[[], str] = "") -> ScheduleError:
     """The error `require` raises, for where the condition is no plain test; references stand for their statements."""
     return ScheduleError(template, *(getattr(node, "stmt", node) for node in nodes), hint=hint)

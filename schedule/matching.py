@@ -113,8 +113,17 @@ class Matcher:
             for iv, value in zip(block.iter_vars, values, strict=True):
                 env[iv.var] = self.value(value, mine)
         if (a.init is None) != (b.init is None):
-            which = "starts its reduction, which the intrinsic does not" if a.init else "does not start its reduction"
-            raise Mismatch(a, b, f"the block {which}", "decompose_reduction moves the init away" if a.init else "")
+            if a.init is not None:
+                reason, remedy = (
+                    "starts its reduction, which the intrinsic does not",
+                    "decompose_reduction moves the init away",
+                )
+            else:
+                reason = "does not start its reduction, as the intrinsic does"
+                remedy = (
+                    "what is made a block leaves the start of its reduction outside; use an intrinsic without T.init()"
+                )
+            raise Mismatch(a, b, f"the block {reason}", remedy)
         if a.init is not None and b.init is not None:
             self.stmt(a.init, b.init)
         self.stmt(a.body, b.body)
@@ -129,7 +138,8 @@ class Matcher:
             known = self.buffers[b]
             raise Mismatch(ours, theirs, f"`{b.name}` of the intrinsic is `{known.name}` elsewhere, here `{a.name}`")
         if a.dtype != b.dtype:
-            raise Mismatch(ours, theirs, f"`{a.name}` holds {a.dtype}, `{b.name}` of the intrinsic {b.dtype}")
+            remedy = f"use an intrinsic for {a.dtype}; no primitive changes what the block computes in"
+            raise Mismatch(ours, theirs, f"`{a.name}` holds {a.dtype}, `{b.name}` of the intrinsic {b.dtype}", remedy)
         if a.scope != b.scope:
             remedy = f"cache_read or cache_write through a buffer in {b.scope!r}, or set_scope"
             raise Mismatch(ours, theirs, f"`{a.name}` lies in {a.scope!r}, `{b.name}` in {b.scope!r}", remedy)
@@ -147,8 +157,25 @@ class Matcher:
                     ours,
                     theirs,
                     f"dimension {k} of `{a.name}` is at `{offset}` in the block, where the intrinsic is at `{wanted}`",
-                    "reorder the loops, or transform_layout of the buffer, so that loops and dimensions correspond",
+                    self._layout_remedy(ours, theirs),
                 )
+
+    def _layout_remedy(self, ours: BufferLoad | BufferStore, theirs: BufferLoad | BufferStore) -> str:
+        """How the dimensions of a buffer may be made to correspond to those that the description has."""
+        general = "reorder the loops, or transform_layout of the buffer, so that loops and dimensions correspond"
+        region, described = self.region(ours.buffer, theirs.buffer)
+        lead = ours.buffer.ndim - theirs.buffer.ndim
+        have = [self.value(i - r.min, True) for i, r in zip(ours.indices, region.region, strict=True)][lead:]
+        want = [self.value(i - r.min, False) for i, r in zip(theirs.indices, described.region, strict=True)]
+        order = [next((k for k, e in enumerate(have) if self.an.equal(e, w)), -1) for w in want]
+        if sorted(order) != list(range(len(want))):
+            return general
+        names = [f"i{k}" for k in range(ours.buffer.ndim)]
+        mapped = [*names[:lead], *(names[lead + k] for k in order)]
+        return (
+            f"the intrinsic has the dimensions of `{ours.buffer.name}` in another order; before the loops are split, "
+            f"cache it and transform_layout the cache by lambda {', '.join(names)}: ({', '.join(mapped)})"
+        )
 
     def expr(self, ours: Expr, theirs: Expr) -> None:
         if isinstance(ours, BufferLoad) and isinstance(theirs, BufferLoad):

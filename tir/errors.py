@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 SHOWN = 20
@@ -87,17 +87,28 @@ class NodeError(UserError):
     Parameters
     ----------
     root: the function or module in which `nodes` occur, shown with carets under them; None shows no program.
-    hint: what would be legal instead; shown after the message.
+    hint: what would be legal instead, shown after the message; or a function that finds it.
     """
 
     kind = "error"
 
-    def __init__(self, template: str, *nodes: Any, root: Any = None, hint: str = "") -> None:
+    def __init__(self, template: str, *nodes: Any, root: Any = None, hint: str | Callable[[], str] = "") -> None:
         super().__init__(template)
         self.template = template
         self.nodes: tuple[Any, ...] = nodes
         self.root = root
-        self.hint = hint
+        self._hint = hint
+
+    @property
+    def hint(self) -> str:
+        """What would be legal instead; "" where nothing is known."""
+        if not isinstance(self._hint, str):
+            self._hint = self._hint()
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str) -> None:
+        self._hint = hint
 
     @property
     def message(self) -> str:

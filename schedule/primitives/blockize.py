@@ -186,7 +186,7 @@ def _divide(s: State, an: Analyzer, block: BlockSRef, outer: Sequence[LoopSRef],
             block,
             found.error,
             hint="each iterator is to be a multiple of what the inner loops count, plus that; split by factors that "
-            "divide the extents",
+            "divide the extents; pad_einsum makes extents that they divide",
         )
         divisions, outer_predicate, inner_predicate = tuple(d for d in pure if d is not None), realize.predicate, TRUE
     divisions = tuple(_fixed(iv, d, all_loops) for iv, d in zip(block.stmt.iter_vars, divisions, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -15,6 +16,7 @@ from ...tir.visit import fresh
 from ..errors import refusal, require
 from ..matching import Matcher, Mismatch
 from ..primitive import primitive
+from ..remedies import remedy
 from ..rewrite import bind_loops
 from ..sref import BlockSRef, LoopSRef
 from ..state import State
@@ -115,6 +117,7 @@ def tensorize(
         intrin = TensorIntrin.get(tensor_intrin) if isinstance(tensor_intrin, str) else tensor_intrin
     except UserError as error:
         raise refusal("{0}", str(error)) from None
+    asked = block_or_loop.stmt
     block = block_or_loop if isinstance(block_or_loop, BlockSRef) else _blockized(s, block_or_loop, preserve_unit_iters)
     desc, impl = body_block(intrin.desc), body_block(intrin.impl)
     assert desc is not None
@@ -124,12 +127,12 @@ def tensorize(
         matcher.match()
     except Mismatch as found:
         raise refusal(
-            "block `{0}` does not compute what the intrinsic `{1}` does: {2}\n\n{3}\n",
-            block.stmt.name_hint,
+            "{0} does not compute what the intrinsic `{1}` does: {2}\n\n{3}\n",
+            asked,
             intrin.name or intrin.desc.name,
             found.reason,
             SideBySide(block.stmt.body, found.ours, desc.body, found.theirs),
-            hint=found.remedy,
+            hint=partial(remedy, block.stmt, desc, matcher.an, found),
         ) from None
     s.replace(block, _implemented(block.stmt, intrin, matcher, impl))
 

@@ -113,7 +113,56 @@ def test_order() -> None:
     sch, _, inner = tiled(matmul16, "jik")
     error = reason(sch, inner[0])
     assert "dimension 0 of `C` is at `i_1` in the block, where the intrinsic is at `j_1`" in str(error)
-    assert "reorder" in error.hint
+    assert error.hint == "reorder the loops: reorder(i_1, j_1, k_1)"
+    sch.reorder(*(inner["jik".index(name)] for name in "ijk"))
+    sch.tensorize(inner["jik".index("i")], MMA4)
+    checked(sch)
+
+
+@T.prim_func
+def transposed(A: T.Buffer((16, 16), "float32"), B: T.Buffer((16, 16), "float32"), C: T.Buffer((16, 16), "float32")):
+    for i, j, k in T.grid(16, 16, 16):
+        with T.block("C"):
+            vi, vj, vk = T.axis.remap("SSR", [i, j, k])
+            with T.init():
+                C[vi, vj] = T.float32(0)
+            C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vj, vk]
+
+
+def test_a_transposed_operand() -> None:
+    sch, _, inner = tiled(transposed)
+    error = reason(sch, inner[0])
+    assert "dimension 0 of `B` is at `j_1` in the block, where the intrinsic is at `k_1`" in str(error)
+    assert error.hint.endswith("cache it and transform_layout the cache by lambda i0, i1: (i1, i0)")
+    sch = Schedule(transposed, seed=0)
+    sch.cache_read("C", 1, "global")
+    sch.transform_layout("C", "B_global", lambda i0, i1: (i1, i0))
+    loops = [sch.split(loop, [None, 4]) for loop in sch.get_loops("C")]
+    sch.reorder(*(outer for outer, _ in loops), *(inner for _, inner in loops))
+    sch.tensorize(loops[0][1], MMA4)
+    checked(sch)
+
+
+def test_an_intrinsic_that_starts_its_reduction() -> None:
+    @T.prim_func
+    def dot(a: T.handle, b: T.handle, c: T.handle):
+        A = T.match_buffer(a, (4,), "float32")
+        B = T.match_buffer(b, (4,), "float32")
+        C = T.match_buffer(c, (1,), "float32")
+        with T.block("root"):
+            T.reads(A[0:4], B[0:4])
+            T.writes(C[0])
+            for k in range(4):
+                with T.block("update"):
+                    vk = T.axis.reduce(4, k)
+                    with T.init():
+                        C[0] = T.float32(0)
+                    C[0] = C[0] + A[vk] * B[vk]
+
+    sch, _, inner = tiled(transposed)
+    error = reason(sch, inner[2], TensorIntrin(dot, dot))
+    assert "the block does not start its reduction, as the intrinsic does" in str(error)
+    assert "use an intrinsic without T.init()" in error.hint
 
 
 def test_other_computations() -> None:
@@ -163,7 +212,9 @@ def test_scopes_and_types() -> None:
     assert "`A` lies in 'global', `A` in 'shared'" in str(error)
     assert "cache_read" in error.hint
     sch = Schedule(copy_half, seed=0)
-    assert "holds float16" in str(reason(sch, sch.get_loops("B")[0], TensorIntrin(shared, shared)))
+    error = reason(sch, sch.get_loops("B")[0], TensorIntrin(shared, shared))
+    assert "holds float16" in str(error)
+    assert "use an intrinsic for float16" in error.hint
 
 
 def test_the_registry() -> None:
