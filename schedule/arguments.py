@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..tir.buffer import Buffer, BufferRegion
-from .errors import refusal, require
+from .errors import refusal, require, said
 from .sref import BlockSRef
 from .state import State
 
@@ -36,7 +36,7 @@ def region_number(block: BlockSRef, kind: str, index: Any) -> int:
     elif isinstance(index, str):
         found = [i for i, r in enumerate(regions) if r.buffer.name == index]
     else:
-        raise refusal(f"a buffer is named by a number, by its name, or by itself, got {type(index).__name__} {index!r}")
+        raise refusal(f"a buffer is named by a number, by its name, or by itself, got {said(index)}")
     name = index if isinstance(index, str) else index.name
     require(len(found) > 0, f"{{0}} {verb} no buffer `{name}`", block, hint=f"its regions are {known}")
     require(len(found) == 1, f"{{0}} {verb} several regions of `{name}`", block, hint=f"give one by number: {known}")
@@ -62,13 +62,14 @@ def region_pair(block: BlockSRef, buffer: Any) -> tuple[str, int]:
     if isinstance(buffer, (tuple, list)):
         require(
             len(buffer) == 2 and buffer[0] in ("read", "write"),
-            f"a buffer is given as ('read', number) or ('write', number), got {tuple(buffer)!r}",
+            f"a buffer is given as ('read', number) or ('write', number), got {said(tuple(buffer))}",
         )
         return str(buffer[0]), region_number(block, buffer[0], buffer[1])
-    wanted = buffer.name if isinstance(buffer, Buffer) else buffer
     for kind, regions in (("read", block.stmt.reads), ("write", block.stmt.writes)):
         if any(r.buffer is buffer or (isinstance(buffer, str) and r.buffer.name == buffer) for r in regions):
             return kind, region_number(block, kind, buffer)
+    wanted = buffer.name if isinstance(buffer, Buffer) else buffer if isinstance(buffer, str) else None
+    require(wanted is not None, f"a buffer is given by its name, by itself or by a pair, got {said(buffer)}")
     known = ", ".join(dict.fromkeys(f"`{r.buffer.name}`" for r in (*block.stmt.reads, *block.stmt.writes))) or "none"
     raise refusal(f"{{0}} accesses no buffer `{wanted}`", block, hint=f"it accesses {known}")
 

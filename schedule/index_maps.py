@@ -16,7 +16,7 @@ from ..tir.errors import UserError
 from ..tir.expr import Expr, FloorDiv, FloorMod, Op, Var
 from ..tir.op import OPS
 from ..tir.visit import free_vars, substitute
-from .errors import refusal
+from .errors import refusal, said
 from .trace import CODECS, Codec
 
 
@@ -33,7 +33,7 @@ def as_index_map(value: Any, ndim: int, index_dtype: Any) -> IndexMap:
         except UserError as error:
             raise refusal(str(error)) from None
     if not isinstance(value, IndexMap):
-        raise refusal(f"an index map is a function from indices to indices, got {type(value).__name__} {value!r}")
+        raise refusal(f"an index map is a function from indices to indices, got {said(value)}")
     if value.ndim != ndim:
         raise refusal(f"the index map takes {value.ndim} indices, but there are {ndim}")
     return value

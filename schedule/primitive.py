@@ -13,28 +13,6 @@ V = TypeVar("V")
 REGISTRY: dict[str, Primitive] = {}
 """Every primitive by name."""
 
-INPUT_TYPES = frozenset(
-    {
-        "BlockSRef",
-        "BlockSRef | LoopSRef",
-        "BlockSRef | LoopSRef | list[BlockSRef]",
-        "BlockSRef | list[BlockSRef]",
-        "BufferIndex",
-        "Expr",
-        "LoopSRef",
-        "LoopSRef | Mark",
-        "int",
-        "list[BlockSRef]",
-        "list[BlockSRef] | None",
-        "list[Expr | None]",
-        "list[Expr]",
-        "list[int]",
-        "list[LoopSRef]",
-        "str",
-    }
-)
-"""Annotations an input may have; they decide how an argument is checked and resolved."""
-
 OUTPUT_TYPES = frozenset(
     {
         "None",
@@ -109,11 +87,6 @@ class Primitive:
             raise InternalError(f"primitive {self.name} has no docstring")
         if self.name in REGISTRY:
             raise InternalError(f"primitive {self.name} is declared twice")
-        for p in self.inputs:
-            if p.annotation not in INPUT_TYPES:
-                raise InternalError(
-                    f"primitive {self.name}: input {p.name} has the unknown annotation {p.annotation!r}"
-                )
         if self.returns not in OUTPUT_TYPES:
             raise InternalError(f"primitive {self.name} has the unknown result {self.returns!r}")
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..tir.buffer import Range
 from ..tir.expr import Expr, Var, as_expr
 from ..tir.visit import substitute
-from .errors import refusal
+from .errors import refusal, said
 from .index_maps import decode_expr, encode_expr, index_variables
 from .trace import CODECS, Codec
 
@@ -32,7 +32,7 @@ class RegionMap:
             variables, given = value.variables, value.ranges
         else:
             if not callable(value):
-                raise refusal(f"expected a function of the block's iterators, got {type(value).__name__} {value!r}")
+                raise refusal(f"expected a function of the block's iterators, got {said(value)}")
             named = index_variables(value, len(iterators), "int32")
             variables = tuple(Var(n.name, v.dtype) for n, v in zip(named, iterators, strict=True))
             result = value(*variables)
@@ -56,7 +56,7 @@ def _range(item: Any, variables: Sequence[Var]) -> Range:
         return Range.point(as_expr(item, like))
     if isinstance(item, (tuple, list)) and len(item) == 2:
         return Range.of(as_expr(item[0], like), as_expr(item[1], like))
-    raise refusal(f"a range is one index or a pair (begin, end), got {item!r}")
+    raise refusal(f"a range is one index or a pair (begin, end), got {said(item)}")
 
 
 def _encode(value: RegionMap) -> Any:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..tir.arith.analyzer import Analyzer
 from ..tir.errors import ScheduleError, UserError
-from ..tir.expr import Expr, IntImm, Var, as_expr
+from ..tir.expr import IntImm, Var, as_expr
 from ..tir.function import IRModule, PrimFunc, as_module
-from ..tir.stmt import Block, For, Stmt
-from ..tir.visit import free_vars, substitute
-from . import primitives
+from ..tir.stmt import Block, For
 from .errors import refusal, require
 from .methods import PrimitiveMethods
 from .primitive import REGISTRY, Primitive, Sampled
+from .resolve import RESOLVERS, plain, resolve_value
 from .sref import BlockSRef, LoopSRef, Mark, SRef
 from .state import Journal, State
 from .trace import RV, BlockRV, ExprRV, Instruction, LoopRV, Namer, Trace
@@ -142,7 +139,7 @@ class Schedule(PrimitiveMethods):
         ------
         ScheduleError: it is gone, or of another schedule.
         """
-        value = self.get_sref(handle).stmt if isinstance(handle, (RV, SRef)) else self._resolve_value(handle)
+        value = self.get_sref(handle).stmt if isinstance(handle, (RV, SRef)) else resolve_value(self, "", handle)
         return value.value if isinstance(value, IntImm) else value
 
     def get_sref(self, handle: RV | SRef | Block | For) -> SRef:
@@ -274,16 +271,17 @@ class Schedule(PrimitiveMethods):
         journal = state.journal = Journal()
         state.step = len(self.trace.insts)
         try:
+            inputs, attributes, decision = map(plain, (inputs, attributes, decision))
             resolved: list[Any] = []
             for parameter, value in zip(primitive.inputs, inputs, strict=True):
-                resolve = _RESOLVERS[parameter.annotation]
+                resolve = RESOLVERS[parameter.annotation]
                 if parameter.variadic:
                     resolved += [resolve(self, parameter.name, v) for v in value]
                 else:
                     resolved.append(resolve(self, parameter.name, value))
-            given = {k: self._resolve_value(v) for k, v in attributes.items()}
+            given = {p.name: RESOLVERS[p.annotation](self, p.name, attributes[p.name]) for p in primitive.attributes}
             if primitive.samples:
-                given["decision"] = self._resolve_value(decision)
+                given["decision"] = resolve_value(self, "decision", decision)
             if primitive.prepare is not None:
                 names = [p.name for p in primitive.inputs]
                 changed = primitive.prepare(state, {**dict(zip(names, resolved, strict=True)), **given})
@@ -359,127 +357,3 @@ class Schedule(PrimitiveMethods):
         number = self._env[handle]
         require(number is not _REMOVED, f"the handle `{handle.name}` was forgotten, by remove_rv")
         return number
-
-    def _resolve_value(self, value: Any) -> Any:
-        if isinstance(value, (str, int, float)) or value is None:
-            return value
-        if isinstance(value, Var) and value in self._env:
-            number = self._number(value)
-            return number.value if isinstance(number, IntImm) else number
-        if isinstance(value, Expr):
-            return self._resolve_expr("", value)
-        if isinstance(value, (list, tuple)):
-            return type(value)(self._resolve_value(v) for v in value)
-        if isinstance(value, dict):
-            return {k: self._resolve_value(v) for k, v in value.items()}
-        if isinstance(value, RV):
-            return self.get_sref(value)
-        return value
-
-    def _resolve_expr(self, name: str, value: Any) -> Expr:
-        if isinstance(value, (RV, str)) or value is None:
-            raise refusal(f"`{name}` is to be a number or an expression, got {self._say(value)}")
-        expr = as_expr(value)
-        if isinstance(expr, IntImm):
-            return expr
-        sizes = {v: self._number(v) for v in free_vars(expr) if v in self._env}
-        return Analyzer().simplify(substitute(expr, sizes)) if sizes else expr
-
-    def _resolve_loop(self, name: str, value: Any) -> LoopSRef:
-        if not isinstance(value, LoopRV):
-            raise refusal(
-                f"`{name}` is to be a loop, got {self._say(value)}", hint="sch.get_loops(block) gives a block's loops"
-            )
-        sref = self.get_sref(value)
-        assert isinstance(sref, LoopSRef)
-        return sref
-
-    def _resolve_block(self, name: str, value: Any) -> BlockSRef:
-        if isinstance(value, str):
-            return primitives.find_block(self.state, value, self.func_working_on)
-        if not isinstance(value, BlockRV):
-            raise refusal(
-                f"`{name}` is to be a block or a block's name, got {self._say(value)}",
-                hint="sch.get_block(name) gives one",
-            )
-        sref = self.get_sref(value)
-        assert isinstance(sref, BlockSRef)
-        return sref
-
-    def _say(self, value: Any) -> str:
-        if isinstance(value, RV):
-            kind = "loop" if isinstance(value, LoopRV) else "block"
-            return f"the {kind} {self._describe(value)}"
-        if isinstance(value, Stmt):
-            kind = "a loop" if isinstance(value, For) else "a block" if isinstance(value, Block) else "a statement"
-            return f"{kind} of the program itself, not a handle of this schedule"
-        return f"{type(value).__name__} {value!r}"
-
-
-Resolver = Callable[[Schedule, str, Any], Any]
-
-
-def _plain(expected: type) -> Resolver:
-    def resolve(sch: Schedule, name: str, value: Any) -> Any:
-        value = sch._resolve_value(value)
-        if not isinstance(value, expected) or isinstance(value, bool):
-            raise refusal(f"`{name}` is to be of type {expected.__name__}, got {sch._say(value)}")
-        return value
-
-    return resolve
-
-
-def _list(item: Resolver, *, optional: bool = False) -> Resolver:
-    def resolve(sch: Schedule, name: str, value: Any) -> Any:
-        if value is None and optional:
-            return None
-        if not isinstance(value, (list, tuple)):
-            raise refusal(f"`{name}` is to be a list, got {sch._say(value)}")
-        return [item(sch, f"{name}[{i}]", v) for i, v in enumerate(value)]
-
-    return resolve
-
-
-def _optional(item: Resolver) -> Resolver:
-    return lambda sch, name, value: None if value is None else item(sch, name, value)
-
-
-def _location(sch: Schedule, name: str, value: Any) -> Any:
-    mark = sch._env.get(value) if isinstance(value, LoopRV) else None
-    return mark if isinstance(mark, Mark) else sch._resolve_loop(name, value)
-
-
-def _block_or_loop(sch: Schedule, name: str, value: Any) -> SRef:
-    return sch._resolve_loop(name, value) if isinstance(value, LoopRV) else sch._resolve_block(name, value)
-
-
-def _any_blocks(sch: Schedule, name: str, value: Any) -> Any:
-    return sch._resolve_loop(name, value) if isinstance(value, LoopRV) else _block_or_blocks(sch, name, value)
-
-
-def _block_or_blocks(sch: Schedule, name: str, value: Any) -> Any:
-    return (
-        _list(Schedule._resolve_block)(sch, name, value)
-        if isinstance(value, (list, tuple))
-        else sch._resolve_block(name, value)
-    )
-
-
-_RESOLVERS: dict[str, Resolver] = {
-    "LoopSRef": Schedule._resolve_loop,
-    "LoopSRef | Mark": _location,
-    "BlockSRef": Schedule._resolve_block,
-    "list[LoopSRef]": _list(Schedule._resolve_loop),
-    "list[BlockSRef]": _list(Schedule._resolve_block),
-    "list[BlockSRef] | None": _list(Schedule._resolve_block, optional=True),
-    "BufferIndex": lambda sch, name, value: sch._resolve_value(value),
-    "BlockSRef | LoopSRef": _block_or_loop,
-    "BlockSRef | LoopSRef | list[BlockSRef]": _any_blocks,
-    "BlockSRef | list[BlockSRef]": _block_or_blocks,
-    "Expr": Schedule._resolve_expr,
-    "list[Expr]": _list(Schedule._resolve_expr),
-    "list[int]": _list(_plain(int)),
-    "list[Expr | None]": _list(_optional(Schedule._resolve_expr)),
-    "str": _plain(str),
-    "int": _plain(int),
-}

@@ -12,7 +12,7 @@ from ..tir.errors import ScheduleError, UserError
 from ..tir.expr import IntImm
 from ..tir.stmt import For, ForKind
 from ..tir.tensor_intrin import TensorIntrin
-from .errors import require
+from .errors import require, said
 from .primitive import REGISTRY, Parameter, Primitive
 from .sref import BlockSRef, LoopSRef, SRef
 from .trace import BlockRV, LoopRV
@@ -142,7 +142,9 @@ def suggest(sch: Schedule, block_or_loop: Any) -> Suggestions:
     ScheduleError: it is no handle of this schedule.
     """
     handle = sch.get_block(block_or_loop) if isinstance(block_or_loop, str) else block_or_loop
-    require(isinstance(handle, (BlockRV, LoopRV)), f"suggestions are for a block or a loop, not for {block_or_loop!r}")
+    require(
+        isinstance(handle, (BlockRV, LoopRV)), f"suggestions are for a block or a loop, not for {said(block_or_loop)}"
+    )
     if isinstance(block_or_loop, str):
         sch.trace.insts.pop()
         sch._done.pop()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 SHOWN = 20
@@ -78,11 +79,24 @@ class CallError(UserError):
     """A compiled function was called with arguments it does not take."""
 
 
+def filled(template: str, texts: Iterable[str]) -> str:
+    """`template` with each `{0}`, `{1}`, ... replaced by the text of that number.
+
+    Other braces stay as they are: a template may hold what a user wrote, a dictionary or a pattern.
+    """
+    known = list(texts)
+
+    def text(place: re.Match[str]) -> str:
+        return known[int(place[1])] if int(place[1]) < len(known) else place[0]
+
+    return re.sub(r"\{(\d{1,3})\}", text, template)
+
+
 class NodeError(UserError):
     """A user error about IR nodes: renders its message and the program with the nodes underlined.
 
-    `template` is a `str.format` template whose `{0}`, `{1}`, ... stand for `nodes`. Rendering waits until the
-    text is asked for, since a search raises and drops thousands of these.
+    `template` says `{0}`, `{1}`, ... where `nodes` are named. Rendering waits until the text is asked for, since a
+    search raises and drops thousands of these.
 
     Parameters
     ----------
@@ -115,9 +129,7 @@ class NodeError(UserError):
         """The message alone, on one or a few lines, without the program."""
         from .render import describe
 
-        text = (
-            self.template.format(*(describe(node, self.root) for node in self.nodes)) if self.nodes else self.template
-        )
+        text = filled(self.template, (describe(node, self.root) for node in self.nodes))
         return f"{text}\n  hint: {self.hint}" if self.hint else text
 
     def __str__(self) -> str:

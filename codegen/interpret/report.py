@@ -39,9 +39,8 @@ def translate(error: BaseException) -> RunError | None:
 
 
 def _error(function: PrimFunc, message: str, nodes: tuple[Any, ...], hint: str = "") -> RunError:
-    # The message is a template only where there are nodes to put into it.
-    text = message.replace("{", "{{").replace("}", "}}") if nodes else message
-    return RunError(text, *dict.fromkeys(nodes), root=function, hint=hint)
+    # The message is no template: an assertion's text may hold braces.
+    return RunError("{0}", message, *dict.fromkeys(nodes), root=function, hint=hint)
 
 
 def _innermost(traceback: TracebackType | None) -> tuple[Any, Any, dict[str, Any]] | None:

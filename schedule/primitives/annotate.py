@@ -51,7 +51,6 @@ def annotate(s: State, block_or_loop: BlockSRef | LoopSRef, *, ann_key: str, ann
                     vi = T.axis.spatial(16, i)
                     B[vi] = A[vi] * T.float32(2)
     """
-    require(isinstance(ann_key, str), f"the name of an annotation is a string, got {ann_key!r}")
     strange = _strange(ann_val)
     require(
         not strange,

@@ -75,7 +75,7 @@ def cache_index(s: State, block: BlockSRef, *, storage_scope: str, cse_thresh: i
     """
     require_scope(storage_scope)
     require_below_a_block(block)
-    require(isinstance(cse_thresh, int) and cse_thresh >= 0, f"cse_thresh counts occurrences, got {cse_thresh!r}")
+    require(cse_thresh >= 0, f"cse_thresh counts occurrences, got {cse_thresh!r}")
     old = block.stmt
     doms = {iv.var: iv for iv in old.iter_vars}
     found = _common(old, doms, cse_thresh) if cse_thresh > 1 else _whole(old, doms)

@@ -9,11 +9,14 @@ from ...tir.expr import IntImm
 from ...tir.stmt import BufferStore, IterType
 from ...tir.visit import free_vars
 from ..edit import common
-from ..errors import require
+from ..errors import require, said
 from ..primitive import Sampled, primitive
 from ..sref import BlockSRef, LoopSRef, Mark
 from ..state import State
 from ..tiling import draw_tile
+
+MOST_FACTORS = 64
+"""How many factors a tile has at most; no nest is deeper."""
 
 
 @primitive(pure=True)
@@ -30,10 +33,6 @@ def sample_categorical(
     """
     require(len(candidates) > 0, "there is no candidate to draw")
     require(
-        all(isinstance(c, int) and not isinstance(c, bool) for c in candidates),
-        f"candidates are integers, got {candidates!r}",
-    )
-    require(
         len(candidates) == len(probs),
         f"each candidate takes a probability: there are {len(candidates)} candidates and {len(probs)} probabilities",
     )
@@ -45,7 +44,7 @@ def sample_categorical(
         (decision,) = s.rng.choices(range(len(candidates)), probs)
     require(
         isinstance(decision, int) and 0 <= decision < len(candidates),
-        f"the decision is the number of a candidate, 0 to {len(candidates) - 1}, got {decision!r}",
+        f"the decision is the number of a candidate, 0 to {len(candidates) - 1}, got {said(decision)}",
     )
     return Sampled(candidates[decision], decision)
 
@@ -70,13 +69,17 @@ def _fitted(loop: LoopSRef, n: int, extent: int, decision: list[int]) -> list[in
         isinstance(decision, (list, tuple))
         and len(decision) == n
         and all(isinstance(f, int) and f > 0 for f in decision),
-        f"the decision is a list of {n} positive factors, got {decision!r}",
+        f"the decision is a list of {n} positive factors, got {said(decision)}",
     )
     out, rest = [], extent
     for factor in reversed(decision[1:]):
         out.append(factor if rest % factor == 0 else rest)
         rest //= out[-1]
     return [rest, *reversed(out)]
+
+
+def _require_factors(loop: LoopSRef, n: int) -> None:
+    require(2 <= n <= MOST_FACTORS, f"a tile of {{0}} takes 2 to {MOST_FACTORS} factors, got n={n}", loop)
 
 
 @primitive(pure=True)
@@ -92,7 +95,7 @@ def sample_perfect_tile(
         that a decision made for another extent can be tried.
     """
     extent = _extent(loop)
-    require(n >= 2, f"a tile of {{0}} takes at least two factors, got n={n}", loop)
+    _require_factors(loop, n)
     require(
         max_innermost_factor >= 1 or max_innermost_factor == -1,
         f"max_innermost_factor is at least 1, or -1 for no limit, got {max_innermost_factor}",
@@ -125,7 +128,7 @@ def sample_partitioned_tile(
     decision: as for `sample_perfect_tile`.
     """
     extent = _extent(loop)
-    require(n >= 2, f"a tile of {{0}} takes at least two factors, got n={n}", loop)
+    _require_factors(loop, n)
     require(0 <= partition_pos < n, f"partition_pos is the number of a factor, 0 to {n - 1}, got {partition_pos}")
     require(
         innerpart_factor >= 1 and extent % innerpart_factor == 0,
@@ -164,7 +167,7 @@ def sample_compute_location(s: State, block: BlockSRef, *, decision: int | None 
         decision = s.rng.choice(list(found))
     require(
         isinstance(decision, int) and decision >= -2,
-        f"the decision is the number of a loop, -1 or -2, got {decision!r}",
+        f"the decision is the number of a loop, -1 or -2, got {said(decision)}",
     )
     taken = max((index for index in found if index <= decision), default=-1)
     return Sampled(found[taken], taken)

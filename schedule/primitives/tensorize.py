@@ -13,7 +13,7 @@ from ...tir.node import Node
 from ...tir.stmt import Block
 from ...tir.tensor_intrin import TensorIntrin, body_block
 from ...tir.visit import fresh
-from ..errors import refusal, require
+from ..errors import refusal, require, said
 from ..matching import Matcher, Mismatch
 from ..primitive import primitive
 from ..remedies import remedy
@@ -46,7 +46,7 @@ def _found(s: State, given: dict[str, Any]) -> dict[str, Any]:
     intrin = given["tensor_intrin"]
     require(
         isinstance(intrin, (str, TensorIntrin)),
-        f"tensor_intrin is the name of an intrinsic or a TensorIntrin, got {type(intrin).__name__} {intrin!r}",
+        f"tensor_intrin is the name of an intrinsic or a TensorIntrin, got {said(intrin)}",
     )
     registered = isinstance(intrin, TensorIntrin) and TensorIntrin.registry.get(intrin.name) is intrin
     return {"tensor_intrin": intrin.name if registered else intrin}

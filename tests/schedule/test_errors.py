@@ -25,6 +25,7 @@ SHARED = (
     "redirect",
     "region_maps",
     "relaid",
+    "resolve",
     "scopes",
     "solve",
     "stages",

@@ -15,6 +15,7 @@ from ..arith.region_bounds import clipped, estimate_region_strict_bound, exact_u
 from ..arith.regions import Box, box_contains, box_of, eval_box
 from ..arith.stmt import conjuncts
 from ..buffer import Buffer, BufferRegion, Range
+from ..errors import filled
 from ..expr import Expr, Var, all_of
 from ..stmt import For
 from ..visit import free_vars
@@ -31,7 +32,7 @@ def affine_failure(scope: Scope, child: Child, around: Mapping[Var, Range] | Non
     if reason is None:
         return None
     places = [f"{{{i + 1}}}" for i in range(len(reason.parts))]
-    template = "the iterators of {0} are not bound affinely: " + reason.template.format(*places)
+    template = "the iterators of {0} are not bound affinely: " + filled(reason.template, places)
     return Failure("affine", template, (child.block, *reason.parts))
 
 

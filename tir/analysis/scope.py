@@ -9,6 +9,7 @@ from typing import Any
 
 from ..arith import Analyzer
 from ..buffer import Buffer, BufferRegion, Range
+from ..errors import filled
 from ..expr import Expr, Not, Var
 from ..function import PrimFunc
 from ..stmt import Block, BlockRealize, Evaluate, For, IfThenElse, Stmt, While
@@ -169,4 +170,4 @@ class Failure:
     def __str__(self) -> str:
         from ..render import describe
 
-        return self.template.format(*map(describe, self.nodes))
+        return filled(self.template, map(describe, self.nodes))

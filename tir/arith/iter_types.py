@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from .. import render
-from ..errors import UserError
+from ..errors import UserError, filled
 from ..expr import Add, Expr, FloorDiv, FloorMod, IntImm, Mul, as_expr
 from .analyzer import Analyzer
 
@@ -45,7 +45,7 @@ class Reason(NamedTuple):
     parts: tuple[Any, ...] = ()
 
     def __str__(self) -> str:
-        return self.template.format(*map(render.describe, self.parts))
+        return filled(self.template, map(render.describe, self.parts))
 
 
 @dataclass(frozen=True, eq=False)
