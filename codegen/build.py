@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..tir.dtype import DType
-from ..tir.errors import BuildError, CallError, UserError
+from ..tir.errors import BuildError, CallError, UserError, said
 from ..tir.function import IRModule, PrimFunc, as_module
 from ..tir.stmt import For, ForKind
 from ..tir.visit import walk_statements
@@ -49,8 +49,11 @@ def build(
     Raises
     ------
     LowerError: the program has no form on the target, or makes an access outside of its buffer whatever its data, and
-    `sanitize` is not set. BuildError: the target cannot be built for here.
+    `sanitize` is not set. BuildError: the target cannot be built for here. UserError: `x` is no program, or there is no
+    such target or level.
     """
+    if opt not in range(4):
+        raise UserError(f"the optimisation level is 0, 1, 2 or 3, got {said(opt)}")
     program = as_module(x if isinstance(x, (PrimFunc, IRModule)) else getattr(x, "mod", x))
     program = IRModule({name: f.with_name(name) for name, f in program.items()}, program.attrs)
     where = as_target(target)

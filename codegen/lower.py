@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ..tir.errors import UserError
-from ..tir.function import IRModule, PrimFunc
+from ..tir.function import IRModule, PrimFunc, as_module
 from .passes.common_subexpr_elim import common_subexpr_elim
 from .passes.compact_buffer_allocation import compact_buffer_allocation
 from .passes.convert_blocks_to_opaque import convert_blocks_to_opaque
@@ -94,7 +94,7 @@ def lower(x: P, target: str | Target = "llvm", *, until: str | None = None, prin
     run = _printing if print_passes else _quiet
     if isinstance(x, PrimFunc):
         return run(x, passes, where)  # type: ignore[return-value]
-    for name, func in x.items():
+    for name, func in as_module(x).items():
         x = x.with_function(name, run(func, passes, where))
     return x
 
@@ -104,7 +104,7 @@ def _count(until: str | None) -> int:
     if until is None:
         return len(names)
     if until not in names:
-        near = difflib.get_close_matches(until, names, 1)
+        near = difflib.get_close_matches(str(until), names, 1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         raise UserError(f"there is no pass {until!r}{hint} The passes are {', '.join(names)}")
     return names.index(until) + 1

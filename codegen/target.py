@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..tir.errors import UserError
+from ..tir.errors import UserError, said
 from .presets import GPUS, KIB, lacking, needs
 from .presets import cpu as known_cpu
 
@@ -96,6 +96,11 @@ class Target:
         if unknown:
             legal = ", ".join(name for name in sorted(Target.__slots__) if name != "kind")
             raise UserError(f"a target has no attribute {unknown[0]!r}; it has {legal}")
+        for name, value in given.items():
+            if name not in _EMPTY and not (isinstance(value, int) and value >= 0):
+                raise UserError(f"a target's {name} is a number from 0 on, got {said(value)}")
+            if name in ("cpu", "arch", "triple") and not isinstance(value, str):
+                raise UserError(f"a target's {name} is a text, got {said(value)}")
         if "features" in given:
             given["features"] = _features(given["features"])
         values = {"kind": kind, **defaults(kind, given.get("cpu", ""), given.get("arch", "")), **given}
@@ -256,6 +261,8 @@ def _caches() -> dict[str, int]:
 
 def _parse(spec: str) -> tuple[str, dict[str, Any]]:
     """Kind and attributes of TVM's spelling, `llvm -mcpu=znver4 -num-cores=8`."""
+    if not isinstance(spec, str):
+        raise UserError(f"a target is named by a text such as 'llvm' or 'cuda', got {type(spec).__name__}")
     kind, *options = shlex.split(spec) or ("",)
     found: dict[str, Any] = {}
     for option in options:

@@ -9,7 +9,7 @@ from random import Random
 
 from ..codegen.target import Target, as_target
 from ..schedule.schedule import Schedule
-from ..tir.errors import UserError
+from ..tir.errors import UserError, said
 from ..tir.function import IRModule, PrimFunc
 from .analytical import predict_ms
 from .mutators import mutate
@@ -39,6 +39,8 @@ def default_schedule(
     ------
     UserError: `mod` is no program, or none of its functions has blocks.
     """
+    if not (seconds is None or isinstance(seconds, (int, float))):
+        raise UserError(f"seconds is a number or None, got {said(seconds)}")
     until = inf if seconds is None else time.perf_counter() + seconds
     where = as_target(target)
     best = Schedule(mod, seed=0)

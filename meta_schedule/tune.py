@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..codegen.target import Target, as_target
-from ..tir.errors import UserError
+from ..tir.errors import UserError, said
 from ..tir.function import IRModule, PrimFunc, as_module
 from .cost_model import AnalyticalModel, CostModel, LightGBMModel, RandomModel, default_model
 from .database import Database
@@ -89,8 +89,8 @@ def tune(
     if trials is None and seconds is None:
         trials = TRIALS
     for name, bound in (("trials", trials), ("seconds", seconds), ("batch", batch)):
-        if bound is not None and bound <= 0:
-            raise UserError(f"{name} must be positive, not {bound}")
+        if bound is not None and not (isinstance(bound, (int, float)) and bound > 0):
+            raise UserError(f"{name} is a positive number, got {said(bound)}")
     start = time.perf_counter()
     where = as_target(target)
     opened = database if isinstance(database, Database) else Database(database or _temporary())

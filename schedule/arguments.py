@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..tir.buffer import Buffer, BufferRegion
-from .errors import refusal, require, said
+from ..tir.errors import said
+from .errors import refusal, require
 from .sref import BlockSRef
 from .state import State
 

@@ -12,11 +12,11 @@ from ..tir.arith.index_map import IndexMap
 from ..tir.arith.iter_map import IterMapLevel, detect_iter_map
 from ..tir.buffer import Range
 from ..tir.dtype import DType, dtype
-from ..tir.errors import UserError
+from ..tir.errors import UserError, said
 from ..tir.expr import Expr, FloorDiv, FloorMod, Op, Var
 from ..tir.op import OPS
 from ..tir.visit import free_vars, substitute
-from .errors import refusal, said
+from .errors import refusal
 from .trace import CODECS, Codec
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..tir.buffer import Range
+from ..tir.errors import said
 from ..tir.expr import Expr, Var, as_expr
 from ..tir.visit import substitute
-from .errors import refusal, said
+from .errors import refusal
 from .index_maps import decode_expr, encode_expr, index_variables
 from .trace import CODECS, Codec
 

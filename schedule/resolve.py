@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..tir.arith.analyzer import Analyzer
+from ..tir.errors import said
 from ..tir.expr import Expr, IntImm, Var, as_expr
 from ..tir.stmt import Block, For, Stmt
 from ..tir.visit import free_vars, substitute
 from . import primitives
-from .errors import refusal, said
+from .errors import refusal
 from .sref import BlockSRef, LoopSRef, Mark, SRef
 from .trace import RV, BlockRV, LoopRV
 

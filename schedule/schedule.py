@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
-from ..tir.errors import ScheduleError, UserError
+from ..tir.errors import ScheduleError, UserError, said
 from ..tir.expr import IntImm, Var, as_expr
 from ..tir.function import IRModule, PrimFunc, as_module
 from ..tir.stmt import Block, For
@@ -94,6 +94,7 @@ class Schedule(PrimitiveMethods):
         ScheduleError: the module has no such function with blocks.
         """
         known = ", ".join(map(repr, self.state.roots))
+        func_name = RESOLVERS["str"](self, "func_name", func_name)
         require(func_name in self.state.roots, f"there is no function {func_name!r} with blocks; there are {known}")
         self.state.working_on = func_name
 
@@ -152,6 +153,7 @@ class Schedule(PrimitiveMethods):
         if isinstance(handle, (Block, For)):
             require(handle in self.state.srefs, "{0} is not in the program as it is now", handle)
             return self.state.srefs[handle]
+        require(isinstance(handle, (RV, SRef)), f"a handle of a block or a loop is expected, got {said(handle)}")
         sref = handle if isinstance(handle, SRef) else self._env.get(handle)
         require(sref is not _REMOVED, f"the handle {handle!r} was forgotten, by remove_rv")
         require(
@@ -173,6 +175,7 @@ class Schedule(PrimitiveMethods):
         ------
         ScheduleError: it is none of this schedule's.
         """
+        require(isinstance(handle, (RV, Var)), f"a handle is expected, got {said(handle)}")
         require(handle in self._env, f"the handle {handle!r} belongs to another schedule")
         self._env[handle] = _REMOVED
 
@@ -192,6 +195,7 @@ class Schedule(PrimitiveMethods):
         ------
         ScheduleError: there are fewer.
         """
+        steps = RESOLVERS["int"](self, "steps", steps)
         require(0 <= steps <= len(self._done), f"cannot undo {steps} steps: {len(self._done)} were made here")
         for _ in range(steps):
             journal, before = self._done.pop()
@@ -205,6 +209,7 @@ class Schedule(PrimitiveMethods):
         ------
         ScheduleError: there are fewer, or other steps were made since.
         """
+        steps = RESOLVERS["int"](self, "steps", steps)
         require(0 <= steps <= len(self._undone), f"cannot redo {steps} steps: {len(self._undone)} were undone")
         for _ in range(steps):
             inst, journal, before = self._undone.pop()
@@ -219,6 +224,7 @@ class Schedule(PrimitiveMethods):
         ------
         ScheduleError: there is no such step (a copy starts its own history).
         """
+        step = RESOLVERS["int"](self, "step", step)
         first = len(self.trace.insts) - len(self._done)
         last = len(self.trace.insts)
         require(first <= step <= last, f"there is no step {step} to look at; steps {first} to {last} are known here")
@@ -228,6 +234,7 @@ class Schedule(PrimitiveMethods):
         """What `step` (counted from the end if negative) changed, as a diff of the program's text."""
         from ..script.diff import diff
 
+        step = RESOLVERS["int"](self, "step", step)
         index = step if step >= 0 else len(self.trace.insts) + step
         return diff(self.module_at(index), self.module_at(index + 1))
 
@@ -248,6 +255,7 @@ class Schedule(PrimitiveMethods):
         ------
         UserError: `max_threads` is no number of threads that a block can have.
         """
+        max_threads = RESOLVERS["int"](self, "max_threads", max_threads)
         if not 1 <= max_threads <= 1024:
             raise UserError(f"a block has 1 to 1024 threads, not {max_threads!r}")
         from .bind_default import bind_default

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..tir.errors import ScheduleError, UserError
+from ..tir.errors import ScheduleError, UserError, said
 from ..tir.expr import IntImm
 from ..tir.stmt import For, ForKind
 from ..tir.tensor_intrin import TensorIntrin
-from .errors import require, said
+from .errors import require
 from .primitive import REGISTRY, Parameter, Primitive
 from .sref import BlockSRef, LoopSRef, SRef
 from .trace import BlockRV, LoopRV

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..tir.dtype import VOID, DType
-from ..tir.errors import NodeError, ScriptError, VerifyError
+from ..tir.errors import NodeError, ScriptError, UserError, VerifyError
 from ..tir.expr import Var
 from ..tir.function import IRModule, PrimFunc
 from ..tir.node import Attrs
@@ -39,7 +39,10 @@ def parse(text: str, *, extra_vars: Mapping[str, Any] | None = None, filename: s
     Raises
     ------
     ScriptError: the text is no valid program; all errors that could be found are reported together.
+    UserError: `text` is no text.
     """
+    if not isinstance(text, str):
+        raise UserError(f"a program's text is expected, got {type(text).__name__}")
     source = Source(text, filename)
     tree, errors = read(source)
     if errors:

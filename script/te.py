@@ -15,7 +15,7 @@ from typing import Any
 from ..tir import op
 from ..tir.buffer import Buffer, Range, decl_buffer
 from ..tir.dtype import HANDLE, dtype
-from ..tir.errors import UserError
+from ..tir.errors import UserError, said
 from ..tir.expr import TRUE, And, Expr, Or, Select, Var, as_expr, cast, const
 from ..tir.function import PrimFunc
 from ..tir.node import Attrs
@@ -74,6 +74,8 @@ def placeholder(shape: Any, dtype: Any = "float32", name: str = "placeholder") -
 
 def reduce_axis(dom: Any, name: str = "k") -> Any:
     """An axis to reduce over: from `dom[0]` up to, not including, `dom[1]`; or the integers below `dom`."""
+    if isinstance(dom, (tuple, list)) and len(dom) != 2:
+        raise UserError(f"a reduction's domain is an extent or a pair (begin, end), got {said(dom)}")
     low, high = dom if isinstance(dom, (tuple, list)) else (0, dom)
     if isinstance(low, int) and isinstance(high, Expr):
         low = const(low, high.dtype)
@@ -98,6 +100,8 @@ def compute(
     UserError: `fcompute` takes another number of indices or gives no expression.
     """
     sizes = extents(shape)
+    if not callable(fcompute):
+        raise UserError(f"te.compute `{name}` takes a function of the indices, got {said(fcompute)}")
     names = parameter_names(fcompute, len(sizes), name)
     variables = tuple(Var(axis_name(n), e.dtype) for n, e in zip(axes or names, sizes))
     body = fcompute(*variables)
@@ -125,6 +129,8 @@ def extern(
     UserError: the type is not given and the inputs have none in common.
     """
     shapes = shape if isinstance(shape, list) or (shape and isinstance(shape[0], (tuple, list))) else [shape]
+    if not isinstance(inputs, (list, tuple)) or [t for t in inputs if not isinstance(t, Tensor)]:
+        raise UserError(f"te.extern `{name}` takes a list of tensors, got {said(inputs)}")
     if dtype is None:
         types = {t.dtype for t in inputs}
         if len(types) != 1:
@@ -165,7 +171,7 @@ def create_prim_func(args: Any, name: str = "main") -> PrimFunc:
     listed = list(args) if isinstance(args, (tuple, list)) else [args]
     for arg in listed:
         if not isinstance(arg, (Tensor, Var)):
-            raise UserError(f"an argument of a function is a tensor or a te.var, got {arg!r}")
+            raise UserError(f"an argument of a function is a tensor or a te.var, got {said(arg)}")
     operations = ordered([a for a in listed if isinstance(a, Tensor)])
     tensors = [t for o in operations for t in o.outputs]
     stmts = [stmt for o in operations if (stmt := o.stmt()) is not None]
@@ -209,6 +215,8 @@ def all(*conditions: Any) -> Expr:
 
 
 def _fold(cls: Any, conditions: Sequence[Any]) -> Expr:
+    if not conditions:
+        raise UserError(f"te.{'all' if cls is And else 'any'} takes at least one condition")
     result = as_expr(conditions[0])
     for condition in conditions[1:]:
         result = cls(result, as_expr(condition))

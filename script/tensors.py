@@ -11,8 +11,8 @@ from ..tir import op
 from ..tir.analysis.access import block_access_regions
 from ..tir.buffer import Buffer, BufferLoad, Range, decl_buffer
 from ..tir.dtype import DType
-from ..tir.errors import UserError
-from ..tir.expr import TRUE, Expr, Var, as_expr, cast, const
+from ..tir.errors import UserError, said
+from ..tir.expr import TRUE, Expr, IntImm, Var, as_expr, cast, const
 from ..tir.node import Attrs
 from ..tir.stmt import Block, BlockRealize, BufferStore, Evaluate, IterType, IterVar, LetStmt, Stmt, loop, seq
 from ..tir.visit import walk
@@ -128,7 +128,7 @@ class Reducer:
         axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
         for a in axes:
             if not isinstance(a, ReduceAxis):
-                raise UserError(f"te.{self.name} reduces over te.reduce_axis(...), got {a!r}")
+                raise UserError(f"te.{self.name} reduces over te.reduce_axis(...), got {said(a)}")
         if not axes:
             raise UserError(f"te.{self.name} needs an axis to reduce over")
         sources = tuple(map(as_expr, expr if isinstance(expr, (tuple, list)) else (expr,)))
@@ -284,6 +284,8 @@ def extents(shape: Any) -> tuple[Expr, ...]:
     for extent in out:
         if not extent.dtype.is_integral:
             raise UserError(f"an extent is an integer, got `{extent}` of type {extent.dtype}")
+        if isinstance(extent, IntImm) and extent.value < 0:
+            raise UserError(f"an extent is at least 0, got {extent}")
     return out
 
 

@@ -10,7 +10,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..tir.errors import UserError
+import numpy as np
+
+from ..tir.errors import UserError, said
 from ..tir.expr import Expr
 from ..tir.function import PrimFunc
 from . import te
@@ -79,11 +81,12 @@ def _pad(x: Tensor, before: Sequence[int], after: Sequence[int], value: float | 
 
 
 def _each(value: int | Sequence[int], dims: int, what: str) -> tuple[int, ...]:
-    """One number for each spatial dimension."""
-    out = (value,) * dims if isinstance(value, int) else tuple(value)
-    if len(out) != dims:
-        raise UserError(f"{what} is a number or {dims} of them, got {value!r}")
-    return out
+    """One number for each spatial dimension: from 1 on, for the padding from 0."""
+    given: tuple[Any, ...] = tuple(value) if isinstance(value, (list, tuple)) else (value,) * dims
+    least = 0 if what == "padding" else 1
+    if len(given) != dims or not all(isinstance(each, (int, np.integer)) and each >= least for each in given):
+        raise UserError(f"{what} is a number from {least} on or {dims} of them, got {said(value)}")
+    return tuple(map(int, given))
 
 
 def _convolution(
@@ -106,6 +109,9 @@ def _convolution(
     ks = _each(kernel, dims, "kernel_size")
     steps, pads = _each(stride, dims, "stride"), _each(padding, dims, "padding")
     gaps = _each(dilation, dims, "dilation")
+    for what, count in (("ci", ci), ("co", co), ("groups", groups)):
+        if not isinstance(count, (int, np.integer)) or count < 1:
+            raise UserError(f"{what} is a number from 1 on, got {said(count)}")
     if ci % groups or co % groups:
         raise UserError(f"{ci} channels in and {co} out do not divide into {groups} groups")
     if channels_last:
@@ -135,7 +141,10 @@ def _convolution(
 
 def _extent(size: Extent, kernel: int, stride: int, padding: int, dilation: int) -> Any:
     """How many places a window has."""
-    return (size + (2 * padding - dilation * (kernel - 1) - 1)) // stride + 1
+    covered = dilation * (kernel - 1) + 1
+    if isinstance(size, int) and size + 2 * padding < covered:
+        raise UserError(f"a window over {covered} elements has no place in {size} and a padding of {padding}")
+    return (size + (2 * padding - covered)) // stride + 1
 
 
 def conv1d_nlc(
@@ -207,7 +216,7 @@ def conv2d_im2col(
     dtype: str = "float32",
 ) -> PrimFunc:  # fmt: skip
     """`conv2d_nhwc` as a matrix product: the windows are written out as rows first. The extents are constants."""
-    ks, steps, pads = (_each(v, 2, "an argument") for v in (kernel_size, stride, padding))
+    ks, steps, pads = _each(kernel_size, 2, "kernel_size"), _each(stride, 2, "stride"), _each(padding, 2, "padding")
     x = te.placeholder((n, h, w, ci), dtype, "X")
     weights = te.placeholder((*ks, ci, co), dtype, "W")
     padded = _pad(x, (0, *pads, 0), (0, *pads, 0))

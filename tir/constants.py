@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .dtype import BOOL, DType, dtype
-from .errors import UserError
+from .errors import UserError, said
 from .expr import Broadcast, Cast, Expr, FloatImm, IntImm, StringImm
 
 
@@ -72,7 +72,7 @@ def as_expr(value: Any, like: DType | None = None) -> Expr:
         return value.to_expr()
     if hasattr(value, "dtype") and getattr(value, "shape", None) == ():
         return const(value.item(), str(value.dtype))
-    raise UserError(f"expected an expression or a number, got {type(value).__name__} {value!r}")
+    raise UserError(f"expected an expression or a number, got {said(value)}")
 
 
 def cast(value: Any, target: Any) -> Expr:

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from .errors import UserError
+from .errors import UserError, said
 
 if TYPE_CHECKING:
     import numpy as np
@@ -159,7 +159,7 @@ def dtype(value: Any) -> DType:
     if isinstance(value, str):
         return _parse(str(value))
     if not isinstance(value, type) and not hasattr(value, "newbyteorder"):
-        raise UserError(f"expected a data type such as 'float32', got {type(value).__name__} {value!r}")
+        raise UserError(f"expected a data type such as 'float32', got {said(value)}")
     if value in _PYTHON:
         return _parse(_PYTHON[value])
     import numpy as np

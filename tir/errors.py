@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -90,6 +91,29 @@ def filled(template: str, texts: Iterable[str]) -> str:
         return known[int(place[1])] if int(place[1]) < len(known) else place[0]
 
     return re.sub(r"\{(\d{1,3})\}", text, template)
+
+
+class _Short(reprlib.Repr):
+    """Texts of what somebody gave, cut; what has no short text is named by its type."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxlong = 60
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        text = repr(x)
+        return text if len(text) <= 60 and " at 0x" not in text else f"<{type(x).__name__}>"
+
+
+_SHORT = _Short()
+
+
+def said(value: Any) -> str:
+    """How a message names a value that somebody gave: its type and its text, unless that is long."""
+    if value is None:
+        return "None"
+    text = _SHORT.repr(value)
+    return f"a value of type {type(value).__name__}" if text.startswith("<") else f"{type(value).__name__} {text}"
 
 
 class NodeError(UserError):

@@ -28,8 +28,11 @@ class TensorIntrin:
         """
         Raises
         ------
-        UserError: the functions have different parameters, or bodies that are not one block.
+        UserError: they are no functions, or the functions have different parameters, or bodies that are not one block.
         """
+        for given in (desc, impl):
+            if not isinstance(given, PrimFunc):
+                raise UserError(f"an intrinsic is made of two functions (@T.prim_func), got {type(given).__name__}")
         self.desc, self.impl, self.name = desc, impl, name
         theirs, ours = ([b.shape for b in f.buffers] for f in (desc, impl))
         if len(desc.params) != len(impl.params) or len(theirs) != len(desc.params) or len(ours) != len(impl.params):

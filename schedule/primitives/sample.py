@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from math import prod
 
+from ...tir.errors import said
 from ...tir.expr import IntImm
 from ...tir.stmt import BufferStore, IterType
 from ...tir.visit import free_vars
 from ..edit import common
-from ..errors import require, said
+from ..errors import require
 from ..primitive import Sampled, primitive
 from ..sref import BlockSRef, LoopSRef, Mark
 from ..state import State

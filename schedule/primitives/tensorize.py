@@ -8,12 +8,12 @@ from typing import Any
 
 from ...tir.arith.analyzer import Analyzer
 from ...tir.buffer import BufferRegion, MatchBufferRegion, Range
-from ...tir.errors import UserError
+from ...tir.errors import UserError, said
 from ...tir.node import Node
 from ...tir.stmt import Block
 from ...tir.tensor_intrin import TensorIntrin, body_block
 from ...tir.visit import fresh
-from ..errors import refusal, require, said
+from ..errors import refusal, require
 from ..matching import Matcher, Mismatch
 from ..primitive import primitive
 from ..remedies import remedy

@@ -318,3 +318,11 @@ def total(a: T.handle) -> T.float32:
     T.ret(s[0])
 """
     assert build(parse(text), target)(np.ones(10, np.float32)) == 10
+
+
+@pytest.mark.parametrize(("level", "said"), [(4, "int 4"), (None, "None"), ("fast", "str 'fast'")])
+@pytest.mark.parametrize("target", ["llvm", "c"])
+def test_an_unknown_level_is_refused(target, level, said):
+    program = parse(next(iter(PROGRAMS.values()))[0])
+    with pytest.raises(UserError, match=f"^the optimisation level is 0, 1, 2 or 3, got {said}$"):
+        build(program, target, opt=level)

@@ -76,6 +76,9 @@ def test_presets():
         (lambda: Target("cuda", arch="sm_1"), "unknown CUDA architecture 'sm_1'; known are sm_70,"),
         (lambda: Target("llvm mcpu=x"), "cannot read 'mcpu=x' in the target 'llvm mcpu=x'"),
         (lambda: Target(""), "unknown target kind ''"),
+        (lambda: Target(3), "a target is named by a text such as 'llvm' or 'cuda', got int"),
+        (lambda: Target("llvm -num-cores=two"), "a target's num_threads is a number from 0 on, got str 'two'"),
+        (lambda: Target("llvm", cpu=4), "a target's cpu is a text, got int 4"),
     ),
 )
 def test_mistakes(make, message):

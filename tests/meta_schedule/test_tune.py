@@ -250,7 +250,8 @@ def test_ctrl_c_keeps_everything(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"trials": 0}, "must be positive"),
+        ({"trials": 0}, "is a positive number"),
+        ({"trials": "ten"}, "trials is a positive number, got str 'ten'"),
         ({"strategy": "magic"}, "no search strategy 'magic'"),
         ({"task_scheduler": "magic"}, "no task scheduler 'magic'"),
         ({"cost_model": "magic"}, "no cost model 'magic'"),

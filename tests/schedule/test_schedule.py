@@ -265,3 +265,22 @@ def test_the_same_annotation_again() -> None:
     before = sch.mod
     sch.annotate("B", "note", [1, "a"])
     assert sch.mod is before
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (lambda sch: sch.undo("all"), "`steps` is to be of type int, got str 'all'"),
+        (lambda sch: sch.redo(None), "`steps` is to be of type int, got None"),
+        (lambda sch: sch.module_at(1.5), "`step` is to be of type int, got float 1.5"),
+        (lambda sch: sch.diff([1]), "`step` is to be of type int, got list [1]"),
+        (lambda sch: sch.work_on([]), "`func_name` is to be of type str, got list []"),
+        (lambda sch: sch.get_sref([]), "a handle of a block or a loop is expected, got list []"),
+        (lambda sch: sch.remove_rv({}), "a handle is expected, got dict {}"),
+        (lambda sch: sch.bind_default(max_threads="many"), "`max_threads` is to be of type int, got str 'many'"),
+    ],
+)
+def test_what_is_no_argument_is_said(step, message) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        step(Schedule(elementwise))
+    assert caught.value.message == message

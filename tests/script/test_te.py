@@ -159,7 +159,7 @@ def test_two_functions_of_the_same_tensors_share_nothing() -> None:
         (lambda: te.sum(X[0, 0], axis=Var("i")), "te.sum reduces over te.reduce_axis"),
         (lambda: te.sum(X[0, 0], axis=[]), "needs an axis"),
         (lambda: te.compute((2.5,), lambda i: i), "an extent is an integer"),
-        (lambda: te.create_prim_func([X, "Y"]), "a tensor or a te.var, got 'Y'"),
+        (lambda: te.create_prim_func([X, "Y"]), "a tensor or a te.var, got str 'Y'"),
         (lambda: te.extern((4,), [X, Z], lambda i, o: op.const(0)), "needs dtype"),
         (
             lambda: te.comm_reducer(lambda x, y: x[0], lambda s, t: (0, 0))((X[0, K], X[1, K]), K).reducer.combined(

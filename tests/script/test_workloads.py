@@ -1,6 +1,7 @@
 """Every ready workload against numpy, through the interpreter, on small odd shapes."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -134,7 +135,7 @@ def test_extents_may_be_variables() -> None:
     "make, message",
     [
         (lambda: W.conv2d_nhwc(1, 5, 5, 3, 4, 3, groups=2), "do not divide into 2 groups"),
-        (lambda: W.conv2d_nhwc(1, 5, 5, 3, 4, (3, 3, 3)), "kernel_size is a number or 2 of them"),
+        (lambda: W.conv2d_nhwc(1, 5, 5, 3, 4, (3, 3, 3)), "kernel_size is a number from 1 on or 2 of them"),
         (lambda: W.conv2d_winograd_nhwc(1, 5, 5, 3, 4, tile=3), "tiles of 2 or 4"),
         (lambda: W.gelu(2, 2, approximate="erf"), 'approximate is "none" or "tanh"'),
     ],
@@ -142,3 +143,22 @@ def test_extents_may_be_variables() -> None:
 def test_wrong_arguments_are_refused(make: Callable[[], Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"stride": 0}, "stride is a number from 1 on or 2 of them, got int 0"),
+        ({"padding": -1}, "padding is a number from 0 on or 2 of them, got int -1"),
+        ({"dilation": (1, 0)}, "dilation is a number from 1 on or 2 of them, got tuple (1, 0)"),
+        ({"kernel_size": None}, "kernel_size is a number from 1 on or 2 of them, got None"),
+        ({"h": 2}, "a window over 3 elements has no place in 2 and a padding of 0"),
+        ({"groups": 0}, "groups is a number from 1 on, got int 0"),
+        ({"groups": 3}, "4 channels in and 4 out do not divide into 3 groups"),
+        ({"n": -1}, "an extent is at least 0, got -1"),
+    ],
+)
+def test_a_senseless_convolution_is_refused(arguments, message):
+    sensible = {"n": 1, "h": 8, "w": 8, "ci": 4, "co": 4, "kernel_size": 3, "groups": 1}
+    with pytest.raises(UserError, match=re.escape(message)):
+        W.group_conv2d_nhwc(**sensible | arguments)

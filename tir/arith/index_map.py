@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from ..buffer import Range
 from ..dtype import DType, dtype
-from ..errors import UserError
+from ..errors import UserError, said
 from ..expr import (
     FALSE,
     INT_RULES,
@@ -111,7 +111,7 @@ class IndexMap:
             elif isinstance(item, (int, Expr)) and not isinstance(item, bool):
                 final.append(as_expr(item, variables[0].dtype if variables else None))
             else:
-                raise UserError(f"an index map gives a tuple of indices, got {item!r} in it")
+                raise UserError(f"an index map gives a tuple of indices, got {said(item)} in it")
         inverse = inverse_index_map
         if inverse is not None and not isinstance(inverse, IndexMap):
             inverse = IndexMap.from_func(inverse, len(final), index_dtype=index_dtype)
