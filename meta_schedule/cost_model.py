@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 WORST = 8.0
 """Slower than the best by 2 to this power, and failing, are the same to a model."""
+
+ESTIMATE = NAMES.index("sum_cycles")
+"""The feature that trees start from: log2 of the cycles that a program is thought to take before any is measured."""
 
 
 class Scored(Protocol):
@@ -116,8 +119,28 @@ def relative(ms: Array) -> Array:
         return np.where(works, np.maximum(np.log2(ms[works].min() / ms), -WORST), -WORST - 1)
 
 
+class Line(NamedTuple):
+    """How `relative` falls with the `ESTIMATE`."""
+
+    slope: float
+    offset: float
+
+    @staticmethod
+    def through(features: Array, y: Array) -> Line:
+        """The line nearest to measurements, those that failed left out; level where the estimate says nothing."""
+        works = y >= -WORST
+        x, y = -features[works, ESTIMATE].astype(np.float64), y[works]
+        spread = float(((x - x.mean()) ** 2).sum())
+        slope = max(float(((x - x.mean()) * (y - y.mean())).sum()) / spread, 0.0) if spread > 1e-9 else 0.0
+        return Line(slope, float(y.mean() - slope * x.mean()))
+
+    def __call__(self, features: Array) -> Array:
+        """Its value for each program."""
+        return self.offset - self.slope * features[:, ESTIMATE].astype(np.float64)
+
+
 OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
-    "regression": {"objective": "regression", "metric": "none"},
+    "regression": {"objective": "huber", "alpha": 0.3, "metric": "none"},
     "rank": {
         "objective": "lambdarank",
         "metric": "none",
@@ -125,7 +148,7 @@ OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
         "lambdarank_truncation_level": 64,
     },
 }
-"""What LightGBM is asked to minimise: the squared error of `relative`, or wrongly ordered pairs."""
+"""What LightGBM is asked to minimise: the error of `relative`, squared where it is small, or wrongly ordered pairs."""
 
 _SHARED = {
     "verbosity": -1,
@@ -143,8 +166,9 @@ _SHARED = {
 class LightGBMModel:
     """Gradient-boosted trees on the features of scheduled programs.
 
-    A *prior* learnt from other workloads comes first where there is one; what is learnt from the task itself is the
-    residual. Until a task has `least` measurements and there is no prior, `fallback` serves.
+    What is known before comes first: a line through the task's measurements over their `ESTIMATE`. A *prior* learnt
+    from other workloads, where there is one, tells how programs differ from their line; what is learnt from the task
+    itself is the residual. Until a task has `least` measurements and there is no prior, `fallback` serves.
 
     Parameters
     ----------
@@ -175,14 +199,17 @@ class LightGBMModel:
         self.fallback = fallback
         self.prior: dict[str, Any] = {}
         self.local: dict[str, dict[str, Any]] = {}
+        self.lines: dict[str, Line] = {}
+        self.usual = Line(1.0, 0.0)
 
     def update(self, task: str, features: Array, ms: Array) -> None:
         """Train a task's own trees anew on all that was measured of it."""
         if len(ms) < self.least or not np.isfinite(ms).any():
             return
         y = relative(ms)
+        self.lines[task] = Line.through(features, y)
         self.local[task] = {
-            name: self._train(name, features, y, [len(y)], self._prior_score(name, features))
+            name: self._train(name, features, y, [len(y)], self._before(task, name, features))
             for name in self.objectives
         }
 
@@ -191,9 +218,12 @@ class LightGBMModel:
         usable = [(x, relative(ms)) for x, ms in tasks.values() if len(ms) >= self.least and np.isfinite(ms).any()]
         if not usable:
             return False
-        x, y = np.concatenate([x for x, _ in usable]), np.concatenate([y for _, y in usable])
         groups = [len(y) for _, y in usable]
-        self.prior = {name: self._train(name, x, y, groups, None) for name in self.objectives}
+        lines = [Line.through(x, y) for x, y in usable]
+        self.usual = Line(float(np.mean([line.slope for line in lines])), 0.0)
+        base = np.concatenate([line(x) for line, (x, _) in zip(lines, usable)])
+        x, y = np.concatenate([x for x, _ in usable]), np.concatenate([y for _, y in usable])
+        self.prior = {name: self._train(name, x, y, groups, base) for name in self.objectives}
         return True
 
     def knows(self, task: str) -> bool:
@@ -215,28 +245,28 @@ class LightGBMModel:
         local = self.local.get(task, {})
         total = np.zeros(len(features))
         for name in self.objectives:
-            scores = self._prior_score(name, features)
-            own = np.zeros(len(features)) if scores is None else scores
+            own = self._before(task, name, features)
             if name in local:
                 own = own + local[name].predict(features, raw_score=True)
             spread = float(own.std())
             total += (own - own.mean()) / spread if len(self.objectives) > 1 and spread > 0 else own
         return total
 
-    def _prior_score(self, objective: str, features: Array) -> Array | None:
-        if objective not in self.prior:
-            return None
-        scores: Array = self.prior[objective].predict(features, raw_score=True)
-        return scores
+    def _before(self, task: str, objective: str, features: Array) -> Array:
+        """What is known of programs without the task's own trees: its line, or the usual one, and the prior."""
+        out: Array = self.lines.get(task, self.usual)(features)
+        if objective in self.prior:
+            out = out + self.prior[objective].predict(features, raw_score=True)
+        return out
 
-    def _train(self, objective: str, x: Array, y: Array, groups: list[int], base: Array | None) -> Any:
+    def _train(self, objective: str, x: Array, y: Array, groups: list[int], base: Array) -> Any:
         few = len(y) < 64
         params = {
             **_SHARED,
             **OBJECTIVES[objective],
             "seed": self.seed,
-            "num_leaves": 8 if few else 16,
-            "min_data_in_leaf": 1 if few else 3,
+            "num_leaves": 8,
+            "min_data_in_leaf": 3,
             "learning_rate": 0.05,
         }
         label = y
@@ -245,13 +275,15 @@ class LightGBMModel:
             label = np.round((y + WORST + 1) * 63 / (WORST + 1)).astype(int)
             group = groups
         data = self.lgb.Dataset(x, label, group=group, init_score=base, free_raw_data=True)
-        return self.lgb.train(params, data, self.rounds)
+        return self.lgb.train(params, data, self.rounds // 2 if few else self.rounds)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the trees as JSON; each task's own trees are kept under its name."""
         data = {
             "features": FEATURE_SET,
             "objectives": list(self.objectives),
+            "usual": self.usual,
+            "lines": self.lines,
             "prior": {name: booster.model_to_string() for name, booster in self.prior.items()},
             "local": {
                 task: {name: booster.model_to_string() for name, booster in boosters.items()}
@@ -278,6 +310,8 @@ class LightGBMModel:
                     "train it again"
                 )
             self = cls(objectives=data["objectives"], **options)
+            self.usual = Line(*data["usual"])
+            self.lines = {task: Line(*line) for task, line in data["lines"].items()}
             booster = self.lgb.Booster
             self.prior = {name: booster(model_str=text) for name, text in data["prior"].items()}
             self.local = {

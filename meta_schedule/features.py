@@ -16,6 +16,7 @@ from ..codegen.target import Target
 from ..tir.function import IRModule, PrimFunc
 from ..tir.stmt import ForKind
 from .nest import OPS, StoreNest, Touch, nests
+from .turns import turn_of
 
 BUFFERS = 4
 """Buffers of a store that are described one by one: the stored one, then those read, by bytes."""
@@ -28,13 +29,14 @@ KINDS = ("parallel", "vectorized", "unroll", "block", "thread", "vthread", "seri
 _OF_KIND = {ForKind.PARALLEL: "parallel", ForKind.VECTORIZED: "vectorized", ForKind.UNROLLED: "unroll"}
 _BUFFER = (
     "bytes", "uses", "l1", "l2", "l3", "tile", "stride", "contiguous", "broadcast", "reuse_extent", "reuse_distance",
-    "reuse_none", "written", "local", "line_waste", "inner", "size",
+    "reuse_none", "written", "local", "line_waste", "inner", "size", "turning_contiguous", "turning_broadcast",
 )  # fmt: skip
 _STORE = (
     *(f"ops_{name}" for name in OPS), "flops", "runs", "work", "depth", "init", "guards", "unroll_hint", "hints",
     *(f"{kind}_extent" for kind in KINDS), *(f"{kind}_count" for kind in KINDS), "innermost", "inner_vector_lanes",
     "vector_registers", "reduce_extent", "reduce_innermost", "reduce_inner", "tile_registers", "tile_flops_per_load",
-    "parallel_outer", "parallel_chunks", "flops_per_byte", "traffic_l1", "traffic_l2", "traffic_l3", "traffic",
+    "turning_extent", "turning_vectors", "sums_registers", "sums_moving", "parallel_outer", "parallel_chunks",
+    "flops_per_byte", "traffic_l1", "traffic_l2", "traffic_l3", "traffic",
     "cycles_arithmetic", "cycles_memory", "cycles",
 )  # fmt: skip
 
@@ -102,7 +104,9 @@ def _row(nest: StoreNest, target: Target) -> tuple[list[float], dict[str, float]
     element = written.element_bytes
     register = target.vector_bits // 8
     vector = extents[-1] if depth and kinds[-1] == "vectorized" else 1
-    lanes = max(1, min(vector * max(nest.store.value.dtype.lanes, 1), register // max(element, 1)))
+    turn = turn_of(nest, kinds, target)
+    inner, lanes = turn.inner, turn.lanes
+    turning = extents[inner - 1] if inner else 1
 
     outer = [1.0] * (depth + 1)
     for n, extent in enumerate(extents):
@@ -113,16 +117,17 @@ def _row(nest: StoreNest, target: Target) -> tuple[list[float], dict[str, float]
     traffic = [sum(_traffic(t, level, extents) for t in nest.touches) for level in fits]
     everything = footprint[0]
 
-    # The register tile: what lies inside of the innermost loop that neither is unrolled nor runs as lanes.
-    inner = next((n + 1 for n in reversed(range(depth)) if kinds[n] in ("serial", "parallel", "thread", "block")), 0)
+    # The register tile: what lies inside of the innermost loop that turns.
     tile = written.elements[inner] * element / max(register, 1)
     loaded = sum(t.elements[inner] / (min(lanes, 16) if t.strides and t.strides[-1] == 1 else 1) for t in nest.touches)
     inside = runs / max(outer[inner], 1)
     reduce_extents = [extents[n] for n in range(depth) if nest.reducing[n]]
+    first = next((n for n in range(depth) if nest.reducing[n]), depth)
+    moving = prod(extents[n] for n in range(first, turn.level) if written.strides[n])
     threads = min(product["parallel"], target.num_threads or 1) if by_kind["parallel"] else 1
     if by_kind["block"]:
         threads = product["block"] * product["thread"] * product["vthread"]
-    arithmetic = runs * max(flops, 1) / lanes / threads
+    arithmetic = outer[turn.level] * turn.cycles / threads
     memory = (traffic[0] / 64 + traffic[1] / 24 + traffic[2] / 8 + everything / 4) / threads
     unroll = max((v for k, v in nest.hints.items() if "unroll" in k), default=0)
 
@@ -132,11 +137,16 @@ def _row(nest: StoreNest, target: Target) -> tuple[list[float], dict[str, float]
         *(product[kind] for kind in KINDS), *(len(by_kind[kind]) for kind in KINDS),
         extents[-1] if depth else 1, lanes, vector * element / max(register, 1), prod(reduce_extents), 0,
         extents[-1] if depth and nest.reducing[-1] else 1, tile, inside * max(flops, 1) / max(loaded, 1),
+        turning, 0, written.elements[first] * element / max(register, 1), moving,
         outer[by_kind["parallel"][0]] if by_kind["parallel"] else 0, product["parallel"] / max(threads, 1),
         runs * max(flops, 1) / max(everything, 1), *traffic, everything,
         arithmetic, memory, max(arithmetic, memory) + 0.2 * min(arithmetic, memory),
     ]  # fmt: skip
-    flags = {"init": float(nest.init), "reduce_innermost": float(bool(depth and nest.reducing[-1]))}
+    flags = {
+        "init": float(nest.init),
+        "reduce_innermost": float(bool(depth and nest.reducing[-1])),
+        "turning_vectors": float(turn.vectorised),
+    }
     others = sorted((t for t in nest.touches if not t.written), key=lambda t: -t.elements[0] * t.element_bytes)
     described = [written, *others][:BUFFERS]
     for n, touch in enumerate(described):
@@ -193,10 +203,14 @@ def _buffer(
         waste,
         touch.elements[depth - 1] if depth else 1,
         size,
+        0,
+        0,
     ]
     flags: dict[str, Any] = {
         "contiguous": float(stride == 1),
         "broadcast": float(stride == 0),
+        "turning_contiguous": float(inner > 0 and touch.strides[inner - 1] == 1),
+        "turning_broadcast": float(inner > 0 and touch.strides[inner - 1] == 0),
         "reuse_none": float(reuse is None),
         "written": float(touch.written) + 2 * float(touch.read),
         "local": float(touch.buffer.scope != "global"),

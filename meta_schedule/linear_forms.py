@@ -50,14 +50,18 @@ def form_of(e: Expr) -> Form:
 
 
 def compose(form: Form, values: Mapping[Var, Form]) -> Form:
-    """A form with variables replaced by what they stand for, where `values` knows them."""
+    """A form with variables replaced by what they stand for, where `values` knows them.
+
+    A cap stands for a remainder: what moves by multiples of the divisor does not move it.
+    """
     out: list[tuple[Any, float, float]] = []
     for var, coef, cap in form:
         inner = values.get(var) if var is not None else None
         if inner is None:
             out.append((var, coef, cap))
-        else:
-            out += [(v, coef * c, min(cap, abs(coef) * k)) for v, c, k in inner]
+            continue
+        divisor = cap / abs(coef) + 1 if 0 < cap < UNBOUNDED else 0
+        out += [(v, coef * c, min(cap, abs(coef) * k)) for v, c, k in inner if not divisor or c % divisor]
     return tuple(out)
 
 

@@ -80,7 +80,7 @@ class StoreNest:
 
     Attributes
     ----------
-    loops: outermost first; `extents` are theirs.
+    loops: outermost first, without those of one turn; `extents` are theirs.
     reducing: for each loop, whether the stored element stays the same while it turns.
     ops: operations of one run, by `OPS`. lanes: of the stored value.
     hints: integer annotations of the blocks and loops around, by name.
@@ -121,9 +121,7 @@ class _Walk:
     def visit(self, stmt: Stmt) -> None:
         kind = type(stmt)
         if kind is For:
-            self.loops.append(stmt)  # type: ignore[arg-type]
-            self._within(stmt.annotations, stmt.body)  # type: ignore[attr-defined]
-            self.loops.pop()
+            self._loop(stmt)  # type: ignore[arg-type]
         elif kind is BlockRealize:
             self._block(stmt)  # type: ignore[arg-type]
         elif kind is BufferStore:
@@ -138,6 +136,16 @@ class _Walk:
                 if isinstance(child, Stmt):
                     self.visit(child)
             self.guards -= guarded
+
+    def _loop(self, loop: For) -> None:
+        """A loop of one turn is none: what its variable stands for does not move."""
+        if isinstance(loop.extent, IntImm) and loop.extent.value == 1 and loop.thread_binding is None:
+            self.values[loop.loop_var] = ()
+            self._within(loop.annotations, loop.body)
+            return
+        self.loops.append(loop)
+        self._within(loop.annotations, loop.body)
+        self.loops.pop()
 
     def _within(self, annotations: Mapping[str, Any], body: Stmt) -> None:
         found = {k: int(v.value if isinstance(v, IntImm) else v) for k, v in annotations.items() if _is_integer(v)}
@@ -218,8 +226,11 @@ class _Walk:
                             anywhere = True
                             reach[-1] = extent
                         continue
+                    moved = min(abs(coef) * (extents[at] - 1), cap)
+                    if moved < 1:
+                        continue  # a quotient, of which tiles start at multiples of the divisor: it stays the same
                     strides[at] += coef * place
-                    reach[at] += min(abs(coef) * (extents[at] - 1), cap)
+                    reach[at] += moved
                 span = 1.0
                 for level in range(levels - 1, -1, -1):
                     span += reach[level]
@@ -268,11 +279,15 @@ def facts_of(value: Expr) -> tuple[tuple[int, ...], tuple[BufferLoad, ...]]:
             elif isinstance(e, CmpOp):
                 counted["compare"] += lanes
             elif isinstance(e, (BinaryOp, Select, Not, Call, Cast)):
-                kind = _KIND.get(type(e), "compare")
+                kind = "compare" if _is_branch(e) else _KIND.get(type(e), "compare")
                 integer = kind in ("add", "mul", "minmax") and not e.dtype.is_float
                 counted["integer" if integer else kind] += lanes
         found = _facts[value] = tuple(counted[name] for name in OPS), tuple(loads)
     return found
+
+
+def _is_branch(e: Expr) -> bool:
+    return isinstance(e, Call) and getattr(e.op, "name", "") in ("if_then_else", "likely")
 
 
 def _below(value: Expr) -> Iterator[tuple[Expr, bool]]:
