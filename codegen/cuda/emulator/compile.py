@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -99,52 +99,56 @@ def compiled(text: str, kernels: Iterable[str], *, check: bool) -> Path:
     """
     flags = (*FLAGS, *(_CHECKED if check else _FAST))
     source = prepare(text, kernels)
-    return _made(source, flags, ".so")
+
+    def make(scratch: Path, fresh: Path) -> None:
+        path, unit = scratch / "kernel.cu", scratch / "kernel.o"
+        path.write_text(source)
+        _invoke(*flags, *_words(flags), "-x", "c++", "-c", str(path), "-o", str(unit))
+        _invoke("-shared", str(unit), str(runtime()), "-o", str(fresh), "-lm")
+
+    return _made(source, flags, "kernels.so", make)
 
 
 @cache
 def runtime() -> Path:
     """The runtime, compiled once."""
     flags = (*FLAGS, "-O2", *(["-DTIR_EMU_UCONTEXT"] if os.environ.get("TENSORIR_EMULATOR_UCONTEXT") else []))
-    return _made((HERE / "runtime" / "runtime.cpp").read_text(), flags, ".o")
+    path = HERE / "runtime" / "runtime.cpp"
+    return _made("", flags, "runtime.o", lambda _, fresh: _invoke(*flags, "-c", str(path), "-o", str(fresh)))
 
 
-def _made(source: str, flags: tuple[str, ...], suffix: str) -> Path:
+@cache
+def _words(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """Options that give CUDA's words their meaning, by a header that g++ precompiles: most of a small kernel's time.
+
+    g++ reads the header itself should it find the precompiled one unfit; clang++ would refuse, so it always reads it.
+    """
+    header = HERE / "include" / "tensorir_emulator.h"
+    folders = ("-I", str(header.parent), "-I", str(INCLUDE))
+    if "Free Software Foundation" in _version(find()):
+        name = f"{header.name}.gch"
+        command = (*flags, *folders, "-x", "c++-header", str(header))
+        made = _made("", flags, name, lambda _, fresh: _invoke(*command, "-o", str(fresh)))
+        folders = ("-I", str(made.parent), *folders)
+    return (*folders, "-include", header.name)
+
+
+def _made(source: str, flags: tuple[str, ...], name: str, make: Callable[[Path, Path], None]) -> Path:
+    """The file `name` in a folder of the cache for all that it depends on, made by `make(scratch folder, file)`."""
     command = find()
-    key = "\0".join((source, *command, _version(command), *flags, _headers()))
-    folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    made = folder / f"emu{hashlib.sha256(key.encode()).hexdigest()[:29]}{suffix}"
-    if made.exists():
-        return made
-    with tempfile.TemporaryDirectory(dir=folder, prefix="build-") as scratch:
-        fresh = Path(scratch) / f"out{suffix}"
-        if suffix == ".o":
-            path = HERE / "runtime" / "runtime.cpp"
-            _invoke([*command, *flags, "-c", str(path), "-o", str(fresh)], source)
-        else:
-            path = Path(scratch) / "kernel.cu"
-            path.write_text(source)
-            unit = Path(scratch) / "kernel.o"
-            include = HERE / "include"
-            prelude = [
-                "-I",
-                str(include),
-                "-I",
-                str(INCLUDE),
-                "-include",
-                str(include / "tensorir_emulator.h"),
-                "-x",
-                "c++",
-            ]
-            _invoke([*command, *flags, *prelude, "-c", str(path), "-o", str(unit)], source)
-            _invoke([*command, "-shared", str(unit), str(runtime()), "-o", str(fresh), "-lm"], source)
-        os.replace(fresh, made)
+    key = "\0".join((name, source, *command, _version(command), *flags, _headers()))
+    made = cache_folder() / f"emu{hashlib.sha256(key.encode()).hexdigest()[:29]}" / name
+    if not made.exists():
+        made.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=made.parent, prefix="build-") as scratch:
+            fresh = Path(scratch) / name
+            make(Path(scratch), fresh)
+            os.replace(fresh, made)
     return made
 
 
-def _invoke(command: list[str], source: str) -> None:
-    done = _run(command)
+def _invoke(*options: str) -> None:
+    done = _run([*find(), *options])
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         raise BuildError("the C++ compiler refuses the CUDA text: " + "\n".join(lines[:12]))
