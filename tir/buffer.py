@@ -97,6 +97,11 @@ class Buffer(Node):
         """Number of dimensions."""
         return len(self.shape)
 
+    @property
+    def is_private(self) -> bool:
+        """Whether each thread of a GPU has one of its own: it is neither in global memory nor a block's or a warp's."""
+        return self.scope != "global" and not self.scope.startswith(("shared", "warp"))
+
     def layout(self) -> tuple[Expr, ...]:
         """The expressions of the view: shape, strides and offset."""
         return (*self.shape, *self.strides, self.elem_offset)

@@ -90,16 +90,16 @@ class Sanitized(Statements):
     def path_of(self, view: View) -> str:
         """The path of an access: the iterations running, without those that cannot race for this memory.
 
-        In a program of blocks lowering has yet to put barriers around what threads share, to give each thread what is
-        its own, and to combine what threads reduce together.
+        In a program of blocks lowering has yet to put barriers around what threads share, and to combine what they
+        reduce together. What each thread has for itself is one memory here while it is allocated around them.
         """
-        shared = view.buffer.scope != GLOBAL and self.in_blocks
+        unordered = view.buffer.scope != GLOBAL and (self.in_blocks or view.buffer.is_private)
         kept = [
             (run, name)
             for loop, run, name in self.concurrent
-            if loop.thread_binding is None or not (shared or loop in self.reducing)
+            if loop.thread_binding is None or not (unordered or loop in self.reducing)
         ]
-        return self.path_text(kept, threads=not shared)
+        return self.path_text(kept, threads=not unordered)
 
     # -- blocks
 

@@ -131,7 +131,7 @@ class Statements(Calls):
 
     def visit_store(self, stmt: st.BufferStore) -> None:
         scope = stmt.buffer.scope
-        if self.thread and (scope == GLOBAL or scope.startswith(("shared", "warp"))):
+        if self.thread and not stmt.buffer.is_private:
             return self.first(scope, lambda: self.stored(stmt))
         self.stored(stmt)
 
@@ -425,7 +425,7 @@ def _shared(stmt: Stmt, under: tuple[str, ...]) -> Iterator[tuple[Buffer, tuple[
         found = (stmt.buffer,)
     elif isinstance(stmt, st.Block):
         found = stmt.alloc_buffers
-    yield from ((b, under) for b in found if b.scope.startswith(("shared", "warp")))
+    yield from ((b, under) for b in found if b.scope != GLOBAL and not b.is_private)
     for child in stmt.children():
         if isinstance(child, Stmt):
             yield from _shared(child, under)

@@ -84,7 +84,7 @@ class Where:
 
     def sees(self, buffer: Buffer) -> bool:
         """Whether accesses to a buffer are of interest: threads share it, or its pointer is among `watched`."""
-        return is_shared(buffer) or buffer.data in self.watched
+        return not buffer.is_private or buffer.data in self.watched
 
     def inside(self, node: Stmt) -> Where:
         """What is around the body of a loop or let."""
@@ -151,7 +151,7 @@ def turn_of(node: While) -> Var:
 def accesses(node: Stmt, where: Where) -> list[Access]:
     """What one statement by itself (a store, a call, the value of a let, a condition) does to shared memory."""
     if isinstance(node, BufferStore):
-        place = _alone(_first(where, repeated(node, where))) if is_shared(node.buffer) else where
+        place = where if node.buffer.is_private else _alone(_first(where, repeated(node, where)))
         out = [a for e in (node.value, *node.indices, node.predicate) if e is not None for a in _in(e, place, node)]
         if where.sees(node.buffer):
             out.append(_access(node.buffer, node.indices, place, node, written=True))
@@ -205,11 +205,6 @@ def _first(where: Where, axes: Sequence[str]) -> Where:
     """The first thread of each of `axes`."""
     found = [where.threads[axis][0] for axis in axes]
     return replace(where, conditions=(*where.conditions, *(v == const(0, v.dtype) for v in found)))
-
-
-def is_shared(buffer: Buffer) -> bool:
-    """Whether threads of a block see each other's stores to a buffer."""
-    return buffer.scope == "global" or buffer.scope.startswith(("shared", "warp"))
 
 
 def _alone(where: Where, together: Collection[str] = ()) -> Where:

@@ -11,7 +11,7 @@ from ...tir.function import PrimFunc
 from ...tir.stmt import Allocate, BufferStore, For, IfThenElse, LetStmt, Stmt, While
 from ...tir.visit import Visitor, free_vars, walk, walk_unique
 from .kernels import BLOCK_AXES, is_bound
-from .thread_accesses import Access, Where, accesses, is_shared
+from .thread_accesses import Access, Where, accesses
 from .thread_conflicts import Order, conflict
 
 
@@ -29,7 +29,7 @@ def require_private(func: PrimFunc, kernel: Stmt, threads: dict[str, tuple[Var, 
     outside = [n for n in allocations if any(is_bound(inner) for inner in walk(n.body))]
     for node in outside:
         _require_one_block(func, node)
-    own = {n.buffer.data for n in outside if not is_shared(n.buffer)}
+    own = {n.buffer.data for n in outside if n.buffer.is_private}
     around = dict(_axes_around(kernel, frozenset()))
     totals = _totals(kernel)
     if not own or not threads:

@@ -7,7 +7,6 @@ from ...tir.expr import Call, Expr, Var
 from ...tir.stmt import BufferStore, Evaluate, For, IfThenElse, LetStmt, Stmt, While
 from ...tir.visit import Visitor, walk_unique
 from .kernels import THREAD_AXES, WAITING, is_bound
-from .thread_accesses import is_shared
 
 EXCHANGES = WAITING - {"tvm_storage_sync", "tvm_thread_allreduce"} | {"tvm_warp_activemask"}
 """Intrinsics whose results differ from lane to lane whatever they are given."""
@@ -71,7 +70,7 @@ class _Values(Visitor):
     def visit_evaluate(self, node: Evaluate) -> None:
         axes = self.of(node.value)
         for n in walk_unique(node.value):
-            if isinstance(n, BufferLoad) and not is_shared(n.buffer):
+            if isinstance(n, BufferLoad) and n.buffer.is_private:
                 self.change(n.buffer.data, axes)
             elif isinstance(n, Var) and n.dtype.is_handle:
                 self.change(n, axes)

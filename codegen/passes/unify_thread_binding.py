@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from ...tir.arith import Analyzer
-from ...tir.buffer import Buffer
 from ...tir.errors import LowerError
 from ...tir.expr import Call, Expr, IntImm, Var, all_of, cast, const
 from ...tir.function import PrimFunc
@@ -184,7 +183,7 @@ class _Merge(Substitute):
 
     def visit_buffer_store(self, node: BufferStore) -> Stmt:
         out = node.map_children(self)
-        if _is_own(node.buffer):
+        if node.buffer.is_private:
             return out
         return self.alone(out, self.axes if node.buffer.scope == "global" else self.threads)
 
@@ -199,11 +198,6 @@ class _Merge(Substitute):
         changes = any(n.op.effect is Effect.UPDATE for n in calls if isinstance(n.op, Intrinsic))
         waits = any(n.op.name in WAITING | GROUPS for n in calls)
         return self.alone(out, self.threads) if changes and not waits else out
-
-
-def _is_own(buffer: Buffer) -> bool:
-    """Whether each thread has memory of its own for a buffer."""
-    return not (buffer.scope == "global" or buffer.scope.startswith(("shared", "warp")))
 
 
 def _is_once(stmt: Stmt | None) -> bool:

@@ -118,6 +118,17 @@ def test_an_intermediate_that_all_threads_compute_is_refused_in_global_memory(sc
     run(sch, func)
 
 
+def test_all_threads_take_a_total_over_into_memory_of_their_own() -> None:
+    func = workloads.row_sum(3, 5)
+    sch = tensorir.Schedule(func)
+    i, k = sch.get_loops("Y")
+    total = sch.cache_write("Y", 0, "local")
+    sch.bind(i, "blockIdx.x")
+    sch.bind(k, "threadIdx.x")
+    sch.reverse_compute_at(total, i)
+    run(sch, func)
+
+
 def test_threads_reduce_in_each_thread_of_another_axis() -> None:
     func = workloads.softmax(3, 7)
     sch = tensorir.Schedule(func)
