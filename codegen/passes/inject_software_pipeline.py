@@ -64,22 +64,13 @@ class _Part:
 class _Inject(Rewriter):
     def __init__(self, func: PrimFunc, target: Target) -> None:
         self.func, self.target = func, target
-        self.around = 0
-
-    def reused(self, own: tuple[Buffer, ...]) -> bool:
-        """Whether the shared memory of a pipeline may have been used before: by itself, or by another buffer."""
-        others = (n for n in walk(self.func.body) if isinstance(n, Buffer) and n not in own)
-        return self.around > 0 or any(b.scope.startswith("shared") for b in others)
 
     def require(self, condition: bool, template: str, *nodes: Any, hint: str = "") -> None:
         if not condition:
             raise LowerError(template, *nodes, root=self.func, hint=hint)
 
     def visit_for(self, node: For) -> Stmt:
-        repeats = node.kind is not ForKind.THREAD_BINDING
-        self.around += repeats
         rebuilt: For = node.map_children(self)
-        self.around -= repeats
         if STAGE not in node.annotations:
             return rebuilt
         return self.pipeline(node, rebuilt)
@@ -152,10 +143,9 @@ class _Pipeline:
         self.analyzer = Analyzer()
         self.own: tuple[Buffer, ...] = ()
 
-    def opening(self, buffers: tuple[Buffer, ...]) -> list[Stmt]:
+    def opening(self) -> list[Stmt]:
         """What comes before the first step."""
-        # What was done before with the memory of asynchronous copies is over when the first of them begin.
-        return [_barrier()] if self.asynchronous and self.inject.reused(buffers) else []
+        return []
 
     def closing(self) -> list[Stmt]:
         """What comes after the last step."""
@@ -177,7 +167,7 @@ class _Pipeline:
             body=self.step(var, grown, begin, end, steady=True) or seq(),
         )
         loop = steady if not (isinstance(steady.extent, IntImm) and steady.extent.value <= 0) else None
-        parts = (*self.opening(buffers), *prologue, loop, *epilogue, *self.closing())
+        parts = (*self.opening(), *prologue, loop, *epilogue, *self.closing())
         body = seq(*(s for s in parts if s is not None))
         allocated = (*(grown.get(b, b) for b in buffers), *self.own)
         if not allocated:
@@ -260,7 +250,7 @@ class _BulkPipeline(_Pipeline):
         """The parts that the copy engine does."""
         return [p for p in self.parts if p.stage in self.asynchronous]
 
-    def opening(self, buffers: tuple[Buffer, ...]) -> list[Stmt]:
+    def opening(self) -> list[Stmt]:
         made = [op("ptx_init_barrier_thread_count", at(self.full, k), 1) for k in range(self.count)]
         return [*made, _barrier()]
 

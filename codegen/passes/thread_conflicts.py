@@ -17,9 +17,10 @@ import numpy as np
 from ...tir import expr as E
 from ...tir.arith import Analyzer
 from ...tir.buffer import Range
-from ...tir.expr import Call, Expr, IntImm, Var, const
+from ...tir.expr import Expr, IntImm, Var, const
 from ...tir.visit import free_vars, substitute
 from ..lanes import lane_of
+from .index_values import Unknown, constant, is_computable, value_at
 from .thread_accesses import Access
 
 REACH = 1 << 40
@@ -35,8 +36,8 @@ class Order:
 
     Attributes
     ----------
-    common: loops around both, in the same iteration. carried: the loop in whose next iteration the second one is;
-        None where it is the same. next_only: whether it is the very next iteration, not any later one.
+    common: loops around both, in the same iteration. carried: the loop in a later iteration of which the second one
+        is; None where it is the same. next_only: whether it is the very next iteration.
     """
 
     common: frozenset[Var] = frozenset()
@@ -56,38 +57,84 @@ def conflict(a: Access, b: Access, order: Order, threads: Mapping[str, tuple[Var
     return found if found is not None else not _apart(a, b, threads)
 
 
-class _Unknown(Exception):
-    """The places cannot be gone through."""
-
-
 def _enumerated(a: Access, b: Access, order: Order, threads: Mapping[str, tuple[Var, Expr]]) -> bool | None:
+    """Whether the accesses meet; None where they cannot be gone through.
+
+    Conditions on loops around both that places do not depend on are asked about only where that may matter.
+    """
+    a, b = _ranged(a), _ranged(b)
     try:
-        first, second, shared = _aligned(a, b, order, {var for var, _ in threads.values()})
-        mixed = a.buffer.dtype.element.bytes != b.buffer.dtype.element.bytes
-        left, right = (_touched(x, shared, order, threads, mixed=mixed) for x in (first, second))
-    except _Unknown:
+        return _met(a, b, order, threads, exact=False) and _met(a, b, order, threads, exact=True)
+    except Unknown:
         return None
+
+
+def _met(a: Access, b: Access, order: Order, threads: Mapping[str, tuple[Var, Expr]], *, exact: bool) -> bool:
+    try:
+        first, second, shared = _aligned(a, b, order, {var for var, _ in threads.values()}, exact=exact)
+        mixed = a.buffer.dtype.element.bytes != b.buffer.dtype.element.bytes
+        left = _touched(first, shared, order, threads, mixed=mixed, later=False)
+        right = _touched(second, shared, order, threads, mixed=mixed, later=True)
+    except Unknown:
+        if exact:
+            return True
+        raise
     return _meet(left, right)
 
 
 def _meet(left: np.ndarray, right: np.ndarray) -> bool:
-    """Whether two threads meet, given pairs (place, thread) of each side."""
+    """Whether different threads meet, the left one in an earlier turn, given (places, threads, turns) of each side."""
     places, at = np.unique(np.concatenate([left[0], right[0]]), return_inverse=True)
-    size, split = len(places), len(left[0])
-    low = [np.full(size, np.iinfo(np.int64).max) for _ in range(2)]
-    high = [np.full(size, -1) for _ in range(2)]
-    for side, (where, who) in enumerate(((at[:split], left[1]), (at[split:], right[1]))):
-        np.minimum.at(low[side], where, who)
-        np.maximum.at(high[side], where, who)
-    both = (high[0] >= 0) & (high[1] >= 0)
-    same = (low[0] == high[0]) & (low[1] == high[1]) & (low[0] == low[1])
-    return bool(np.any(both & ~same))
+    split = len(left[0])
+    count = max(int(side[1].max(initial=0)) for side in (left, right)) + 1
+    # Earliest on the left against latest on the right; where one thread is both, the next best of another.
+    when, who, other = _least(at[:split], left[1], left[2], len(places), count)
+    last, last_who, last_other = _least(at[split:], right[1], -right[2], len(places), count)
+    apart = (who != last_who) & (when + last < 0)
+    together = (who == last_who) & ((when + last_other < 0) | (other + last < 0))
+    return bool(np.any(apart | together))
 
 
-def _aligned(a: Access, b: Access, order: Order, threads: set[Var]) -> tuple[Access, Access, dict[Var, Range]]:
-    """The accesses with what both share taken out, and the common variables that are left to go through.
+_NEVER = 1 << 40
+"""More than any turn of a loop that is gone through."""
 
-    A variable that adds the same to both places does not decide whether they meet.
+
+def _least(
+    at: np.ndarray, who: np.ndarray, when: np.ndarray, size: int, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """At each place the least number `when`, of which of the `count` threads it is, and the least of another one."""
+    never = _NEVER * count
+    key = when * count + who
+    least, other = np.full(size, never), np.full(size, never)
+    np.minimum.at(least, at, key)
+    rest = who != least[at] % count
+    np.minimum.at(other, at[rest], key[rest])
+    return least // count, least % count, other // count
+
+
+def _ranged(a: Access) -> Access:
+    """The access with loops of constant ranges; where theirs depend on other variables, conditions say the rest."""
+    if all(isinstance(e, IntImm) for r in a.loops.values() for e in (r.min, r.extent)):
+        return a
+    analyzer = Analyzer()
+    loops, conditions = dict(a.loops), list(a.conditions)
+    for var, r in a.loops.items():
+        end = r.min + r.extent
+        low, high = analyzer.const_int_bound(r.min)[0], analyzer.const_int_bound(end)[1]
+        if not (isinstance(r.min, IntImm) and isinstance(r.extent, IntImm)) and low > -REACH and high < REACH:
+            conditions += [r.min <= var, var < end]
+            loops[var] = r = Range(const(low, var.dtype), const(max(high - low, 0), var.dtype))
+        analyzer.bind(var, r)
+    return replace(a, loops=loops, conditions=tuple(conditions))
+
+
+def _aligned(
+    a: Access, b: Access, order: Order, threads: set[Var], *, exact: bool
+) -> tuple[Access, Access, dict[Var, tuple[int, int]]]:
+    """The accesses with what both share taken out, and the common variables left to go through: start and extent.
+
+    A variable that adds the same to both places does not decide whether they meet, unless conditions ask for it, which
+    are looked at if `exact`.
     """
     if order.carried is not None and order.next_only:
         later = {order.carried: order.carried + const(1, order.carried.dtype)}
@@ -95,21 +142,29 @@ def _aligned(a: Access, b: Access, order: Order, threads: set[Var]) -> tuple[Acc
     first, second = a.index, b.index
     assert first is not None and second is not None
     own = {*_inner(a, order), *_inner(b, order), *threads}
-    left: dict[Var, Range] = {}
+    loops = {**a.loops, **b.loops}
+    conditions = [c for c in (*a.conditions, *b.conditions) if is_computable(c)] if exact else []
+    asked = {v for c in conditions for v in free_vars(c) if v in loops}
+    left: dict[Var, tuple[int, int]] = {}
     analyzer = Analyzer()
-    for var in dict.fromkeys([*free_vars(first), *free_vars(second)]):
+    for var in dict.fromkeys([*free_vars(first), *free_vars(second), *asked]):
         if var in own:
             continue
-        zero = {var: const(0, var.dtype)}
-        steps = [analyzer.simplify(lane_of(e, 0) - lane_of(substitute(e, zero), 0)) for e in (first, second)]
-        same = analyzer.simplify(steps[0] - steps[1])
-        if isinstance(same, IntImm) and same.value == 0 and all(_is_offset(e, zero, analyzer) for e in (first, second)):
-            first, second = substitute(first, zero), substitute(second, zero)
-            continue
-        extent = a.loops.get(var) or b.loops.get(var)
-        if extent is None:
-            raise _Unknown
-        left[var] = extent
+        if var not in asked:
+            zero = {var: const(0, var.dtype)}
+            steps = [analyzer.simplify(lane_of(e, 0) - lane_of(substitute(e, zero), 0)) for e in (first, second)]
+            same = analyzer.simplify(steps[0] - steps[1])
+            if isinstance(same, IntImm) and same.value == 0:
+                if all(_is_offset(e, zero, analyzer) for e in (first, second)):
+                    first, second = substitute(first, zero), substitute(second, zero)
+                    continue
+        if var not in loops:
+            raise Unknown
+        low, size = constant(loops[var].min), constant(loops[var].extent)
+        if var is order.carried:
+            size -= 1
+        period = _period(var, [first, second, *a.conditions, *b.conditions])
+        left[var] = low, min(size, period) if period else size
     return replace(a, index=first), replace(b, index=second), left
 
 
@@ -132,59 +187,65 @@ def _inner(a: Access, order: Order) -> dict[Var, Range]:
 
 
 def _touched(
-    a: Access, shared: Mapping[Var, Range], order: Order, threads: Mapping[str, tuple[Var, Expr]], *, mixed: bool
+    a: Access,
+    shared: Mapping[Var, tuple[int, int]],
+    order: Order,
+    threads: Mapping[str, tuple[Var, Expr]],
+    *,
+    mixed: bool,
+    later: bool,
 ) -> np.ndarray:
-    """The pairs (place in bytes with the common variables, thread) that an access touches.
+    """The triples (place in bytes with the common variables, thread, turn of the carrying loop) of an access.
 
-    `mixed`: places are told apart by bytes, as elements of several sizes meet.
+    `mixed`: places are told apart by bytes, as elements of several sizes meet. `later`: of the turns that touch the
+    same, the last one counts, else the first.
     """
     index = a.index
     assert index is not None
-    needed = set(free_vars(index))
-    conditions = [c for c in a.conditions if _is_computable(c)]
+    conditions = [c for c in a.conditions if is_computable(c)]
     inner = _inner(a, order)
-    ranges = {v: r for v, r in inner.items() if v in needed}
-    for c in conditions:
-        ranges |= {v: r for v, r in inner.items() if v in free_vars(c)}
-    axes: list[tuple[Var, int, int]] = []
-    for var, extent in threads.values():
-        axes.append((var, 0, _constant(extent)))
-    for var, r in (*shared.items(), *ranges.items()):
-        low, size = _constant(r.min), _constant(r.extent)
-        if order.next_only and var is order.carried:
-            size -= 1
-        period = _period(var, [index, *conditions])
-        axes.append((var, low, min(size, period) if period else size))
+    needed = {v for e in (index, *conditions) for v in free_vars(e)}
+    axes = [(var, 0, constant(extent)) for var, extent in threads.values()]
+    axes += [(var, low, size) for var, (low, size) in shared.items()]
+    for var, r in ((v, r) for v, r in inner.items() if v in needed):
+        low, size = constant(r.min), constant(r.extent)
+        period = min(_period(var, [index, *conditions]) or size, size)
+        axes.append((var, low + size - period if later else low, period))
     lanes = index.dtype.lanes
     if math.prod(n for _, _, n in axes) * lanes > BUDGET:
-        raise _Unknown
+        raise Unknown
     values: dict[Var, Any] = {}
     for k, (var, low, n) in enumerate(axes):
         shape = [1] * len(axes)
         shape[k] = n
         values[var] = np.arange(low, low + n, dtype=np.int64).reshape(shape)
     whole = tuple(n for _, _, n in axes)
-    known = [c for c in conditions if set(free_vars(c)) <= set(values)]
     mask = np.ones(whole, bool)
-    for c in known:
-        mask &= np.broadcast_to(_value(c, values), whole)
-    thread = np.zeros(whole, np.int64)
+    for c in conditions:
+        if set(free_vars(c)) <= set(values):
+            mask &= np.broadcast_to(value_at(c, values), whole)
+    thread, tag = np.zeros(whole, np.int64), np.zeros(whole, np.int64)
     for var, extent in threads.values():
-        thread = thread * _constant(extent) + values[var]
+        thread = thread * constant(extent) + values[var]
+    for var, (low, n) in shared.items():
+        tag = tag * n + (values[var] - low)
+    turn = values.get(order.carried, _turn(a, order, later=later)) if not order.next_only else int(later)
     size = a.buffer.dtype.element.bytes
-    base = _constant(a.buffer.elem_offset) * size * a.buffer.dtype.lanes
+    base = constant(a.buffer.elem_offset) * size * a.buffer.dtype.lanes
     parts = []
     for k in range(lanes):
-        place = np.broadcast_to(_value(lane_of(index, k), values), whole) * size + base
+        place = np.broadcast_to(value_at(lane_of(index, k), values), whole) * size + base + tag * REACH
         parts += [place + byte for byte in range(size)] if mixed else [place]
-    tag = np.zeros(whole, np.int64)
-    for var, low, n in axes:
-        if var in shared:
-            tag = tag * n + (values[var] - low)
-    place = np.stack([np.where(mask, p, -1) for p in parts])
-    keep = np.broadcast_to(mask, place.shape)
-    tags = np.broadcast_to(tag, place.shape)[keep]
-    return np.stack([place[keep] + tags * REACH, np.broadcast_to(thread, place.shape)[keep]])
+    kept = [np.broadcast_to(x, whole)[mask] for x in (thread, turn)]
+    return np.stack([np.concatenate([p[mask] for p in parts]), *(np.tile(x, len(parts)) for x in kept)])
+
+
+def _turn(a: Access, order: Order, *, later: bool) -> int:
+    """The last or first turn of the loop that carries the accesses, where it does not matter for the place."""
+    r = a.loops.get(order.carried) if order.carried is not None else None
+    if r is None or not isinstance(r.min, IntImm) or not isinstance(r.extent, IntImm):
+        return int(later)
+    return r.min.value + (r.extent.value - 1 if later else 0)
 
 
 def _period(var: Var, exprs: Sequence[Expr]) -> int:
@@ -207,59 +268,6 @@ def _is_step(e: Expr, var: Var) -> bool:
     if e is var:
         return True
     return isinstance(e, (E.Add, E.Sub)) and isinstance(e.b, IntImm) and _is_step(e.a, var)
-
-
-def _constant(e: Expr) -> int:
-    if not isinstance(e, IntImm):
-        raise _Unknown
-    return e.value
-
-
-def _is_computable(e: Expr) -> bool:
-    try:
-        _value(e, {v: np.ones((1,), np.int64) for v in free_vars(e)})
-    except _Unknown:
-        return False
-    return True
-
-
-_NUMPY: dict[type[Expr], Any] = {
-    E.Add: np.add, E.Sub: np.subtract, E.Mul: np.multiply, E.Min: np.minimum, E.Max: np.maximum,
-    E.EQ: np.equal, E.NE: np.not_equal, E.LT: np.less, E.LE: np.less_equal, E.GT: np.greater, E.GE: np.greater_equal,
-    E.And: np.logical_and, E.Or: np.logical_or, E.FloorDiv: np.floor_divide, E.FloorMod: np.mod,
-}  # fmt: skip
-_CALLS = {
-    "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or, "bitwise_xor": np.bitwise_xor,
-    "shift_left": np.left_shift, "shift_right": np.right_shift,
-}  # fmt: skip
-
-
-def _value(e: Expr, at: Mapping[Var, Any]) -> Any:
-    """The values of a scalar integer expression, as 64-bit integers."""
-    if isinstance(e, IntImm):
-        return np.int64(e.value)
-    if isinstance(e, Var):
-        if e not in at:
-            raise _Unknown
-        return at[e]
-    if isinstance(e, E.Not):
-        return np.logical_not(_value(e.a, at))
-    if isinstance(e, E.Cast) and (e.dtype.is_index or e.dtype.is_bool):
-        return _value(e.value, at)
-    if isinstance(e, E.Select) or (isinstance(e, Call) and e.op.name == "if_then_else"):
-        c, x, y = e.args if isinstance(e, Call) else (e.condition, e.true_value, e.false_value)
-        return np.where(_value(c, at), _value(x, at), _value(y, at))
-    if isinstance(e, Call) and e.op.name == "likely":
-        return _value(e.args[0], at)
-    if isinstance(e, Call) and e.op.name in _CALLS:
-        return _CALLS[str(e.op.name)](*(_value(x, at) for x in e.args))
-    rule = _NUMPY.get(type(e))
-    if rule is None or not isinstance(e, E.BinaryOp):
-        raise _Unknown
-    x, y = _value(e.a, at), _value(e.b, at)
-    if type(e) in (E.FloorDiv, E.FloorMod) and np.any(np.equal(y, 0)):
-        raise _Unknown
-    return rule(x, y)
 
 
 def _apart(a: Access, b: Access, threads: Mapping[str, tuple[Var, Expr]]) -> bool:

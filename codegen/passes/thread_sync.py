@@ -120,8 +120,8 @@ class _Plan:
         if isinstance(node, IfThenElse):
             return self.branch(node, where)
         if isinstance(node, AttrStmt) and node.attr_key == "async_scope":
-            # What reads these copies, or what they overwrite, the pipeline has put barriers around.
-            return _Part(_Once(where)(node))
+            # They may not begin before what they overwrite is done with; for what comes after them the pipeline waits.
+            return _Part(_Once(where)(node), self.stmt(node.body, where).head)
         if isinstance(node, (LetStmt, AttrStmt, Allocate, DeclBuffer)):
             own = accesses(node, where)
             part = self.stmt(node.body, where.inside(node))
