@@ -113,9 +113,9 @@ def multiplies(stmt: Stmt) -> bool:
 
 
 def overlapped(stmt: Stmt) -> Stmt:
-    """The products of `stmt` as one group; those of the group before it are done afterwards, its own go on."""
+    """The products of `stmt` as one group that goes on beside what follows."""
     body: Stmt = _Later()(stmt)
-    return seq(op("ptx_wgmma_fence"), body, op("ptx_wgmma_commit_group"), op("ptx_wgmma_wait_group", 1))
+    return seq(op("ptx_wgmma_fence"), body, op("ptx_wgmma_commit_group"))
 
 
 class _Later(Rewriter):

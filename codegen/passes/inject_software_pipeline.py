@@ -255,7 +255,12 @@ class _BulkPipeline(_Pipeline):
         return [*made, _barrier()]
 
     def closing(self) -> list[Stmt]:
-        return [op("ptx_wgmma_wait_group", 0)] if any(multiplies(p.stmt) for p in self.parts) else []
+        return [op("ptx_wgmma_wait_group", 0)] if self.overlaps else []
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether there are products that go on beside the program."""
+        return any(multiplies(p.stmt) for p in self.parts)
 
     def step(self, at_: Expr, grown: dict[Buffer, Buffer], begin: Expr, end: Expr, *, steady: bool) -> Stmt | None:
         t = self.loop.loop_var.dtype
@@ -288,6 +293,8 @@ class _BulkPipeline(_Pipeline):
         if bulk:
             copies = seq(op("ptx_arrive_barrier_expect_tx", begun, announced), *bulk)
             whole = AttrStmt(None, "async_scope", const(1), copies)
+            # What is copied takes the place of what the step before has read: of its products none may go on.
+            out += [op("ptx_wgmma_wait_group", 1)] if out and self.overlaps else []
             out += [_barrier()] if out else []
             out.append(whole if exist is TRUE else IfThenElse(exist, whole))
         return seq(*out) if out else None

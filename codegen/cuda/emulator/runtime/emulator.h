@@ -70,6 +70,7 @@ void barrier_wait(void* barrier, unsigned parity);
 void tensor_load(void* to, const TensorMap& map, void* barrier, int x, int y);
 // c[64 x n] += a[64 x 16] * b[n x 16]^T of permuted tiles, by the four warps of a group; done when waited for.
 void wgmma(Element type, unsigned n, float* c, const void* a, const void* b);
+void wgmma_fence();
 void wgmma_commit();
 void wgmma_wait(unsigned in_flight);
 

@@ -24,6 +24,13 @@ struct TransactionBarrier {
   std::vector<unsigned> waiting;
 };
 
+// Registers that hold sums of products, and how many groups of products are still to add to them.
+struct Sums {
+  uintptr_t begin;
+  size_t bytes;
+  unsigned in_flight;
+};
+
 struct Product {
   Element type;
   unsigned n;

@@ -172,10 +172,79 @@ __attribute__((noinline)) void tensor_load(void* to, const TensorMap& map, void*
   if (!b.waiting.empty() && is_complete(b)) complete(b);
 }
 
+namespace {
+
+Sums& sums_at(float* c, unsigned n) {
+  uintptr_t begin = reinterpret_cast<uintptr_t>(c);
+  for (Sums& s : m.current->sums)
+    if (s.begin == begin) return s;
+  m.current->sums.push_back({begin, n / 2 * sizeof(float), 0});
+  return m.current->sums.back();
+}
+
+// Where elements k to k + 7 of a row of a permuted tile lie.
+const unsigned char* piece(const unsigned char* tile, unsigned row, unsigned k) {
+  return tir_dynamic_shared + permuted(static_cast<size_t>(tile - tir_dynamic_shared) + row * 128 + 2 * k);
+}
+
+// The rows of both operands that the running thread needs: `first(i)` of the left one, `second(j, half)` of the other.
+struct Rows {
+  unsigned thread = m.current->number % 128, lane = thread % 32;
+  unsigned first(unsigned i) const { return thread / 32 * 16 + lane / 4 + 8 * i; }
+  unsigned second(unsigned j, unsigned half) const { return 8 * j + lane % 4 * 2 + half; }
+};
+
+void check_operands(const Product& p) {
+  Rows rows;
+  auto check = [&](const unsigned char* tile, unsigned row) {
+    for (unsigned k = 0; k < 16; k += 8)
+      check_access(reinterpret_cast<uintptr_t>(piece(tile, row, k)), 16, Access::READ, p.pc);
+  };
+  for (unsigned i = 0; i < 2; ++i) check(p.a, rows.first(i));
+  for (unsigned j = 0; j < p.n / 8; ++j)
+    for (unsigned half = 0; half < 2; ++half) check(p.b, rows.second(j, half));
+}
+
+void multiply(const Product& p) {
+  Rows rows;
+  auto row = [&](const unsigned char* tile, unsigned r, float* out) {
+    for (unsigned k = 0; k < 16; ++k) {
+      uint16_t word;
+      memcpy(&word, piece(tile, r, k / 8 * 8) + k % 8 * 2, 2);
+      out[k] = decode(p.type, word, 0);
+    }
+  };
+  float a[2][16], b[16];
+  for (unsigned i = 0; i < 2; ++i) row(p.a, rows.first(i), a[i]);
+  for (unsigned j = 0; j < p.n / 8; ++j)
+    for (unsigned half = 0; half < 2; ++half) {
+      row(p.b, rows.second(j, half), b);
+      for (unsigned i = 0; i < 2; ++i) {
+        float sum = 0;
+        for (unsigned k = 0; k < 16; ++k) sum += a[i][k] * b[k];
+        p.c[4 * j + 2 * i + half] += sum;
+      }
+    }
+}
+
+}  // namespace
+
+void wgmma_fence() { m.current->fenced = true; }
+
 __attribute__((noinline)) void wgmma(Element type, unsigned n, float* c, const void* a, const void* b) {
+  uint32_t pc = place_of(__builtin_return_address(0));
+  if (!m.current->fenced) fail("wgmma without a fence since its sums were last touched");
   meet(~0u, "wgmma", nullptr, 0, 0);
-  m.current->products.push_back({type, n, c, static_cast<const unsigned char*>(a),
-                                 static_cast<const unsigned char*>(b), place_of(__builtin_return_address(0))});
+  Product p{type, n, c, static_cast<const unsigned char*>(a), static_cast<const unsigned char*>(b), pc};
+  if (m.checked) {
+    // Until somebody waits it may read at any time: later than all that anybody has seen.
+    uint32_t now = m.current->clock.own;
+    m.current->clock.own = ~0u;
+    check_operands(p);
+    m.current->clock.own = now;
+  }
+  m.current->products.push_back(p);
+  ++sums_at(c, n).in_flight;
 }
 
 void wgmma_commit() {
@@ -186,32 +255,11 @@ void wgmma_commit() {
 void wgmma_wait(unsigned in_flight) {
   meet(~0u, "wgmma.wait_group", nullptr, 0, 0);
   auto& groups = m.current->product_groups;
-  unsigned thread = m.current->number % 128, lane = thread % 32;
   while (groups.size() > in_flight) {
     for (const Product& p : groups.front()) {
-      auto row = [&](const unsigned char* base, unsigned r, float* out) {
-        for (unsigned k = 0; k < 16; k += 8) {
-          size_t at = permuted(static_cast<size_t>(base - tir_dynamic_shared) + r * 128 + 2 * k);
-          const unsigned char* from = tir_dynamic_shared + at;
-          if (m.checked) check_access(reinterpret_cast<uintptr_t>(from), 16, Access::READ, p.pc);
-          for (unsigned e = 0; e < 8; ++e) {
-            uint16_t word;
-            memcpy(&word, from + 2 * e, 2);
-            out[k + e] = decode(p.type, word, 0);
-          }
-        }
-      };
-      float a[2][16], b[16];
-      for (unsigned i = 0; i < 2; ++i) row(p.a, thread / 32 * 16 + lane / 4 + 8 * i, a[i]);
-      for (unsigned j = 0; j < p.n / 8; ++j)
-        for (unsigned half = 0; half < 2; ++half) {
-          row(p.b, 8 * j + lane % 4 * 2 + half, b);
-          for (unsigned i = 0; i < 2; ++i) {
-            float sum = 0;
-            for (unsigned k = 0; k < 16; ++k) sum += a[i][k] * b[k];
-            p.c[4 * j + 2 * i + half] += sum;
-          }
-        }
+      if (m.checked) check_operands(p);
+      --sums_at(p.c, p.n).in_flight;
+      multiply(p);
     }
     groups.pop_front();
   }

@@ -50,6 +50,8 @@ struct Thread {
   std::deque<std::vector<Copy>> groups;
   std::vector<Product> products;
   std::deque<std::vector<Product>> product_groups;
+  std::vector<Sums> sums;  // of all its products
+  bool fenced = false;     // whether products may take its sums as they are
 };
 
 struct Barrier {
@@ -228,8 +230,23 @@ void check_global(const Region& r, uintptr_t address, size_t size, Access kind, 
   if (r.fresh && kind == Access::WRITE) memset(r.fresh + offset, 0, size);
 }
 
+// Registers with the sums of products that go on are nobody's; what has touched others, the next products are told.
+void check_sums(uintptr_t address, Access kind, uint32_t pc) {
+  for (const Sums& s : m.current->sums)
+    if (address - s.begin < s.bytes) {
+      if (s.in_flight) {
+        m.pcs[0] = pc;
+        report("%s of block (%u, %u, %u) %s sums of products by wgmma that go on: nobody has waited for them",
+               name_of(*m.current).c_str(), m.block.x, m.block.y, m.block.z, verb(kind));
+        abandon();
+      }
+      m.current->fenced = false;
+    }
+}
+
 void check_access(uintptr_t address, size_t size, Access kind, uint32_t pc) {
-  if (m.stacks.holds(address) || !m.current) return;
+  if (!m.current) return;
+  if (m.stacks.holds(address)) return m.current->sums.empty() ? void() : check_sums(address, kind, pc);
   uintptr_t fixed = reinterpret_cast<uintptr_t>(__start_tir_shared);
   size_t fixed_bytes = static_cast<size_t>(__stop_tir_shared - __start_tir_shared);
   if (address - fixed < fixed_bytes) {

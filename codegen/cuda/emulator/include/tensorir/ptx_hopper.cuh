@@ -15,7 +15,7 @@ __device__ __forceinline__ void barrier_wait(void* barrier, unsigned parity) {
 __device__ __forceinline__ void tma_load(void* shared, const tensor_map& map, void* barrier, int x, int y) {
   tir_emu::tensor_load(shared, map, barrier, x, y);
 }
-__device__ __forceinline__ void wgmma_fence() {}
+__device__ __forceinline__ void wgmma_fence() { tir_emu::wgmma_fence(); }
 __device__ __forceinline__ void wgmma_commit() { tir_emu::wgmma_commit(); }
 template <int IN_FLIGHT>
 __device__ __forceinline__ void wgmma_wait() {
