@@ -35,6 +35,8 @@ class Sanitized(Statements):
         self.in_blocks = 0
         self.reducing: frozenset[Any] = frozenset()
         """Thread loops over which the blocks around reduce together."""
+        self.declared_in: dict[Buffer, set[st.For]] = {}
+        """The concurrent loops in whose iterations a buffer is declared."""
 
     # -- the questions
 
@@ -91,15 +93,21 @@ class Sanitized(Statements):
         """The path of an access: the iterations running, without those that cannot race for this memory.
 
         In a program of blocks lowering has yet to put barriers around what threads share, and to combine what they
-        reduce together. What each thread has for itself is one memory here while it is allocated around them.
+        reduce together. What each thread has for itself is one memory here while it is allocated around them; so is
+        shared memory of which each iteration declares a buffer, once such pieces are merged.
         """
         unordered = view.buffer.scope != GLOBAL and (self.in_blocks or view.buffer.is_private)
+        own = self.declared_in.get(view.buffer, ()) if view.buffer.scope != GLOBAL else ()
         kept = [
             (run, name)
             for loop, run, name in self.concurrent
-            if loop.thread_binding is None or not (unordered or loop in self.reducing)
+            if loop.thread_binding is None or not (unordered or loop in self.reducing or loop in own)
         ]
         return self.path_text(kept, threads=not unordered)
+
+    def declare(self, buffer: Buffer, pointer: Val) -> View:
+        self.declared_in[buffer] = {loop for loop, _, _ in self.concurrent}
+        return super().declare(buffer, pointer)
 
     # -- blocks
 

@@ -157,7 +157,9 @@ class _Pipeline:
         t = self.loop.loop_var.dtype
         begin, end = self.loop.min, self.loop.min + self.loop.extent
         prologue = [self.step(begin + const(k, t), grown, begin, end, steady=False) for k in range(self.depth)]
-        epilogue = [self.step(end + const(k, t), grown, begin, end, steady=False) for k in range(self.depth)]
+        epilogue = [
+            self.after(k, self.step(end + const(k, t), grown, begin, end, steady=False)) for k in range(self.depth)
+        ]
         var = self.loop.loop_var.replace()
         steady = self.loop.replace(
             loop_var=var,
@@ -173,6 +175,13 @@ class _Pipeline:
         if not allocated:
             return body
         return BlockRealize((), TRUE, Block((), (), (), "", body, alloc_buffers=allocated))
+
+    def after(self, k: int, step: Stmt | None) -> Stmt | None:
+        """A step of the epilogue, unless it is one of the prologue, as in a loop of fewer iterations than stages."""
+        late = self.analyzer.simplify(self.loop.extent + const(k, self.loop.extent.dtype) >= self.depth)
+        if late is FALSE or step is None:
+            return None
+        return step if late is TRUE else IfThenElse(late, step)
 
     def grown(self, buffers: tuple[Buffer, ...]) -> dict[Buffer, Buffer]:
         """The buffers that iterations hold several versions of, with those."""
@@ -207,8 +216,7 @@ class _Pipeline:
                 stmt = AttrStmt(None, "async_scope", const(1), stmt)
             behind += self.behind(part)
             out.append(stmt if exists is TRUE else IfThenElse(exists, stmt))
-        if not out:
-            return None
+        # Steps that begin nothing have a group, too: those that wait count them.
         if self.asynchronous:
             out.append(Evaluate(Call(VOID, OPS["ptx_commit_group"], ())))
         if behind:
@@ -216,7 +224,7 @@ class _Pipeline:
                 Evaluate(Call(VOID, OPS["ptx_wait_group"], (const(min(behind)),))),
                 _barrier(),
             ]
-        return seq(*out)
+        return seq(*out) if out else None
 
     def behind(self, part: _Part) -> list[int]:
         """How many groups may be in flight when a part reads what asynchronous ones wrote; nothing where it does not.

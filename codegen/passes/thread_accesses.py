@@ -111,7 +111,10 @@ class Where:
     def _bound(self, node: For) -> Where:
         axis = str(node.thread_binding)
         if axis not in self.threads:
-            return self
+            # All threads of a block are in one iteration.
+            return replace(
+                self, loops={**self.loops, node.loop_var: Range(self.seen(node.min), self.seen(node.extent))}
+            )
         var, extent = self.threads[axis]
         here: Expr = var + self.seen(node.min)
         out = replace(

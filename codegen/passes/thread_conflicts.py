@@ -29,6 +29,9 @@ REACH = 1 << 40
 BUDGET = 1 << 22
 """Threads times iterations up to which an access is gone through."""
 
+EXACT = 1 << 18
+"""The same with what only conditions ask for; beyond, they are taken to hold."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -62,7 +65,7 @@ def _enumerated(a: Access, b: Access, order: Order, threads: Mapping[str, tuple[
 
     Conditions on loops around both that places do not depend on are asked about only where that may matter.
     """
-    a, b = _ranged(a), _ranged(b)
+    a, b = _ranged(a, threads), _ranged(b, threads)
     try:
         return _met(a, b, order, threads, exact=False) and _met(a, b, order, threads, exact=True)
     except Unknown:
@@ -73,8 +76,9 @@ def _met(a: Access, b: Access, order: Order, threads: Mapping[str, tuple[Var, Ex
     try:
         first, second, shared = _aligned(a, b, order, {var for var, _ in threads.values()}, exact=exact)
         mixed = a.buffer.dtype.element.bytes != b.buffer.dtype.element.bytes
-        left = _touched(first, shared, order, threads, mixed=mixed, later=False)
-        right = _touched(second, shared, order, threads, mixed=mixed, later=True)
+        budget = EXACT if exact else BUDGET
+        left = _touched(first, shared, order, threads, mixed=mixed, later=False, budget=budget)
+        right = _touched(second, shared, order, threads, mixed=mixed, later=True, budget=budget)
     except Unknown:
         if exact:
             return True
@@ -83,17 +87,30 @@ def _met(a: Access, b: Access, order: Order, threads: Mapping[str, tuple[Var, Ex
 
 
 def _meet(left: np.ndarray, right: np.ndarray) -> bool:
-    """Whether different threads meet, the left one in an earlier turn, given (places, threads, turns) of each side."""
-    places, at = np.unique(np.concatenate([left[0], right[0]]), return_inverse=True)
-    split = len(left[0])
+    """Whether different threads meet, the left one in an earlier turn, given what each side touches (`_touched`)."""
+    if not left.size or not right.size:
+        return False
+    low, high = max(left[0].min(), right[0].min()), min(left[0].max(), right[0].max())
+    if low > high:
+        return False
+    left, right = (side[:, (side[0] >= low) & (side[0] <= high)] for side in (left, right))
+    span = int(high - low) + 1
+    at, split = np.concatenate([(side[0] - low) + side[3] * span for side in (left, right)]), len(left[0])
+    size = span * (max(int(side[3].max(initial=0)) for side in (left, right)) + 1)
+    if size > DENSE:
+        found, at = np.unique(at, return_inverse=True)
+        size = len(found)
     count = max(int(side[1].max(initial=0)) for side in (left, right)) + 1
     # Earliest on the left against latest on the right; where one thread is both, the next best of another.
-    when, who, other = _least(at[:split], left[1], left[2], len(places), count)
-    last, last_who, last_other = _least(at[split:], right[1], -right[2], len(places), count)
+    when, who, other = _least(at[:split], left[1], left[2], size, count)
+    last, last_who, last_other = _least(at[split:], right[1], -right[2], size, count)
     apart = (who != last_who) & (when + last < 0)
     together = (who == last_who) & ((when + last_other < 0) | (other + last < 0))
     return bool(np.any(apart | together))
 
+
+DENSE = 1 << 19
+"""Bytes of memory, for each turn of common loops, that may each have an entry in a table; places are sorted beyond."""
 
 _NEVER = 1 << 40
 """More than any turn of a loop that is gone through."""
@@ -112,16 +129,18 @@ def _least(
     return least // count, least % count, other // count
 
 
-def _ranged(a: Access) -> Access:
+def _ranged(a: Access, threads: Mapping[str, tuple[Var, Expr]]) -> Access:
     """The access with loops of constant ranges; where theirs depend on other variables, conditions say the rest."""
     if all(isinstance(e, IntImm) for r in a.loops.values() for e in (r.min, r.extent)):
         return a
     analyzer = Analyzer()
+    for var, extent in threads.values():
+        analyzer.bind(var, Range(const(0, var.dtype), extent))
     loops, conditions = dict(a.loops), list(a.conditions)
     for var, r in a.loops.items():
         end = r.min + r.extent
         low, high = analyzer.const_int_bound(r.min)[0], analyzer.const_int_bound(end)[1]
-        if not (isinstance(r.min, IntImm) and isinstance(r.extent, IntImm)) and low > -REACH and high < REACH:
+        if not (isinstance(r.min, IntImm) and isinstance(r.extent, IntImm)) and high - low <= BUDGET:
             conditions += [r.min <= var, var < end]
             loops[var] = r = Range(const(low, var.dtype), const(max(high - low, 0), var.dtype))
         analyzer.bind(var, r)
@@ -194,8 +213,9 @@ def _touched(
     *,
     mixed: bool,
     later: bool,
+    budget: int,
 ) -> np.ndarray:
-    """The triples (place in bytes with the common variables, thread, turn of the carrying loop) of an access.
+    """Columns (place in bytes, thread, turn of the carrying loop, number of the common variables' values) of an access.
 
     `mixed`: places are told apart by bytes, as elements of several sizes meet. `later`: of the turns that touch the
     same, the last one counts, else the first.
@@ -212,7 +232,7 @@ def _touched(
         period = min(_period(var, [index, *conditions]) or size, size)
         axes.append((var, low + size - period if later else low, period))
     lanes = index.dtype.lanes
-    if math.prod(n for _, _, n in axes) * lanes > BUDGET:
+    if math.prod(n for _, _, n in axes) * lanes > budget:
         raise Unknown
     values: dict[Var, Any] = {}
     for k, (var, low, n) in enumerate(axes):
@@ -229,20 +249,21 @@ def _touched(
         thread = thread * constant(extent) + values[var]
     for var, (low, n) in shared.items():
         tag = tag * n + (values[var] - low)
-    turn = values.get(order.carried, _turn(a, order, later=later)) if not order.next_only else int(later)
+    carried = None if order.next_only else order.carried
+    turn = values[carried] if carried in values else _turn(a, carried, later=later)
     size = a.buffer.dtype.element.bytes
     base = constant(a.buffer.elem_offset) * size * a.buffer.dtype.lanes
     parts = []
     for k in range(lanes):
-        place = np.broadcast_to(value_at(lane_of(index, k), values), whole) * size + base + tag * REACH
+        place = np.broadcast_to(value_at(lane_of(index, k), values), whole) * size + base
         parts += [place + byte for byte in range(size)] if mixed else [place]
-    kept = [np.broadcast_to(x, whole)[mask] for x in (thread, turn)]
+    kept = [np.broadcast_to(x, whole)[mask] for x in (thread, turn, tag)]
     return np.stack([np.concatenate([p[mask] for p in parts]), *(np.tile(x, len(parts)) for x in kept)])
 
 
-def _turn(a: Access, order: Order, *, later: bool) -> int:
+def _turn(a: Access, carried: Var | None, *, later: bool) -> int:
     """The last or first turn of the loop that carries the accesses, where it does not matter for the place."""
-    r = a.loops.get(order.carried) if order.carried is not None else None
+    r = a.loops.get(carried) if carried is not None else None
     if r is None or not isinstance(r.min, IntImm) or not isinstance(r.extent, IntImm):
         return int(later)
     return r.min.value + (r.extent.value - 1 if later else 0)

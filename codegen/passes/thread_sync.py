@@ -110,11 +110,12 @@ class _Plan:
 
     def __init__(self, func: PrimFunc, threads: dict[str, tuple[Var, Expr]]) -> None:
         self.func, self.threads = func, threads
+        self.known: dict[tuple[int, int, Order], tuple[Access, Access, bool]] = {}
 
     def stmt(self, node: Stmt, where: Where) -> _Part:
         """`node` with the barriers it needs inside."""
         if isinstance(node, SeqStmt):
-            return self.sequence(node.seq, where)
+            return self.sequence(node, self.parts(node, where), where)
         if isinstance(node, (For, While)):
             return self.loop(node, where)
         if isinstance(node, IfThenElse):
@@ -134,15 +135,18 @@ class _Plan:
 
     # -- one after the other
 
-    def sequence(self, stmts: Sequence[Stmt], where: Where, carry: _Carry | None = None) -> _Part:
-        """Statements in order, after the accesses of a loop's iteration before, if there are any."""
+    def parts(self, body: Stmt, where: Where) -> list[_Part]:
+        """The statements that a body consists of, each with its barriers."""
+        return [self.stmt(node, where) for node in (body.seq if isinstance(body, SeqStmt) else (body,))]
+
+    def sequence(self, body: Stmt, parts: Sequence[_Part], where: Where, carry: _Carry | None = None) -> _Part:
+        """The parts of a body in order, after the accesses of a loop's iteration before, if there are any."""
         out: list[Stmt] = []
         head: list[Access] = []
         pending: list[Access] = []
         barrier = False
         order = Order(frozenset(where.loops))
-        for node in stmts:
-            part = self.stmt(node, where)
+        for part in parts:
             before = [(a, order) for a in pending]
             if carry is not None and not barrier:
                 before += [(a, carry.order) for a in carry.accesses]
@@ -155,18 +159,25 @@ class _Plan:
             pending = part.tail if part.barrier else pending + part.tail
             barrier = barrier or part.barrier
             out.append(part.stmt)
+        stmts = body.seq if isinstance(body, SeqStmt) else (body,)
         changed = len(out) != len(stmts) or any(a is not b for a, b in zip(out, stmts))
-        whole = seq(*out) if changed or len(stmts) == 1 else SeqStmt(tuple(stmts))
-        return _Part(whole, head, pending, barrier)
+        return _Part(seq(*out) if changed else body, head, pending, barrier)
 
     def meets(self, before: list[tuple[Access, Order]], head: list[Access]) -> bool:
         """Whether an access may come too early without a barrier."""
-        return any(conflict(a, b, order, self.threads) for b in head for a, order in before)
+        return any(self.conflict(a, b, order) for b in head for a, order in before)
+
+    def conflict(self, a: Access, b: Access, order: Order) -> bool:
+        """Whether two accesses meet, asked once."""
+        key = (id(a), id(b), order)
+        if key not in self.known:
+            self.known[key] = a, b, conflict(a, b, order, self.threads)
+        return self.known[key][2]
 
     def require_uniform(self, where: Where, part: _Part, before: list[tuple[Access, Order]]) -> None:
         if not where.diverges:
             return
-        a, b = next((a, b) for b in part.head for a, order in before if conflict(a, b, order, self.threads))
+        a, b = next((a, b) for b in part.head for a, order in before if self.conflict(a, b, order))
         raise LowerError(
             f"between {{0}} and {{1}} threads must wait for each other, as both touch {a.buffer.name}, but not all "
             "threads of the block come there",
@@ -182,10 +193,10 @@ class _Plan:
     def loop(self, node: For | While, where: Where) -> _Part:
         inner = where.inside(node)
         own = accesses(node, where)
-        body = node.body.seq if isinstance(node.body, SeqStmt) else (node.body,)
-        part = self.sequence(body, inner)
+        parts = self.parts(node.body, inner)
+        part = self.sequence(node.body, parts, inner)
         if not is_bound(node):
-            part = self.carried(node, body, inner, part)
+            part = self.carried(node, parts, inner, part)
         rebuilt = node if part.stmt is node.body else node.replace(body=part.stmt)
         once = isinstance(node, For) and isinstance(node.extent, IntImm) and node.extent.value > 0
         if isinstance(node, While):
@@ -194,7 +205,7 @@ class _Plan:
         surely = part.barrier and once
         return _Part(rebuilt, own + part.head, part.tail if surely else own + part.head + part.tail, surely)
 
-    def carried(self, node: For | While, body: Sequence[Stmt], inner: Where, part: _Part) -> _Part:
+    def carried(self, node: For | While, parts: Sequence[_Part], inner: Where, part: _Part) -> _Part:
         """The body with barriers between the end of one iteration and the start of the next."""
         if isinstance(node, For) and isinstance(node.extent, IntImm) and node.extent.value < 2:
             return part
@@ -208,7 +219,7 @@ class _Plan:
                 return part
             tail += fresh
             # With a barrier in the body, the next iteration is the only one that can come too early.
-            part = self.sequence(body, inner, _Carry(tail, Order(around, var, next_only=part.barrier)))
+            part = self.sequence(node.body, parts, inner, _Carry(tail, Order(around, var, next_only=part.barrier)))
 
     def branch(self, node: IfThenElse, where: Where) -> _Part:
         own = accesses(node, where)

@@ -17,7 +17,7 @@ from tensorir import Schedule, T
 from tensorir.tir.function import PrimFunc
 
 SHAPES = ({"heads": 16, "length": 4096, "width": 128},)
-SMALL = {"heads": 2, "length": 256, "width": 64}
+SMALL = {"heads": 1, "length": 256, "width": 64}
 WARPS, QUERIES = 4, 32
 """Warps of a block, queries of a warp."""
 KEYS = {64: 64, 128: 32}

@@ -124,7 +124,7 @@ def _words(flags: tuple[str, ...]) -> tuple[str, ...]:
     g++ reads the header itself should it find the precompiled one unfit; clang++ would refuse, so it always reads it.
     """
     header = HERE / "include" / "tensorir_emulator.h"
-    folders = ("-I", str(header.parent), "-I", str(INCLUDE))
+    folders: tuple[str, ...] = ("-I", str(header.parent), "-I", str(INCLUDE))
     if "Free Software Foundation" in _version(find()):
         name = f"{header.name}.gch"
         command = (*flags, *folders, "-x", "c++-header", str(header))

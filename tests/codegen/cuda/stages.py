@@ -11,17 +11,9 @@ from tensorir.codegen.target import Target
 from tensorir.tir.function import PrimFunc
 from tensorir.tir.verify import verify
 
+from ...ready_workloads import arrays as arguments
+
 GPU = Target("cuda", arch="sm_90a")
-
-
-def arguments(func: PrimFunc, seed: int = 0) -> list[np.ndarray]:
-    """Random arrays for the parameters, whose shapes are constants."""
-    rng = np.random.default_rng(seed)
-    out = []
-    for buffer in func.buffers:
-        shape, t = [e.value for e in buffer.shape], buffer.dtype
-        out.append((rng.standard_normal(shape) if t.is_float else rng.integers(-5, 5, shape)).astype(t.numpy))
-    return out
 
 
 def close(want, got, message=""):

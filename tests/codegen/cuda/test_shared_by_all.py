@@ -86,6 +86,18 @@ def test_each_block_has_its_dynamic_shared_memory() -> None:
     assert any(isinstance(n, Allocate) and n.buffer.name == "buf_dyn_shmem" for n in walk(block))
 
 
+@pytest.mark.parametrize("scope", ["shared", "shared.dyn"])
+def test_memory_of_each_thread_becomes_one_piece_for_all(scope: str) -> None:
+    func, sch = matmul(3, 2, 2)
+    i, _, k = sch.get_loops("C")
+    tile = sch.cache_read("C", 0, scope)
+    outer, inner = sch.split(i, [None, 2])
+    sch.bind(outer, "blockIdx.x")
+    sch.bind(inner, "threadIdx.y")
+    sch.compute_at(tile, k)
+    run(sch, func)
+
+
 def test_threads_that_differ_in_a_condition_still_fill_shared_memory_together() -> None:
     func = workloads.batch_matmul(3, 3, 4, 7)
     sch = tensorir.Schedule(func)

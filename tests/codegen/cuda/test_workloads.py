@@ -7,61 +7,72 @@ import pytest
 import tensorir
 from tensorir.codegen import interpreter
 from tensorir.codegen.cuda import nvrtc
-from tensorir.script import workloads
 
+from ...ready_workloads import CASES, NARROW, REGISTRY, Case
 from .stages import GPU, arguments, close, every_stage
 
-CASES = {
-    "matmul": (9, 7, 10),
-    "matmul float16": (8, 8, 8, "float16"),
-    "matmul bfloat16": (8, 8, 8, "bfloat16"),
-    "matmul int8": (8, 8, 8, "int8", "int32"),
-    "matmul_relu": (8, 8, 8),
-    "batch_matmul": (2, 5, 4, 3),
-    "dense": (5, 7, 9),
-    "conv1d_nlc": (1, 8, 3, 4, 3),
-    "conv2d_nhwc": (1, 6, 6, 3, 4, 3),
-    "conv2d_nchw": (1, 3, 6, 6, 4, 3),
-    "softmax": (5, 17),
-    "layer_norm": (4, 10),
-    "rms_norm": (4, 10),
-    "relu": (13, 7),
-    "gelu": (7, 9),
-    "row_sum": (6, 20),
-    "argmax": (6, 20),
-    "transpose": (9, 13),
-    "attention": (1, 2, 6, 4),
-}
+SMALL = (*(next(case for case in CASES if case.name == name) for name in REGISTRY), *NARROW)
+ALL = (*CASES, *NARROW)
+ARCHS = ("sm_80", "sm_90a")
 
 
-def bound(name):
-    func = getattr(workloads, name.split()[0])(*CASES[name])
+def bound(case: Case, threads: int = 32) -> tuple[tensorir.PrimFunc, tensorir.Schedule]:
+    func = case.func()
     sch = tensorir.Schedule(func)
-    sch.bind_default(max_threads=32)
+    sch.bind_default(max_threads=threads)
     return func, sch
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_every_stage(name):
-    func, sch = bound(name)
+def emulated(case: Case, threads: int = 32) -> None:
+    """The emulator gives what the interpreter does, and numpy in double precision."""
+    func, sch = bound(case, threads)
+    got = arguments(func)
+    count = len(got) - (2 if case.name == "argmax" else 1)
+    exact = case.results(*got[:count])
+    want = [a.copy() for a in got]
+    interpreter.run(func, *want)
+    tensorir.build(sch, tensorir.Target("cuda-emulator", arch="sm_90a"))(*got)
+    close(want, got)
+    close([e.astype(g.dtype) for e, g in zip(exact, got[count:])], got[count:], "numpy")
+
+
+@pytest.mark.parametrize("case", SMALL, ids=str)
+def test_every_stage(case: Case) -> None:
+    func, sch = bound(case)
     every_stage(sch.func, func)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_the_emulator(name):
-    func, sch = bound(name)
-    arrays = arguments(func)
-    want = [a.copy() for a in arrays]
-    interpreter.run(func, *want)
-    tensorir.build(sch, tensorir.Target("cuda-emulator", arch="sm_90a"))(*arrays)
-    close(want, arrays)
+@pytest.mark.parametrize("case", SMALL, ids=str)
+def test_the_emulator(case: Case) -> None:
+    emulated(case)
 
 
-@pytest.mark.skipif(not nvrtc.available(), reason="NVRTC is not installed")
-@pytest.mark.parametrize("arch", ["sm_80", "sm_90a"])
-@pytest.mark.parametrize("name", CASES)
-def test_nvrtc(name, arch):
-    _, sch = bound(name)
+@pytest.mark.fuzz
+@pytest.mark.parametrize("threads", [3, 64, 256])
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_more_shapes_and_threads(case: Case, threads: int) -> None:
+    func, sch = bound(case, threads)
+    every_stage(sch.func, func)
+    emulated(case, threads)
+
+
+@pytest.mark.skipif(not nvrtc.available(), reason=nvrtc.MISSING)
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("case", SMALL, ids=str)
+def test_nvrtc(case: Case, arch: str) -> None:
+    compiled(case, arch, 32)
+
+
+@pytest.mark.fuzz
+@pytest.mark.skipif(not nvrtc.available(), reason=nvrtc.MISSING)
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_nvrtc_of_more_shapes(case: Case, arch: str) -> None:
+    compiled(case, arch, 256)
+
+
+def compiled(case: Case, arch: str, threads: int) -> None:
+    _, sch = bound(case, threads)
     module = tensorir.build(sch, tensorir.Target("cuda", arch=arch))
     assert module.resources().keys() == module.cuda.kernels.keys()
 

@@ -79,6 +79,14 @@ if tx < 16:
     S[tx * 4 : tx * 4 + 4] = A[tx * 4 : tx * 4 + 4]
 B[tx] = S[tx]
 """),
+    "ranges that depend on the loop around": (2, """
+for k in range(2):
+    if k < 1:
+        S[tx] = T.float32(0)
+    for r in range(1 - k, 2):
+        S[r * 64 + 63 - tx] = A[tx]
+B[tx] = S[64 + tx]
+"""),
     "a barrier that is there": (1, """
 S[tx] = A[tx]
 T.tvm_storage_sync("shared")

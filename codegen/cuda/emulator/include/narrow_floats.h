@@ -93,6 +93,8 @@ inline float widen(uint32_t bits) {
   }                                                                                                         \
   inline Name __hmax(Name a, Name b) { return Name(fmaxf(a, b)); }                                          \
   inline Name __hmin(Name a, Name b) { return Name(fminf(a, b)); }                                          \
+  inline Name __hmax_nan(Name a, Name b) { return a > b || a != a ? a : b; }                                \
+  inline Name __hmin_nan(Name a, Name b) { return a < b || a != a ? a : b; }                                \
   inline bool __hisnan(Name a) { return float(a) != float(a); }                                             \
   inline bool __hlt(Name a, Name b) { return a < b; }                                                       \
   inline bool __hle(Name a, Name b) { return a <= b; }                                                      \

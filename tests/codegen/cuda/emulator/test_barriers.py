@@ -1,28 +1,38 @@
 """Every barrier and every wait of generated kernels is needed: without it the emulator reports what goes wrong."""
 
 import re
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 import tensorir
+from hypothesis import HealthCheck, given, settings
+from tensorir import PrimFunc, Schedule
 from tensorir.codegen.cuda.emulator import EmulatorError, emulate
 from tensorir.codegen.cuda.emulator.built import EmulatedModule
+from tensorir.codegen.lower import lower
+from tensorir.tir.errors import LowerError
 
+from ....ready_workloads import Case
+from .. import kernels
 from ..gpu import blocked_matmul, tile_gemm
+from ..stages import GPU, arguments
+from ..test_random_schedules import schedules
+from ..test_workloads import ALL, bound
 
-WAIT = re.compile(r"^ *(__syncthreads\(\)|__syncwarp\(\)|tir::cp_async_wait<\d+>\(\));\n", re.MULTILINE)
+WAIT = re.compile(r"^ *(__sync(?:threads|warp)\(\)|tir::(?:cp_async|wgmma|barrier)_wait(?:<\d+>)?\(.*\));\n", re.M)
 
 
-def pipelined(stages, *, permuted):
+def pipelined(stages: int, *, permuted: bool, depth: int = 256) -> Schedule:
     """`tile_gemm` with its copies `stages` steps ahead of the products."""
-    sch = tile_gemm(64, 64, 256, "mma", "float16", scope="shared.dyn", permuted=permuted)
+    sch = tile_gemm(64, 64, depth, "mma", "float16", scope="shared.dyn", permuted=permuted)
     step = sch.get_loops("C_update_o")[4]
     for name, value in (("stage", [0, 0, stages]), ("order", [0, 1, 2]), ("async_stages", [0])):
         sch.annotate(step, f"software_pipeline_{name}", value)
     return sch
 
 
-def repeated():
+def repeated() -> Schedule:
     """A pipeline that is run several times on the same memory."""
     return tensorir.Schedule(
         tensorir.parse("""
@@ -53,29 +63,67 @@ def main(A: T.Buffer((4, 5, 64), "float32"), B: T.Buffer((4, 5, 64), "float32"))
     )
 
 
-KERNELS = {
+CASES: dict[str, Callable[[], Schedule]] = {
     "blocked matmul": lambda: blocked_matmul(32, 32, 32),
     "fragments": lambda: tile_gemm(64, 64, 128, "mma", "float16"),
     "pipeline of 1": lambda: pipelined(1, permuted=False),
     "pipeline of 3, permuted": lambda: pipelined(3, permuted=True),
+    "pipeline of 3 in a loop of 2": lambda: pipelined(3, permuted=True, depth=128),
     "repeated pipeline": repeated,
 }
+CHEAP = ("cuda_conv2d", "cuda_row_sums", "cuda_softmax", "cuda_transpose")
+"""Kernels of the examples that are tried each time; the others are left to the fuzz tests."""
 
 
-@pytest.mark.parametrize("name", KERNELS)
-def test_every_barrier_is_needed_and_they_are_enough(name: str) -> None:
-    sch = KERNELS[name]()
-    module = tensorir.build(sch, "cuda-emulator")
+def assert_every_wait_is_needed(build: Callable[[], Schedule], arrays: Sequence[np.ndarray] | None = None) -> None:
+    """All is well with every barrier and wait, and without any one of them the emulator reports what goes wrong."""
+    module = tensorir.build(build(), tensorir.Target("cuda-emulator", arch="sm_90a"))
     assert isinstance(module, EmulatedModule)
-    rng = np.random.default_rng(0)
-    shapes = [tuple(int(e.value) for e in b.shape) for b in module.program[module.entry_name].buffers]
-    types = [b.dtype.numpy for b in module.program[module.entry_name].buffers]
-    given = [rng.integers(-3, 4, s).astype(t) for s, t in zip(shapes, types)]
+    given = arguments(module.program[module.entry_name]) if arrays is None else arrays
     module(*given)
     text = module.source()
-    found = list(WAIT.finditer(text))
-    assert found
-    for wait in found:
+    for wait in WAIT.finditer(text):
         module._emulated = emulate(text[: wait.start()] + text[wait.end() :], kernels=module.cuda.kernels)
-        with pytest.raises(EmulatorError):
+        try:
             module(*given)
+        except EmulatorError:
+            continue
+        pytest.fail(f"line {text.count(chr(10), 0, wait.start()) + 1}, {wait[1]}, is superfluous in\n{text}")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_of_kernels_with_many(name: str) -> None:
+    assert_every_wait_is_needed(CASES[name])
+
+
+def test_of_the_examples_some() -> None:
+    for name in CHEAP:
+        of_example(name)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("name", sorted({*kernels.KERNELS} - {*CHEAP}))
+def test_of_the_other_examples(name: str) -> None:
+    of_example(name)
+
+
+def of_example(name: str) -> None:
+    kernel = kernels.kernel(name)
+    assert_every_wait_is_needed(lambda: kernel.schedule(**kernel.SMALL), kernel.arrays(**kernel.SMALL))
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_of_workloads_bound_by_default(case: Case) -> None:
+    assert_every_wait_is_needed(lambda: bound(case, 64)[1])
+
+
+@pytest.mark.fuzz
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@given(schedules())
+def test_of_random_schedules(drawn: tuple[PrimFunc, Schedule]) -> None:
+    try:
+        lower(drawn[1].func, GPU)
+    except LowerError:
+        return
+    assert_every_wait_is_needed(lambda: drawn[1])
