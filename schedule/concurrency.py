@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from ..tir.errors import ScheduleError
 from ..tir.expr import IntImm
-from ..tir.stmt import Block, For, ForKind
+from ..tir.stmt import Block, For, ForKind, IterType
+from ..tir.visit import free_vars
 from .conditions import require_independent
-from .errors import refusal
+from .errors import refusal, require
+from .rewrite import drivers
+from .scopes import shared_across
 from .sref import BlockSRef, LoopSRef, SRef
 from .state import State
 
@@ -52,7 +55,10 @@ def require_still_concurrent(
     """
     fetches = all(region.buffer.scope.startswith("shared") for region in block.writes)
     for ref, stmt in loops.items():
-        if ref.removed_at is not None or (fetches and stmt.kind is ForKind.THREAD_BINDING):
+        if ref.removed_at is not None:
+            continue
+        require_alike(s, ref)
+        if fetches and stmt.kind is ForKind.THREAD_BINDING:
             continue
         threads = str(stmt.thread_binding or "").startswith("threadIdx")
         try:
@@ -64,3 +70,33 @@ def require_still_concurrent(
                 stmt,
                 hint=hint,
             ) from error
+
+
+def require_alike(s: State, loop: LoopSRef) -> None:
+    """Require that threads which share memory do not each store a value of its own at one place there.
+
+    Threads that store one value at one place do no harm.
+    """
+    if not str(loop.stmt.thread_binding or "").startswith("threadIdx"):
+        return
+    var = loop.stmt.loop_var
+    for block in s.child_blocks(loop):
+        realize = s.realize(block)
+        if var in free_vars(realize.predicate):
+            continue
+        for iter_var, value in zip(block.stmt.iter_vars, realize.iter_values, strict=True):
+            if iter_var.iter_type is not IterType.SPATIAL or iter_var.var not in free_vars(block.stmt.body):
+                continue
+            if var not in free_vars(value) or var not in drivers(block, value):
+                continue
+            for region in block.stmt.writes:
+                require(
+                    iter_var.var in free_vars(region) or not shared_across(region.buffer.scope, loop.stmt),
+                    "{0} stores at {1} for each value of {2}, and so each thread of {3} a value of its own at the same "
+                    "place, in memory that the threads share",
+                    block,
+                    region,
+                    iter_var.var,
+                    loop,
+                    hint="give each thread the buffer for itself, in 'local' memory, or an element of its own",
+                )

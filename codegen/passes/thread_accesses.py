@@ -204,6 +204,29 @@ def repeated(node: BufferStore, where: Where) -> list[str]:
     return out
 
 
+def contested(node: BufferStore, where: Where) -> For | None:
+    """A loop over threads each of which surely stores to the same element of their block's memory, and what is said to
+    depend on the thread."""
+    if not node.buffer.scope.startswith("shared"):
+        return None
+    place = [where.seen(e) for e in (*node.indices, node.predicate) if e is not None]
+    known = [e for r in where.loops.values() for e in (r.min, r.extent)]
+    fixed = {v for e in (*place, *known) for v in free_vars(e)}
+    told = free_vars(where.seen(node.value))
+    if fixed & where.loaded:
+        return None
+    for axis, (loop, _) in where.nodes.items():
+        var, extent = where.threads[axis]
+        if var in fixed or var not in told or (isinstance(extent, IntImm) and extent.value == 1):
+            continue
+        both = [
+            substitute(c, {var: const(n, var.dtype)}) for c in where.conditions if var in free_vars(c) for n in (0, 1)
+        ]
+        if all(map(Analyzer().prove, both)):
+            return loop
+    return None
+
+
 def _first(where: Where, axes: Sequence[str]) -> Where:
     """The first thread of each of `axes`."""
     found = [where.threads[axis][0] for axis in axes]

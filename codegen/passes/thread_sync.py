@@ -28,7 +28,7 @@ from ...tir.visit import Rewriter, walk
 from ..fragments import lanes_needed
 from ..target import Target
 from .kernels import THREAD_AXES, is_bound, is_kernel
-from .thread_accesses import Access, Where, accesses, repeated, scope_of, turn_of
+from .thread_accesses import Access, Where, accesses, contested, repeated, scope_of, turn_of
 from .thread_conflicts import Order, conflict
 from .thread_memory import require_one_writer, require_private
 from .thread_values import differing
@@ -46,7 +46,8 @@ def thread_sync(func: PrimFunc, target: Target) -> PrimFunc:
 
     Raises
     ------
-    LowerError: a barrier is needed where not all threads of a block come.
+    LowerError: a barrier is needed where not all threads of a block come; or threads store different values at one
+        place in shared memory.
     """
     return _Kernels(func)(func) if target.is_gpu else func
 
@@ -130,8 +131,22 @@ class _Plan:
             return _Part(rebuilt, own + part.head, part.tail if part.barrier else own + part.tail, part.barrier)
         if _is_barrier(node):
             return _Part(node, barrier=True)
+        if isinstance(node, BufferStore):
+            self.require_uncontested(node, where)
         own = accesses(node, where)
         return _Part(_once(node, where), own, own)
+
+    def require_uncontested(self, node: BufferStore, where: Where) -> None:
+        """Require that threads do not each store a value of their own at one place."""
+        loop = contested(node, where)
+        if loop is not None:
+            raise LowerError(
+                "each thread of {1} stores a value of its own at one place in {0}, in memory that the threads share",
+                node,
+                loop,
+                root=self.func,
+                hint=f"give {node.buffer.name} the scope 'local' (sch.set_scope), or each thread an element of its own",
+            )
 
     # -- one after the other
 

@@ -21,7 +21,7 @@ from ..primitive import primitive
 from ..rewrite import bind_loops
 from ..sref import BlockSRef, LoopSRef, SRef
 from ..state import State
-from .reduction import init_nest, update_of
+from .reduction import init_nest, require_in_turn, update_of
 
 
 class Target(NamedTuple):
@@ -325,6 +325,7 @@ def _block_of(
         if outside and len(divided) == 1:
             inside = {node for node in walk(found.body) if isinstance(node, For)}
             loops = [loop.stmt for loop in d.ref.loops() if loop.stmt in inside]
+            require_in_turn(s, d.ref, loops)
             _, init = init_nest(block, realize, loops, "", "_init")
             block = update_of(block).replace(name_hint=block.name_hint)
         elif all(iv.iter_type is IterType.SPATIAL for iv in block.iter_vars):

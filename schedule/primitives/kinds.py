@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...tir.expr import IntImm
 from ...tir.stmt import ForKind
+from ..concurrency import require_alike
 from ..conditions import require_independent
 from ..errors import require
 from ..primitive import primitive
@@ -128,3 +129,4 @@ def bind(s: State, loop: LoopSRef, *, thread_axis: str) -> None:
     # The threads of a block can reduce together; blocks of the grid cannot.
     require_independent(s, loop, f"be bound to {thread_axis}", reduction=thread_axis.startswith("threadIdx"))
     swap_loop(s, loop, kind=ForKind.THREAD_BINDING, thread_binding=thread_axis)
+    require_alike(s, loop)

@@ -13,6 +13,7 @@ from ...tir.same import structural_equal
 from ...tir.stmt import Block, BlockRealize, For, IterType, IterVar, Stmt, seq
 from ...tir.visit import free_vars, fresh, substitute
 from ..bindings import is_one_to_one
+from ..concurrency import concurrent_loops
 from ..conditions import binding_predicate, require_affine, require_reduction
 from ..errors import refusal, require
 from ..primitive import primitive
@@ -81,6 +82,7 @@ def decompose_reduction(s: State, block: BlockSRef, loop: LoopSRef) -> BlockSRef
                 iter_var.var,
                 hint="choose the outermost loop of the reduction or one around it",
             )
+    require_in_turn(s, block, inner_loops)
     _require_run_once(s, block, realize, inner_loops)
     _require_started(block, realize, [ref.stmt for ref in loops])
     init, nest = init_nest(old, realize, inner_loops, "_init")
@@ -90,6 +92,21 @@ def decompose_reduction(s: State, block: BlockSRef, loop: LoopSRef) -> BlockSRef
     ref = s.srefs[init]
     assert isinstance(ref, BlockSRef)
     return ref
+
+
+def require_in_turn(s: State, block: BlockSRef, loops: Sequence[For]) -> None:
+    """Require that no iterations of `loops` that run at once reduce together, which takes a block that starts the
+    reduction itself."""
+    values = zip(block.stmt.iter_vars, s.realize(block).iter_values, strict=True)
+    reducing = {v for iv, value in values if iv.iter_type is not IterType.SPATIAL for v in free_vars(value)}
+    for loop in concurrent_loops(block).values():
+        require(
+            loop not in loops or loop.loop_var not in reducing,
+            "the iterations of {1} run at once, and reduce together only as long as {0} starts its reduction itself",
+            block,
+            loop,
+            hint="take the reduction apart first; only loops over spatial axes can be bound then",
+        )
 
 
 def _require_run_once(s: State, block: BlockSRef, realize: BlockRealize, loops: Sequence[For]) -> None:

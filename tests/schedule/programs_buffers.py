@@ -768,5 +768,19 @@ def own_elements(A: T.Buffer((4,), "float32"), B: T.Buffer((4,), "float32")):
             B[vi] = X[vi * 2]
 
 
+@T.prim_func
+def one_row(A: T.Buffer((4, 8), "float32"), B: T.Buffer((4, 8), "float32")):
+    X = T.alloc_buffer((8,), "float32", scope="shared")
+    for i in range(4):
+        for j in range(8):
+            with T.block("X"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                X[vj] = A[vi, vj]
+        for j in range(8):
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = X[7 - vj]
+
+
 ALL = {name: value for name, value in globals().items() if isinstance(value, PrimFunc)}
 """Every program of this file by name."""

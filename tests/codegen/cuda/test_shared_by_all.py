@@ -141,6 +141,25 @@ def test_all_threads_take_a_total_over_into_memory_of_their_own() -> None:
     run(sch, func)
 
 
+def test_threads_that_store_different_values_at_one_place_of_shared_memory_are_refused() -> None:
+    func = tensorir.parse("""
+@T.prim_func
+def main(A: T.Buffer((4, 8), "float32"), B: T.Buffer((4, 8), "float32")):
+    X = T.alloc_buffer((8,), "float32", scope="shared")
+    for i in T.thread_binding(4, thread="threadIdx.x"):
+        for j in range(8):
+            with T.block("X"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                X[vj] = A[vi, vj]
+        for j in range(8):
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = X[7 - vj]
+""")
+    with pytest.raises(LowerError, match=r"each thread of .* stores a value of its own at one place"):
+        tensorir.build(func, "cuda-emulator")
+
+
 def test_threads_reduce_in_each_thread_of_another_axis() -> None:
     func = workloads.softmax(3, 7)
     sch = tensorir.Schedule(func)

@@ -5,6 +5,7 @@ from tensorir import Schedule, ScheduleError, T
 from tensorir.tir.stmt import ForKind
 
 from ..programs import elementwise
+from ..programs_buffers import one_row
 
 DECISIONS = {
     "parallel": (ForKind.PARALLEL, []),
@@ -97,3 +98,19 @@ def test_loops_of_fused_axes(factor: int, place: int, legal: bool) -> None:
     else:
         with pytest.raises(ScheduleError):
             sch.parallel(loops[place])
+
+
+def test_threads_that_share_memory_have_no_row_each_in_it() -> None:
+    sch = Schedule(one_row, seed=0)
+    i, _ = sch.get_loops("X")
+    with pytest.raises(ScheduleError, match="a value of its own at the same place"):
+        sch.bind(i, "threadIdx.x")
+    sch.set_scope("X", 0, "local")
+    sch.bind(i, "threadIdx.x")
+    sch.verify(trials=1, backend="interpreter", sanitize=True)
+    for step in (sch.set_scope, sch.cache_write):
+        with pytest.raises(ScheduleError, match="a value of its own at the same place"):
+            step("X", 0, "shared")
+    sch.bind(i, "blockIdx.x")
+    sch.set_scope("X", 0, "shared")
+    sch.verify(trials=1, backend="interpreter", sanitize=True)

@@ -50,3 +50,14 @@ def test_iterations_that_do_the_same_are_each_started() -> None:
         sch.decompose_reduction("S", i)
     sch.decompose_reduction("S", k)
     checked(sch)
+
+
+def test_what_threads_reduce_together_keeps_its_start() -> None:
+    sch = Schedule(row_sum, seed=0)
+    i, k = sch.get_loops("S")
+    sch.bind(k, "threadIdx.x")
+    with pytest.raises(ScheduleError, match="only as long as block `S` starts its reduction itself"):
+        sch.decompose_reduction("S", i)
+    with pytest.raises(ScheduleError, match="only as long as block `S` starts its reduction itself"):
+        sch.blockize(k)
+    checked(sch, threads=True)
