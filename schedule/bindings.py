@@ -10,8 +10,8 @@ from typing import Any
 
 from ..tir.buffer import BufferRegion
 from ..tir.expr import TRUE, IntImm, Var
-from ..tir.stmt import Block, IterType, IterVar
-from ..tir.visit import free_vars
+from ..tir.stmt import Block, IterType
+from ..tir.visit import connected, free_vars
 from .sref import BlockSRef, LoopSRef
 from .state import State
 
@@ -19,18 +19,19 @@ from .state import State
 def key_of(s: State, block: BlockSRef) -> Any:
     """What decides whether the binding of a block is affine: its values, its predicate, and its loops in any order."""
     realize = s.realize(block)
-    loops = frozenset((ref.stmt.loop_var, ref.stmt.min, ref.stmt.extent) for ref in block.loops())
-    return tuple(iv.var for iv in block.stmt.iter_vars), realize.iter_values, realize.predicate, loops
+    loops = frozenset([(loop.loop_var, loop.min, loop.extent) for loop in [ref.stmt for ref in block.loops()]])
+    return tuple([iv.var for iv in block.stmt.iter_vars]), realize.iter_values, realize.predicate, loops
 
 
 def is_plain(s: State, block: BlockSRef) -> bool:
     """Whether each iterator is bound to a loop of its own, and there is no predicate."""
     realize = s.realize(block)
-    values = realize.iter_values
-    if realize.predicate is not TRUE or not all(type(v) is Var for v in values) or len(set(values)) != len(values):
-        return False
-    loops = {ref.stmt.loop_var for ref in block.loops()}
-    return all(v in loops for v in values)
+    values = set(realize.iter_values)
+    return (
+        realize.predicate is TRUE
+        and len(values) == len(realize.iter_values)
+        and values <= {ref.stmt.loop_var for ref in block.loops()}
+    )
 
 
 def is_one_to_one(s: State, block: BlockSRef) -> bool:
@@ -85,10 +86,7 @@ class Turns:
         if not is_one_to_one(self.s, ref):
             return set()
         values = self.s.realize(ref).iter_values
-        parts = {iv: set(free_vars(value)) for iv, value in zip(block.iter_vars, values, strict=True)}
-        linked = {self.loop.stmt.loop_var}
-        joined: dict[IterVar, None] = {}
-        while more := {iv: None for iv, part in parts.items() if iv not in joined and part & linked}:
-            joined |= more
-            linked = linked.union(*(parts[iv] for iv in more))
+        parts = {iv: free_vars(value) for iv, value in zip(block.iter_vars, values, strict=True)}
+        linked = connected(parts.values(), [self.loop.stmt.loop_var])
+        joined = [iv for iv, part in parts.items() if not linked.isdisjoint(part)]
         return {iv.var for iv in joined} if all(iv.iter_type is IterType.SPATIAL for iv in joined) else set()

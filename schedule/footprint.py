@@ -11,7 +11,7 @@ from ..tir.arith.stmt import conjuncts
 from ..tir.buffer import Buffer, BufferLoad, BufferRegion, Range
 from ..tir.expr import TRUE, Expr, IntImm, Var, all_of, const
 from ..tir.op import maximum, minimum
-from ..tir.stmt import Block, For, IfThenElse, IterType, IterVar
+from ..tir.stmt import Block, IfThenElse, IterType, IterVar
 from ..tir.visit import free_vars, substitute, walk
 from .edit import wrappers
 from .errors import require
@@ -48,12 +48,10 @@ class Footprints:
                     stmt,
                     hint="only loops and branches may lie between the blocks concerned",
                 )
-            inner: list[For] = []
-            for above in block.ancestors():
-                if above is self.boundary or not isinstance(above, LoopSRef):
-                    break
-                inner.append(above.stmt)
-            found = self.known[block] = {loop.loop_var: loop.range for loop in reversed(inner)}
+            inner = block.loops()
+            if self.boundary in inner:
+                inner = inner[inner.index(self.boundary) + 1 :]
+            found = self.known[block] = {above.stmt.loop_var: above.stmt.range for above in inner}
             for var, range_ in found.items():
                 self.an.bind(var, range_, allow_override=True)
         return found

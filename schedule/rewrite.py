@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..tir.arith.analyzer import Analyzer
-from ..tir.arith.iter_form import iter_map_form
+from ..tir.arith.iter_form import iter_map_form, keeps_form
 from ..tir.buffer import Range
 from ..tir.expr import TRUE, Expr, Var, all_of, const
 from ..tir.stmt import Block, BlockRealize, BufferStore, Evaluate, For, ForKind, Stmt
@@ -37,13 +37,17 @@ class _LoopVars(Rewriter):
         self, values: Mapping[Var, Expr], loops: Mapping[Var, Range], predicate: Expr, drop_units: bool
     ) -> None:
         self.expr = Substitute(values)
+        self.new = {v for value in values.values() for v in free_vars(value)}
         self.loops = dict(loops)
         self.predicate = predicate
         self.drop_units = drop_units
         self.blocks: dict[Block, Block] = {}
 
     def __call__(self, node: Any) -> Any:
-        return self.expr(node) if isinstance(node, Expr) else super().__call__(node)
+        if isinstance(node, Expr):
+            return self.expr(node)
+        method = self.table.get(type(node))
+        return method(self, node) if method is not None else node.map_children(self)
 
     def visit_buffer(self, node: Any) -> Any:
         return self.expr(node)
@@ -58,10 +62,17 @@ class _LoopVars(Rewriter):
         return For(node.loop_var, lower, extent, node.kind, body, node.thread_binding, node.annotations)
 
     def visit_block_realize(self, node: BlockRealize) -> BlockRealize:
-        values = tuple(self.expr(v) for v in node.iter_values)
+        values = tuple(map(self.expr, node.iter_values))
         predicate = all_of(self.expr(node.predicate), self.predicate)
-        if values:
-            values = iter_map_form(values, self.loops, predicate, drop_units=self.drop_units)
+        bounded = predicate is not TRUE
+        changed = [
+            new
+            for new, old in zip(values, node.iter_values, strict=True)
+            if new is not old and (bounded or not keeps_form(old, self.expr.variables))
+        ]
+        about = (self.new if bounded else set()).union(*map(free_vars, changed))
+        if about or self.drop_units:
+            values = iter_map_form(values, self.loops, about, predicate, drop_units=self.drop_units)
         return BlockRealize(values, predicate, self.block(node.block))
 
     def block(self, block: Block) -> Block:
@@ -122,12 +133,7 @@ def drivers(block: BlockSRef, value: Expr) -> set[Var]:
 
 def loops_around(sref: SRef) -> dict[Var, Range]:
     """The ranges of the loops above `sref` within its block, outermost first."""
-    out: dict[Var, Range] = {}
-    for above in sref.ancestors():
-        if not isinstance(above, LoopSRef):
-            break
-        out[above.stmt.loop_var] = above.stmt.range
-    return dict(reversed(out.items()))
+    return {above.stmt.loop_var: above.stmt.range for above in sref.loops()}
 
 
 def make_nest(loops: Sequence[tuple[Var, Expr]], body: Stmt) -> Stmt:

@@ -155,18 +155,22 @@ class Schedule(PrimitiveMethods):
             return self.state.srefs[handle]
         require(isinstance(handle, (RV, SRef)), f"a handle of a block or a loop is expected, got {said(handle)}")
         sref = handle if isinstance(handle, SRef) else self._env.get(handle)
-        require(sref is not _REMOVED, f"the handle {handle!r} was forgotten, by remove_rv")
-        require(
-            not isinstance(sref, Mark),
-            f"the handle {handle!r} stands for a place, not for a loop",
-            hint="a location that was sampled is for compute_at",
-        )
-        require(isinstance(sref, SRef), f"the handle {handle!r} belongs to another schedule")
-        assert isinstance(sref, SRef)
-        if sref.removed_at is not None:
-            raise self._gone(sref)
-        require(self.state.srefs.get(sref.stmt) is sref, f"{sref!r} is a reference of another schedule")
+        if not isinstance(sref, SRef) or self.state.srefs.get(sref.stmt) is not sref:
+            raise self._stands_for_nothing(handle, sref)
         return sref
+
+    def _stands_for_nothing(self, handle: Any, value: Any) -> ScheduleError:
+        """The refusal of a handle, whose value is no reference to a loop or block of the program as it is now."""
+        if value is _REMOVED:
+            return refusal(f"the handle {handle!r} was forgotten, by remove_rv")
+        if isinstance(value, Mark):
+            hint = "a location that was sampled is for compute_at"
+            return refusal(f"the handle {handle!r} stands for a place, not for a loop", hint=hint)
+        if not isinstance(value, SRef):
+            return refusal(f"the handle {handle!r} belongs to another schedule")
+        if value.removed_at is not None:
+            return self._gone(value)
+        return refusal(f"{value!r} is a reference of another schedule")
 
     def remove_rv(self, handle: Any) -> None:
         """Forget a handle.

@@ -36,12 +36,14 @@ class SRef:
         self.parent = parent
         self.removed_at: int | None = None
 
-    def ancestors(self) -> Iterator[SRef]:
+    def ancestors(self) -> list[SRef]:
         """The references above this one, innermost first."""
+        out = []
         at = self.parent
         while at is not None:
-            yield at
+            out.append(at)
             at = at.parent
+        return out
 
     @property
     def scope(self) -> BlockSRef:
@@ -51,10 +53,21 @@ class SRef:
         ------
         ScheduleError: this is a root block, which has none.
         """
-        for above in self.ancestors():
-            if isinstance(above, BlockSRef):
-                return above
+        at = self.parent
+        while at is not None:
+            if isinstance(at, BlockSRef):
+                return at
+            at = at.parent
         raise refusal("{0} is the root block, which has no other around or beside it", self)
+
+    def loops(self) -> list[LoopSRef]:
+        """The loops above, outermost first, up to the nearest block."""
+        out = []
+        at = self.parent
+        while isinstance(at, LoopSRef):
+            out.append(at)
+            at = at.parent
+        return out[::-1]
 
     def __repr__(self) -> str:
         name = self.stmt.loop_var.name if isinstance(self.stmt, For) else self.stmt.name_hint
@@ -78,33 +91,26 @@ class BlockSRef(SRef):
         super().__init__(stmt, parent)
         self.function = function
 
-    def loops(self) -> list[LoopSRef]:
-        """The loops around the block, outermost first, up to its scope."""
-        out = []
-        for above in self.ancestors():
-            if not isinstance(above, LoopSRef):
-                break
-            out.append(above)
-        return out[::-1]
-
 
 def reference(stmt: Stmt, parent: SRef | None) -> SRef:
     """A new reference to a loop or block."""
     return LoopSRef(stmt, parent) if isinstance(stmt, For) else BlockSRef(stmt, parent)  # type: ignore[arg-type]
 
 
-def nearest(stmt: Stmt) -> Iterator[For | Block]:
+def nearest(stmt: Stmt) -> list[For | Block]:
     """The outermost loops and blocks within `stmt`, itself included, in program order."""
+    found: list[For | Block] = []
     stack: list[Any] = [stmt]
     while stack:
         top = stack.pop()
         cls = type(top)
         if cls is For or cls is Block:
-            yield top
+            found.append(top)
         elif cls is BlockRealize:
-            yield top.block
+            found.append(top.block)
         elif isinstance(top, Stmt):
             stack.extend(reversed(top.children()))
+    return found
 
 
 def blocks_below(stmt: For | Block) -> Iterator[Block]:
@@ -117,6 +123,6 @@ def blocks_below(stmt: For | Block) -> Iterator[Block]:
                 yield child
 
 
-def below(stmt: For | Block) -> Iterator[For | Block]:
+def below(stmt: For | Block) -> list[For | Block]:
     """The loops and blocks directly under a loop or block."""
     return nearest(stmt.body)

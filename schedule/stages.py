@@ -152,7 +152,7 @@ def write_place(s: State, block: BlockSRef, buffer: Buffer, chosen: list[BlockSR
 
 
 def _depth(ref: SRef) -> int:
-    return sum(1 for _ in ref.ancestors())
+    return len(ref.ancestors())
 
 
 def precedes(s: State, first: BlockSRef, second: BlockSRef) -> bool:

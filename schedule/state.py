@@ -198,61 +198,59 @@ class State:
         old: Stmt = sref.stmt
         if new is old:
             return
-        reuse = dict(reuse or {})
+        heirs: dict[Any, Block] = dict(reuse or {})
         if isinstance(old, Block) and isinstance(new, Block):
-            reuse[old] = new
+            heirs[old] = new
         parent = sref.parent
-        kept: set[Stmt] = set()
-        fresh: list[tuple[For | Block, For | Block | None]] = []
-        if new is not DELETE:
-            self._survey(new, None, kept, fresh)
+        fresh, kept = ([], set()) if new is DELETE else self._survey(new)
         gone = self._gone(old, kept)
-        by_var = {stmt.loop_var: ref for stmt, ref in gone.items() if isinstance(stmt, For)}
-        by_block = {reuse[stmt]: ref for stmt, ref in gone.items() if isinstance(stmt, Block) and stmt in reuse}
+        # References to be had, by the loop's variable or the new block.
+        free: dict[Any, SRef] = {s.loop_var if type(s) is For else heirs.get(s, s): self.srefs[s] for s in gone}
         write = self.journal.set
-        for stmt in gone:
-            write(self.srefs, stmt, _MISSING)
-        reused: set[SRef] = set()
         for stmt, above in fresh:
             upper = parent if above is None else self.srefs[above]
             if stmt in kept:
                 ref = self.srefs[stmt]
             else:
-                taken = by_var.get(stmt.loop_var) if isinstance(stmt, For) else by_block.get(stmt)
-                if taken is not None and taken not in reused:
+                taken = free.pop(stmt.loop_var if type(stmt) is For else stmt, None)
+                if taken is not None:
                     ref = taken
-                    reused.add(ref)
-                    write(ref, "stmt", stmt)
+                    self.journal.move(self.srefs, ref, stmt)
                 else:
                     ref = reference(stmt, upper)
                     ref.removed_at = self.step
                     write(ref, "removed_at", None)
-                write(self.srefs, stmt, ref)
+                    write(self.srefs, stmt, ref)
             if ref.parent is not upper:
                 write(ref, "parent", upper)
-        for ref in gone.values():
-            if ref not in reused:
-                write(ref, "removed_at", self.step)
+        for stmt in gone:
+            if stmt in self.srefs:
+                write(self.srefs[stmt], "removed_at", self.step)
+                write(self.srefs, stmt, _MISSING)
         self._copy_path(parent, old, new, sref)
 
-    def _survey(self, stmt: Stmt, above: For | Block | None, kept: set[Stmt], out: list[Any]) -> None:
-        """List the loops and blocks of a new tree with what is above each; those known already are not entered."""
-        for node in nearest(stmt):
+    def _survey(self, stmt: Stmt) -> tuple[list[tuple[For | Block, For | Block | None]], set[Stmt]]:
+        """The loops and blocks of a new tree with what is above each, in program order, and those among them that were
+        there before, which are not entered."""
+        out: list[tuple[For | Block, For | Block | None]] = []
+        kept: set[Stmt] = set()
+        stack: list[tuple[For | Block, For | Block | None]] = [(node, None) for node in reversed(nearest(stmt))]
+        while stack:
+            node, above = stack.pop()
             out.append((node, above))
             if node in self.srefs and node not in kept:
                 kept.add(node)
             else:
-                self._survey(node.body, node, kept, out)
+                stack += [(inner, node) for inner in reversed(below(node))]
+        return out, kept
 
-    def _gone(self, old: Stmt, kept: set[Stmt]) -> dict[Stmt, SRef]:
-        """The references of the old tree whose statements are not kept."""
-        out: dict[Stmt, SRef] = {}
-        stack = [s for s in nearest(old) if s not in kept]
-        while stack:
-            node = stack.pop()
-            out[node] = self.srefs[node]
-            stack.extend(s for s in below(node) if s not in kept)
-        return out
+    def _gone(self, old: Stmt, kept: set[Stmt]) -> list[For | Block]:
+        """The loops and blocks of the old tree that are not kept."""
+        out = nearest(old)
+        for node in out:
+            if node not in kept:
+                out += below(node)
+        return [node for node in out if node not in kept]
 
     def _copy_path(self, parent: SRef | None, old: Stmt, new: Any, sref: SRef) -> None:
         write = self.journal.set

@@ -45,6 +45,7 @@ class DType(str):
     lanes: number of lanes; 1 for scalars.
     element: the scalar type of one lane.
     is_integral: whether it is a signed or unsigned integer (bool is not).
+    min, max: the least and the greatest finite value of one lane.
     """
 
     __slots__ = (
@@ -59,6 +60,8 @@ class DType(str):
         "is_uint",
         "kind",
         "lanes",
+        "max",
+        "min",
     )
 
     kind: str
@@ -72,6 +75,18 @@ class DType(str):
     is_int: bool
     is_integral: bool
     is_uint: bool
+    min: int | float
+    max: int | float
+
+    def __getattr__(self, name: str) -> Any:
+        # Only the limits of floats are left unset: they take another package to find out.
+        if name not in ("min", "max"):
+            raise AttributeError(f"a data type has no attribute {name!r}")
+        import ml_dtypes
+
+        self.max = float(ml_dtypes.finfo(self.numpy).max)
+        self.min = -self.max
+        return self.max if name == "max" else self.min
 
     @property
     def bytes(self) -> int:
@@ -82,22 +97,6 @@ class DType(str):
     def is_scalar(self) -> bool:
         """Whether there is one lane."""
         return self.lanes == 1
-
-    @property
-    def min(self) -> int | float:
-        """The least finite value of one lane."""
-        if self.is_float:
-            return -self.max
-        return -(1 << (self.bits - 1)) if self.is_int else 0
-
-    @property
-    def max(self) -> int | float:
-        """The greatest finite value of one lane."""
-        if self.is_float:
-            import ml_dtypes
-
-            return float(ml_dtypes.finfo(self.numpy).max)
-        return (1 << (self.bits - (1 if self.is_int else 0))) - 1
 
     @property
     def numpy(self) -> np.dtype[Any]:
@@ -144,6 +143,8 @@ def _parse(name: str) -> DType:
     self.is_float = "float" in kind
     self.is_bool, self.is_handle = kind == "bool", kind == "handle"
     self.is_index = kind == "int" and width in (32, 64)
+    if not self.is_float:
+        self.min, self.max = (-(1 << (width - 1)), (1 << (width - 1)) - 1) if self.is_int else (0, (1 << width) - 1)
     return self
 
 

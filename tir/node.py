@@ -57,7 +57,7 @@ class Node:
         unknown = changes.keys() - set(self.fields)
         if unknown:
             raise InternalError(f"{type(self).__name__} has no field {', '.join(sorted(unknown))}")
-        return type(self)(*(changes.get(name, getattr(self, name)) for name in self.fields))
+        return type(self)(*[changes[name] if name in changes else getattr(self, name) for name in self.fields])
 
     def script(self, **options: Any) -> str:
         """The node as program text; `tensorir.script.parse` reads functions and modules back.
@@ -180,9 +180,10 @@ EMPTY = Attrs()
 def map_tuple(items: tuple[Any, ...], f: Map) -> tuple[Any, ...]:
     """`items` under `f`, without those for which it returns `DELETE`; `items` itself when nothing changed."""
     out = [f(item) for item in items]
-    if all(new is old for new, old in zip(out, items, strict=True)):
-        return items
-    return tuple(item for item in out if item is not DELETE)
+    for new, old in zip(out, items, strict=True):
+        if new is not old:
+            return tuple([item for item in out if item is not DELETE])
+    return items
 
 
 # Interning: an expression is looked up by its class and fields before it is built, so that equal expressions are

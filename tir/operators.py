@@ -118,7 +118,8 @@ def divide(a: Any, b: Any) -> Expr:
 
 def arith(cls: type[Any], a: Any, b: Any) -> Expr:
     """`binary`, with constant operands computed and the units of `+`, `-`, `*`, `//`, `%` dropped (integers only)."""
-    a, b = match_types(a, b)
+    if not (isinstance(a, Expr) and isinstance(b, Expr) and a.dtype is b.dtype):
+        a, b = match_types(a, b)
     if type(b) is IntImm and not a.dtype.is_bool:
         if type(a) is IntImm:
             folded = fold_int(cls, a.value, b.value, a.dtype)

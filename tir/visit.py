@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from . import buffer, expr, function, stmt
@@ -152,6 +152,18 @@ def free_vars(node: Node) -> dict[Var, None]:
 REMEMBERED = 1 << 14
 """Expressions whose variables are remembered: they are interned, and asked about again and again."""
 _free: dict[Expr, dict[Var, None]] = {}
+
+
+def connected(sets: Iterable[Collection[Var]], start: Iterable[Var]) -> set[Var]:
+    """The variables that are in a set with one of `start`, or with one that is, and so on; those of `start` as well."""
+    found = set(start)
+    rest = list(sets)
+    while True:
+        apart = [each for each in rest if found.isdisjoint(each)]
+        if len(apart) == len(rest):
+            return found
+        found.update(*(each for each in rest if not found.isdisjoint(each)))
+        rest = apart
 
 
 class Substitute(Rewriter):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from collections.abc import Callable, Iterable
+from functools import partial, reduce
 from itertools import pairwise
 from math import prod
-from operator import mul
+from operator import add, mul
 
 from ...tir.analysis.reducers import order_matters
 from ...tir.arith.analyzer import Analyzer
@@ -77,19 +78,19 @@ def split(
     old = loop.stmt
     require(len(factors) >= 2, f"splitting {{0}} takes at least two factors, got {len(factors)}", loop)
     require(factors.count(None) <= 1, "only one factor may be None", hint="write all others as numbers")
-    analyzer = bind_loops(Analyzer(), loop)
-    extents = _extents(analyzer, loop, factors)
+    extents = _extents(loop, factors)
     dtype = old.loop_var.dtype
     variables = [Var(f"{old.loop_var.name}_{i}", dtype) for i in range(len(factors))]
-    index: Expr = const(0, dtype)
+    terms: list[Expr] = []
     total: Expr = const(1, dtype)
-    around = loops_around(loop)
-    for variable, extent in zip(variables, extents, strict=True):
+    for variable, extent in zip(reversed(variables), reversed(extents), strict=True):
         if preserve_unit_iters or not (isinstance(extent, IntImm) and extent.value == 1):
-            index = index * extent + variable
-        total = total * extent
-        around[variable] = Range(const(0, dtype), extent)
-    exact = disable_predication or analyzer.prove(total <= old.extent)
+            terms.insert(0, variable * total)
+        total = extent * total
+    index = reduce(add, terms, const(0, dtype))
+    around = loops_around(loop) | {v: Range(const(0, dtype), n) for v, n in zip(variables, extents, strict=True)}
+    covered = total <= old.extent
+    exact = disable_predication or covered is TRUE or bind_loops(Analyzer(), loop).prove(covered)
     predicate = TRUE if exact else index < old.extent
     values = {old.loop_var: old.min + index}
     body, reuse = substitute_loop_vars(old.body, values, around, predicate, drop_units=not preserve_unit_iters)
@@ -101,7 +102,7 @@ def split(
     return nest_refs(s, new, len(factors))
 
 
-def _extents(analyzer: Analyzer, loop: LoopSRef, factors: list[Expr | None]) -> list[Expr]:
+def _extents(loop: LoopSRef, factors: list[Expr | None]) -> list[Expr]:
     """The factors with the open one worked out."""
     dtype, extent = loop.stmt.loop_var.dtype, loop.stmt.extent
     sizes = [factor.value for factor in factors if type(factor) is IntImm and factor.value > 0]
@@ -109,6 +110,7 @@ def _extents(analyzer: Analyzer, loop: LoopSRef, factors: list[Expr | None]) -> 
         if None in factors or prod(sizes) >= extent.value:
             rest = const(-(-extent.value // prod(sizes)), dtype)
             return [rest if factor is None else cast(factor, dtype) for factor in factors]
+    analyzer = bind_loops(Analyzer(), loop)
     product: Expr = const(1, dtype)
     for factor in factors:
         if factor is None:
@@ -176,13 +178,15 @@ def fuse(s: State, *loops: LoopSRef, preserve_unit_iters: bool = True) -> LoopSR
     fused = Var("_".join(loop.stmt.loop_var.name for loop in loops) + "_fused", dtype)
     values: dict[Var, Expr] = {}
     total: Expr = const(1, dtype)
+    whole = reduce(mul, [cast(loop.stmt.extent, dtype) for loop in loops])
     for loop in reversed(loops):
         var, extent = loop.stmt.loop_var, cast(loop.stmt.extent, dtype)
         unit = isinstance(extent, IntImm) and extent.value == 1
-        digit = fused // total if loop is loops[0] else fused % (total * extent) // total
+        end = total * extent
+        digit = (fused if loop is loops[0] or end is whole else fused % end) // total
         values[var] = loop.stmt.min + cast(const(0, dtype) if unit else digit, var.dtype)
-        total = total * extent
-    total = bind_loops(Analyzer(), loops[0]).simplify(reduce(mul, (cast(loop.stmt.extent, dtype) for loop in loops)))
+        total = end
+    total = whole if type(whole) is IntImm else bind_loops(Analyzer(), loops[0]).simplify(whole)
     around = {**loops_around(loops[0]), fused: Range(const(0, dtype), total)}
     body, reuse = substitute_loop_vars(loops[-1].stmt.body, values, around, drop_units=not preserve_unit_iters)
     new = For(fused, const(0, dtype), total, ForKind.SERIAL, body)
@@ -240,15 +244,15 @@ def reorder(s: State, *ordered_loops: LoopSRef) -> None:
     for block in blocks:
         _require_same_order(s, block, chain, target)
     for i, loop in enumerate(target):
-        for later in target[i + 1 :]:
-            for part in (loop.stmt.min, loop.stmt.extent):
-                require(
-                    later.stmt.loop_var not in free_vars(part),
-                    "the range of {0} depends on {1}, which would come to lie inside",
-                    loop,
-                    later,
-                    hint="keep a loop outside of those whose extents it decides",
-                )
+        deciding = {*free_vars(loop.stmt.min), *free_vars(loop.stmt.extent)}
+        inside = [later for later in target[i + 1 :] if later.stmt.loop_var in deciding] if deciding else []
+        require(
+            not inside,
+            "the range of {0} depends on {1}, which would come to lie inside",
+            loop,
+            *inside[:1],
+            hint="keep a loop outside of those whose extents it decides",
+        )
     body: Stmt = chain[-1].stmt.body
     for loop in reversed(target):
         old = loop.stmt
@@ -282,10 +286,16 @@ def _require_unmixed(s: State, block: BlockSRef, loops: tuple[LoopSRef, ...]) ->
     the choice of one hangs on that of another.
     """
     realize = s.realize(block)
-    axes: dict[IterType, set[Var]] = {IterType.SPATIAL: set(), IterType.REDUCE: set()}
-    for iter_var, value in zip(block.stmt.iter_vars, realize.iter_values, strict=True):
-        axes[iter_var.iter_type].update(drivers(block, value))
-    mixed = axes[IterType.SPATIAL] & axes[IterType.REDUCE]
+    bindings = list(zip(block.stmt.iter_vars, realize.iter_values, strict=True))
+
+    def shared(variables: Callable[[Expr], Iterable[Var]]) -> set[Var]:
+        axes: dict[IterType, set[Var]] = {IterType.SPATIAL: set(), IterType.REDUCE: set()}
+        for iter_var, value in bindings:
+            axes[iter_var.iter_type].update(variables(value))
+        return axes[IterType.SPATIAL] & axes[IterType.REDUCE]
+
+    # What is named drives, or is named in vain; the latter takes longer to find out.
+    mixed = shared(free_vars) and shared(partial(drivers, block))
     if len(mixed) == 1 and not mixed & set(free_vars(realize.predicate)):
         return
     for loop in loops:
@@ -300,7 +310,7 @@ def _require_unmixed(s: State, block: BlockSRef, loops: tuple[LoopSRef, ...]) ->
 
 def _chain(loops: tuple[LoopSRef, ...]) -> list[LoopSRef]:
     """The loops from the outermost to the innermost of `loops`, each the whole body of the one before."""
-    deepest = max(loops, key=lambda loop: sum(1 for _ in loop.ancestors()))
+    deepest = max(loops, key=lambda loop: len(loop.ancestors()))
     chain: list[LoopSRef] = [deepest]
     missing = {loop for loop in loops if loop is not deepest}
     for above in deepest.ancestors():

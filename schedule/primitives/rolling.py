@@ -165,7 +165,7 @@ def _windows(an: Analyzer, around: LoopSRef, needed: BufferRegion) -> list[_Wind
 
 def _rolling(windows: list[_Window | None]) -> int | None:
     """The dimension that moves along the outermost loop."""
-    places = [(len(list(w.loop.ancestors())), axis) for axis, w in enumerate(windows) if w is not None]
+    places = [(len(w.loop.ancestors()), axis) for axis, w in enumerate(windows) if w is not None]
     return min(places)[1] if places else None
 
 

@@ -280,8 +280,8 @@ class Detector(Numbers):
         first = expected = self.least_scale(rest)
         extent: Number = 1
         while rest:
-            fitting = [a for a in rest if self.equal(a.scale, expected)]
-            # One that counts once leaves the place to others of its scale.
+            fitting = [a for a in reversed(rest) if self.equal(a.scale, expected)]
+            # One that counts once leaves the place to others of its scale; of several, the last is the lowest digit.
             arg = min(fitting, key=lambda a: not (isinstance(a.extent, int) and a.extent == 1), default=None)
             if arg is None:
                 raise Refused(

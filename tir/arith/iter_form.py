@@ -6,46 +6,98 @@ although it is `i * 2 + j // 4`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..buffer import Range
-from ..expr import TRUE, Expr, IntImm, Var, as_expr
-from ..visit import substitute
+from ..expr import TRUE, Add, Expr, FloorDiv, FloorMod, IntImm, Mul, Var, all_of, as_expr
+from ..visit import connected, free_vars, substitute
 from .analyzer import Analyzer
 from .iter_check import Refused
 from .iter_detect import Attempt, Detector, MustPad
 from .iter_types import IterMapLevel, IterSplitExpr, IterSumExpr, Number
 from .rewrite import HasEffect
+from .stmt import conjuncts
 
 
 def iter_map_form(
-    indices: Sequence[Expr], input_iters: Mapping[Var, Range], predicate: Expr = TRUE, *, drop_units: bool = False
+    indices: Sequence[Expr],
+    input_iters: Mapping[Var, Range],
+    about: Collection[Var],
+    predicate: Expr = TRUE,
+    *,
+    drop_units: bool = False,
 ) -> tuple[Expr, ...]:
     """The indices as their iterator map writes them; as they are where there is none.
 
     Parameters
     ----------
     input_iters: the loops, outermost first.
+    about: the loops that are new, or whose indices are. Indices that share none with these, nor with others that do,
+        are left as they are.
     predicate: bounds the loops; where no map is found under it, one without it will do.
-    drop_units: put the only value of loops of extent 1 in place of their variables.
+    drop_units: put the only value of loops of extent 1 in place of their variables, and read all indices.
     """
-    exprs = tuple(indices)
+    exprs = list(indices)
+    conditions = list(conjuncts(predicate))
     if drop_units:
         units = {v: r.min for v, r in input_iters.items() if isinstance(r.extent, IntImm) and r.extent.value == 1}
         if units:
-            exprs = tuple(substitute(e, units) for e in exprs)
-            predicate = substitute(predicate, units)
+            exprs, conditions = ([substitute(e, units) for e in group] for group in (exprs, conditions))
             input_iters = {v: r for v, r in input_iters.items() if v not in units}
-    if all(isinstance(e, (Var, IntImm)) for e in exprs):
-        return exprs
-    for condition in (predicate, TRUE) if predicate is not TRUE else (TRUE,):
-        found = _read(exprs, input_iters, condition)
+        about = input_iters
+    bounds = [{v, *free_vars(r)} for v, r in input_iters.items() if not _is_constant(r)]
+    linked = connected([*map(free_vars, exprs), *map(free_vars, conditions), *bounds], about)
+    places = [i for i, e in enumerate(exprs) if not linked.isdisjoint(free_vars(e))]
+    if all(type(exprs[i]) is Var for i in places):
+        return tuple(exprs)
+    loops = {v: r for v, r in input_iters.items() if v in linked}
+    bounding = all_of(*(c for c in conditions if not linked.isdisjoint(free_vars(c))))
+    for condition in dict.fromkeys((bounding, TRUE)):
+        found = _read([exprs[i] for i in places], loops, condition)
         if found is not None:
-            return found
-    return exprs
+            for i, e in zip(places, found, strict=True):
+                exprs[i] = e
+            break
+    return tuple(exprs)
 
 
-def _read(exprs: tuple[Expr, ...], input_iters: Mapping[Var, Range], predicate: Expr) -> tuple[Expr, ...] | None:
+def keeps_form(index: Expr, values: Mapping[Var, Expr]) -> bool:
+    """Whether an index that has this form is seen to have it still, without a predicate, with `values` in it.
+
+    It is one of the variables whose value has the form, or a sum in which a loop or a digit of one, times a constant,
+    takes the place of a loop.
+    """
+    if type(index) is Var:
+        return index not in values or all(_weighted(term) is not None for term in _terms(values[index]))
+    moved = [term for term in _terms(index) if not values.keys().isdisjoint(free_vars(term))]
+    if len(moved) != 1:
+        return not moved
+    loop = _weighted(moved[0])
+    return type(loop) is Var and type(values[loop]) in _DIGITS
+
+
+_DIGITS = (Var, FloorDiv, FloorMod)
+
+
+def _terms(e: Expr) -> list[Expr]:
+    out = []
+    while type(e) is Add:
+        out.append(e.b)
+        e = e.a
+    return [*out, e]
+
+
+def _weighted(term: Expr) -> Expr | None:
+    """The loop or digit that a term is a multiple of; the term itself where it is constant."""
+    inner = term.a if type(term) is Mul and type(term.b) is IntImm else term
+    return inner if type(inner) in (*_DIGITS, IntImm) else None
+
+
+def _is_constant(domain: Range) -> bool:
+    return type(domain.min) is IntImm and type(domain.extent) is IntImm
+
+
+def _read(exprs: Sequence[Expr], input_iters: Mapping[Var, Range], predicate: Expr) -> tuple[Expr, ...] | None:
     an = Analyzer()
     for var, range_ in input_iters.items():
         # What takes one value is kept as it is written.
@@ -81,18 +133,12 @@ def _split(arg: IterSplitExpr) -> Expr:
     value = _sum(mark.source, mark.source.base) if isinstance(mark.source, IterSumExpr) else mark.source
     if mark.mask is not None:
         value = value ^ mark.mask
-    dtype = value.dtype
-    if not (_is(1, arg.lower_factor) and _is(mark.extent, arg.extent)):
-        lower, extent = as_expr(arg.lower_factor, dtype), as_expr(arg.extent, dtype)
-        whole = as_expr(mark.extent, dtype)
-        an = Analyzer()
-        if not (_is(1, arg.lower_factor) and an.equal(extent, whole)):
-            if not an.equal(lower * extent, whole):
-                value = value % (lower * extent)
-            value = value // lower
-    return value if _is(1, arg.scale) else value * as_expr(arg.scale, dtype)
+    end = arg.lower_factor * arg.extent
+    if not _equal(end, mark.extent):
+        value = value % end
+    return value // arg.lower_factor * arg.scale
 
 
-def _is(a: Number, b: Number) -> bool:
-    """Whether two numbers are the same without a question."""
-    return a is b or (type(a) is int and type(b) is int and a == b)
+def _equal(a: Number, b: Number) -> bool:
+    """Whether two numbers are shown to be equal."""
+    return a == b if type(a) is int and type(b) is int else a is b or Analyzer().equal(a, b)

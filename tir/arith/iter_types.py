@@ -134,6 +134,8 @@ class Numbers:
 
     def number(self, e: Expr) -> Number:
         """An expression as an int if it is constant."""
+        if type(e) is IntImm:
+            return e.value
         form = self.an.normal(e)
         return form.const if form.is_const else self.an.build(form, e.dtype)
 
