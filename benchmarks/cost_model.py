@@ -1,27 +1,42 @@
 """How well cost models rank candidates they have not seen, what transfer saves, and what each part of the search gives.
 
-`python benchmarks/cost_model.py collect FILE` measures random candidates of the operators into a tuning database, by
-the processor time of one thread, which does not depend on what else the machine does;
-`python benchmarks/cost_model.py evaluate FILE` trains on half of them and judges by the other half:
+    python benchmarks/cost_model.py collect FILE     measures random candidates of the operators into a tuning database
+    python benchmarks/cost_model.py evaluate FILE    trains on half of them and judges by the other half, ten times
+    python benchmarks/cost_model.py speed            computes features
+    python benchmarks/cost_model.py ablate           tunes each operator with parts of the search left out
+    python benchmarks/cost_model.py transfer FILE    tunes each with a prior from the others' candidates, and without
 
-    pairs   share of pairs of held-out candidates that are put in the right order
-    recall  share of the 30 fastest held-out candidates among the 30 with the greatest scores
+Each but `speed` and `evaluate` takes `--seconds` in all. Times are the processor time of one thread, which depends
+little on what else the machine does. Of the held-out candidates,
 
-and `python benchmarks/cost_model.py ablate FILE` tunes each operator with parts of the search left out. Ansor's figures
-(Zheng et al., OSDI 2020, section 7.3) are .851 and .624.
+    pairs   is the share of pairs that are put in the right order
+    recall  is the share of the 30 fastest among the 30 with the greatest scores
+
+Ansor's figures (Zheng et al., OSDI 2020, section 7.3) are .851 and .624.
 """
 
 import argparse
+import math
+import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import numpy as np
-from tensorir import Target, tune
+from tensorir import PrimFunc, Schedule, Target, tune
 from tensorir.meta_schedule.cost_model import LightGBMModel
-from tensorir.meta_schedule.database import Database
+from tensorir.meta_schedule.database import Database, TaskKey
+from tensorir.meta_schedule.features import program_features
 from tensorir.meta_schedule.keys import target_text
+from tensorir.meta_schedule.replay import Replayer
+from tensorir.meta_schedule.rules import Context, default_rules, rule
+from tensorir.meta_schedule.rules.multi_level_tiling import PACK
+from tensorir.meta_schedule.space import design_space
+from tensorir.schedule.sref import BlockSRef
+from tensorir.schedule.trace import BlockRV
 from tensorir.script import workloads
 
 OPERATORS = {
@@ -35,14 +50,13 @@ MODELS = {
     "both": ("rank", "regression"),
 }
 TOP = 30
+SPLITS = 10
+"""Ways to divide the candidates into those to learn from and those held out."""
 TARGET = Target("llvm", num_threads=1)
-ABLATIONS = {
-    "everything": {},
-    "no model": {"cost_model": "random"},
-    "analytical model": {"cost_model": "analytical"},
-    "no evolution": {"strategy": "replay-trace"},
-    "random": {"strategy": "random"},
-}
+CANDIDATES = 60
+"""Candidates of each operator by which the speed of the features is measured."""
+SAME = 1.05
+"""Times as many as another are the same speed."""
 
 
 def collect(path: Path, names: list[str], seconds: float) -> None:
@@ -68,65 +82,152 @@ def recall(score: np.ndarray, ms: np.ndarray, k: int) -> float:
 
 
 def evaluate(path: Path) -> None:
-    """Print pairs and recall for every operator and model, and what a prior from the others gives."""
+    """Print pairs and recall for every operator and model, and what others teach: means of `SPLITS`."""
     with Database(path) as database:
         known = database.learning(target_text(TARGET))
         names = database.workloads()
-    rng = np.random.default_rng(0)
     print(f"{'operator':<10} {'model':<22} {'trained':>7} {'held out':>8} {'pairs':>6} {'recall':>6}")
     for key, (features, ms) in known.items():
-        order = rng.permutation(len(ms))
-        train, test = order[: len(ms) // 2], order[len(ms) // 2 :]
-        test = test[np.isfinite(ms[test])]
         others = {k: data for k, data in known.items() if k != key}
-        for label, objectives in MODELS.items():
-            for count, prior in ((len(train), False), (32, False), (32, True), (0, True)):
-                if label != "both" and (count != len(train) or prior):
-                    continue
-                model = LightGBMModel(objectives=objectives)
+        half = len(ms) // 2
+        ways = [(label, half, False) for label in MODELS]
+        for label, count, prior in [
+            *ways,
+            ("regression", 32, False),
+            ("regression", 32, True),
+            ("regression", 0, True),
+        ]:
+            found = []
+            for split in range(SPLITS):
+                order = np.random.default_rng(split).permutation(len(ms))
+                train, test = order[: min(count, half)], order[half:]
+                test = test[np.isfinite(ms[test])]
+                top = min(TOP, len(test) // 4)
+                model = LightGBMModel(objectives=MODELS[label])
                 if prior:
                     model.train_prior(others)
-                chosen = train[:count]
                 if count:
-                    model.update(key, features[chosen], ms[chosen])
+                    model.update(key, features[train], ms[train])
                 score = model.predict(key, features[test])
-                top = min(TOP, len(test) // 4)
-                figures = f"{pairs(score, ms[test]):6.3f} {recall(score, ms[test], top):6.3f}"
-                title = label + (", others' prior" if prior else "")
-                print(f"{names[key]:<10} {title:<22} {count:>7} {len(test):>8} {figures}  (top {top})")
+                found.append((pairs(score, ms[test]), recall(score, ms[test], top)))
+            figures = " ".join(f"{figure:6.3f}" for figure in np.mean(found, axis=0))
+            title = label + (", others' prior" if prior else "")
+            print(f"{names[key]:<10} {title:<22} {min(count, half):>7} {len(test):>8} {figures}  (top {top})")
 
 
-def ablate(path: Path, trials: int, seeds: int) -> None:
-    """Print the best milliseconds after the same number of trials, with parts left out; `path` teaches the prior."""
-    print(f"best milliseconds after {trials} trials, geometric mean of {seeds} seeds")
+def speed() -> None:
+    """Print how many candidates a second the features are computed of, on one core, each made by itself."""
     for name, function in OPERATORS.items():
+        rng, make = Random(0), Replayer(function, TARGET, capacity=1)
+        sketches = design_space(function, TARGET)
+        spent, count = 0.0, 0
+        while count < CANDIDATES:
+            mod = make(rng.choice(sketches).trace, rng=rng).mod
+            begin = time.process_time()
+            program_features(mod, TARGET)
+            spent, count = spent + time.process_time() - begin, count + 1
+        print(f"{name:<10} features of {count / spent:6.0f} candidates a second")
+
+
+@rule(roots=True)
+def without_packing(sch: Schedule, block: BlockRV, ctx: Context) -> list[Schedule]:
+    """Drop the sketches in which an operand is packed."""
+    packed = any(PACK in ref.stmt.annotations for ref in sch.state.srefs.values() if isinstance(ref, BlockSRef))
+    return [] if packed else [sch]
+
+
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "everything": {},
+    "no packing rule": {"space": [*default_rules(TARGET), without_packing]},
+    "no model": {"cost_model": "random"},
+    "analytical model": {"cost_model": "analytical"},
+    "no evolution": {"strategy": "replay-trace"},
+    "random": {"strategy": "random", "cost_model": "random"},
+}
+
+
+def ablate(names: list[str], seconds: float, seeds: int) -> None:
+    """Print what is reached in the same time with parts left out, always from nothing."""
+    each = seconds / (len(names) * len(ABLATIONS) * seeds)
+    print(f"best milliseconds after {each:.0f} s, geometric means of {seeds} seeds; {seconds / 60:.0f} minutes in all")
+    print(f"{'operator':<10} {'left out':<18} {'best':>9} {'slower by':>9} {'trials':>6}")
+    for name in names:
+        whole = None
         for label, options in ABLATIONS.items():
-            best = []
-            begin = time.perf_counter()
-            for seed in range(seeds):
-                with tempfile.TemporaryDirectory() as folder:
-                    result = tune(function, TARGET, trials=trials, seed=seed, database=Path(folder) / "t.db", **options)
-                best.append(result.best_ms)
-            mean = float(np.exp(np.mean(np.log(best))))
-            print(f"{name:<10} {label:<18} {mean:8.4g} ms   {(time.perf_counter() - begin) / seeds:6.1f} s a run")
+            runs = [run(OPERATORS[name], seed, seconds=each, **options) for seed in range(seeds)]
+            best = mean([min(ms) for ms in runs])
+            whole = whole or best
+            trials = statistics.mean(map(len, runs))
+            print(f"{name:<10} {label:<18} {best:6.4g} ms {best / whole:8.2f}x {trials:6.0f}", flush=True)
+
+
+def transfer(path: Path, names: list[str], seconds: float, seeds: int) -> None:
+    """Print how many trials it takes, with and without a prior, to come within `SAME` of a run without one.
+
+    The prior is learnt from the candidates of the other operators in the database at `path`.
+    """
+    with Database(path) as database:
+        known = database.learning(target_text(TARGET))
+    each = seconds / (len(names) * seeds * 2)
+    print(f"runs of {each:.0f} s with {seeds} seeds; {seconds / 60:.0f} minutes in all")
+    print(f"{'operator':<10} {'seed':>4} {'speed reached':>13} {'without prior':>13} {'with':>5} {'ratio':>6}")
+    ratios = []
+    for name in names:
+        own = TaskKey.of(OPERATORS[name], TARGET).workload
+        others = {key: data for key, data in known.items() if key != own}
+        for seed in range(seeds):
+            prior = LightGBMModel(seed=seed)
+            if not prior.train_prior(others):
+                raise SystemExit(f"{path} has too few candidates of other operators than {name}: collect some")
+            alone = run(OPERATORS[name], seed, seconds=each)
+            taught = run(OPERATORS[name], seed, seconds=each, cost_model=prior)
+            goal = SAME * min(alone)
+            without, with_prior = trials_until(alone, goal), trials_until(taught, goal)
+            ratios.append(with_prior / without)
+            shown = f"{with_prior:5}" if min(taught) <= goal else f">{len(taught):4}"
+            print(f"{name:<10} {seed:>4} {goal:10.4g} ms {without:>13} {shown} {ratios[-1]:6.2f}", flush=True)
+    print(f"geometric mean of the ratios: {mean(ratios):.2f}")
+
+
+def run(function: PrimFunc, seed: int, **options: Any) -> list[float]:
+    """Milliseconds of the candidates of a tuning from nothing, in order, the default schedule not among them."""
+    with tempfile.TemporaryDirectory() as folder:
+        known = {"database": Path(folder) / "t.db", "default_first": False, "transfer": False}
+        result = tune(function, TARGET, seed=seed, **known, **options)
+    return [trial.outcome.ms if trial.outcome.ok else math.inf for trial in result.tasks[0].trials] or [math.inf]
+
+
+def trials_until(ms: list[float], goal: float) -> int:
+    """How many candidates were measured until one was as fast as `goal`, all and one more where none was."""
+    return next((n for n, each in enumerate(ms, 1) if each <= goal), len(ms) + 1)
+
+
+def mean(values: list[float]) -> float:
+    """The geometric mean."""
+    return float(np.exp(np.mean(np.log(values))))
 
 
 def main() -> int:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("do", choices=("collect", "evaluate", "ablate"))
-    parser.add_argument("file", type=Path, help="the tuning database")
+    parser.add_argument("do", choices=("collect", "evaluate", "speed", "ablate", "transfer"))
+    parser.add_argument("file", type=Path, nargs="?", help="the tuning database (collect, evaluate, transfer)")
     parser.add_argument("--operators", nargs="+", choices=[*OPERATORS], default=[*OPERATORS])
-    parser.add_argument("--seconds", type=float, default=60.0, help="collect: for each operator")
-    parser.add_argument("--trials", type=int, default=64, help="ablate: for each run")
-    parser.add_argument("--seeds", type=int, default=2, help="ablate: runs")
+    parser.add_argument("--seconds", type=float, default=360.0, help="how long to take in all (default 360)")
+    parser.add_argument("--seeds", type=int, default=1, help="ablate, transfer: runs of each (default 1)")
     options = parser.parse_args()
+    if options.do in ("collect", "evaluate", "transfer") and options.file is None:
+        parser.error(f"{options.do} takes a file")
     if options.do == "collect":
-        collect(options.file, options.operators, options.seconds)
+        collect(options.file, options.operators, options.seconds / len(options.operators))
     elif options.do == "evaluate":
         evaluate(options.file)
+    elif options.do == "speed":
+        speed()
+    elif options.do == "ablate":
+        ablate(options.operators, options.seconds, options.seeds)
     else:
-        ablate(options.file, options.trials, options.seeds)
+        transfer(options.file, options.operators, options.seconds, options.seeds)
     return 0
 
 

@@ -256,9 +256,9 @@ def main(description: str, folder: str) -> None:
     tell_failures(rows)
 
 
-def tell_failures(rows: list[Row]) -> None:
-    """Write what went wrong to standard error, and end with 1 where something did, with 0 elsewhere."""
+def tell_failures(rows: list[Row], missed: bool = False) -> None:
+    """Write what went wrong to standard error, and end with 1 where something did or a goal was missed, else with 0."""
     failures = [(row.name, peer, text) for row in rows for peer, text in row.errors.items()]
     for name, peer, text in failures:
         print(f"\n{name}: {peer} failed\n{text}", file=sys.stderr)
-    sys.exit(1 if failures else 0)
+    sys.exit(1 if failures or missed else 0)

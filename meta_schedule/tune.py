@@ -49,6 +49,7 @@ def tune(
     task_scheduler: str = "gradient",
     weights: Mapping[str, float] | None = None,
     batch: int | None = None,
+    default_first: bool = True,
     limits: Limits | None = None,
     runner: Runner | None = None,
     watch: Watch | None = None,
@@ -74,6 +75,7 @@ def tune(
     weights: how much the time of each function counts, by name; 1 where nothing is said.
     batch: candidates proposed at a time, between which the model learns; by default 16, or more where the runner
         measures more at a time.
+    default_first: whether the default schedule is measured before all others, which then breed from it, too.
     limits: what each candidate may take. runner: measures candidates; by default a `LocalRunner` with these limits.
     watch: called after every measurement with the state of the tuning.
 
@@ -105,6 +107,7 @@ def tune(
         trials,
         seconds,
         batch or max(BATCH, used.together),
+        default_first,
         watch,
         warnings,
     )
@@ -140,11 +143,13 @@ class Tuning:
         trials: int | None,
         seconds: float | None,
         batch: int,
+        default_first: bool,
         watch: Watch | None,
         warnings: list[str],
     ) -> None:
         self.mod, self.target, self.database, self.runner = mod, target, database, runner
         self.start, self.trials, self.seconds, self.batch = start, trials, seconds, batch
+        self._default_first = default_first
         self._watch, self.warnings = watch, warnings
         self.tasks: list[Task] = []
         self.doing = "starting"
@@ -217,7 +222,7 @@ class Tuning:
 
     def _default(self, task: Task) -> None:
         """Measure the default schedule, with which every other candidate is compared."""
-        first = None if self._exhausted(task) else task.first()
+        first = task.first() if self._default_first and not self._exhausted(task) else None
         self.tell("computing the expected results")
         task.reference_ms = self.runner.ready(task.key.workload)
         if first is not None:

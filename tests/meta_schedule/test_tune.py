@@ -146,6 +146,11 @@ def test_the_default_schedule_races_however_slow_it_was_at_first() -> None:
     assert len(result.tasks[0].finalists) > 1
 
 
+def test_the_default_schedule_may_be_left_out() -> None:
+    result = tune(MATMUL, trials=4, batch=4, space=tiles, runner=ReplayedRunner(by_length), default_first=False)
+    assert [trial.round for trial in result.tasks[0].trials] == [1] * 4
+
+
 def test_a_second_run_goes_on_where_the_first_ended(tmp_path: Path) -> None:
     database = tmp_path / "t.db"
     first, second, third = ReplayedRunner(by_length), ReplayedRunner(by_length), ReplayedRunner(by_length)
