@@ -4,9 +4,12 @@ from itertools import islice
 
 import pytest
 import tensorir
+from tensorir import Target
+from tensorir.codegen.interpreter import run
 from tensorir.meta_schedule.postprocs import apply_postprocs
 from tensorir.meta_schedule.space import design_space
 from tensorir.schedule.edit import statements
+from tensorir.schedule.verify import Case
 from tensorir.script import workloads
 from tensorir.tir.stmt import For
 from tensorir.tir.visit import walk
@@ -32,6 +35,29 @@ def test_many_candidates_compute_the_same(name: str) -> None:
     program = PROGRAMS[name]()
     for candidate in candidates(program, "cuda", seeds=10, mutations=4):
         candidate.verify(trials=1, backend="interpreter", sanitize=True, **symbols_of(program))
+
+
+def runs_as_code(program: tensorir.PrimFunc, candidate: tensorir.Schedule) -> None:
+    """Check that a candidate's CUDA text, run by the emulator with its checks, gives what the program itself does."""
+    case = Case(program, 0, symbols_of(program))
+    expected, got = case.arguments(), case.arguments()
+    run(program, *expected)
+    tensorir.build(candidate.mod, Target("cuda-emulator", arch="sm_90a"))(*got)
+    assert case.difference(expected, got, 1e-4) is None, candidate.mod.script()
+
+
+@pytest.mark.parametrize("name", ["matmul_odd", "softmax", "conv2d_grouped", "gelu_symbolic"])
+def test_a_drawn_candidate_runs_as_code(name: str) -> None:
+    program = PROGRAMS[name]()
+    runs_as_code(program, list(islice(candidates(program, "cuda", seeds=1), 2))[-1])
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_many_candidates_run_as_code(name: str) -> None:
+    program = PROGRAMS[name]()
+    for candidate in candidates(program, "cuda", seeds=3, mutations=1):
+        runs_as_code(program, candidate)
 
 
 def test_a_matmul_uses_shared_memory_and_registers() -> None:
