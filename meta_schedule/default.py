@@ -9,6 +9,7 @@ from random import Random
 
 from ..codegen.target import Target, as_target
 from ..schedule.schedule import Schedule
+from ..schedule.trace import Trace
 from ..tir.errors import UserError, said
 from ..tir.function import IRModule, PrimFunc
 from .analytical import predict_ms
@@ -23,17 +24,26 @@ BETTER = 0.5
 """A mutation is taken if it is to need less than this part of the time: the model's smaller differences mean little."""
 
 
+STEPS = 800
+"""Steps of traces that are made in all, after which no more candidates are tried: some 0.3 s of work, more on large
+programs. It is a count, so that the result does not depend on the machine."""
+
+DRAWS = 4
+"""Random decisions that are tried for a sketch whose own ones do not fit the target."""
+
+
 def default_schedule(
-    mod: PrimFunc | IRModule, target: str | Target = "llvm", *, seconds: float | None = 0.5
+    mod: PrimFunc | IRModule, target: str | Target = "llvm", *, seconds: float | None = 5.0
 ) -> Schedule:
     """A good schedule without measuring anything; at worst the program as it is, bound for a GPU.
 
     Of the sketches of the design space, with the decisions they come with, and then of mutations of the best, the one
-    is taken that the analytical model thinks fastest.
+    is taken that the analytical model thinks fastest. It is the same each time; `STEPS` bounds how many are tried.
 
     Parameters
     ----------
-    seconds: after about so long no more candidates are tried; None tries all, so that the result is the same each time.
+    seconds: after about so long no more are tried either, for programs of which a single candidate takes long; only
+        then the result depends on the machine. None waits.
 
     Raises
     ------
@@ -63,20 +73,30 @@ def _candidates(mod: PrimFunc | IRModule, target: Target) -> Iterator[tuple[Sche
     """Candidates, each with the part of the best time so far that it has to beat."""
     make = Replayer(mod, target)
     found = []
-    for sketch in design_space(mod, target):
+    left = STEPS
+
+    def made(trace: Trace, rng: Random | None = None) -> Schedule | None:
+        nonlocal left
         try:
-            found.append(make(sketch.trace))
+            sch = make(trace, rng=rng)
         except UserError:
-            continue
-        yield found[-1], CLOSE
+            left -= len(trace)
+            return None
+        left -= len(sch.trace)
+        return sch
+
+    for sketch in design_space(mod, target):
+        draws = (None, *(Random(seed) for seed in range(DRAWS)))
+        sch = next((sch for rng in draws if left > 0 and (sch := made(sketch.trace, rng)) is not None), None)
+        if sch is not None:
+            found.append(sch)
+            yield sch, CLOSE
     rng = Random(0)
     found.sort(key=lambda sch: predict_ms(sch, target))
-    for sch in found[:3]:
+    for first in found[:3]:
         for _ in range(8):
-            changed = mutate(sch.trace.without_postproc(), rng)
+            changed = mutate(first.trace.without_postproc(), rng) if left > 0 else None
             if changed is None:
                 break
-            try:
-                yield make(changed), BETTER
-            except UserError:
-                continue
+            if (sch := made(changed)) is not None:
+                yield sch, BETTER

@@ -117,7 +117,7 @@ class Task:
 
     def first(self) -> Candidate | None:
         """The default schedule as a candidate; None if it was measured before or cannot be made."""
-        self.default = default_schedule(self.mod, self.target, seconds=None)
+        self.default = default_schedule(self.mod, self.target)
         found = self.pool.recall(self.default.trace.dumps())
         if found is None or found.decisions in self.search.seen:
             return None
