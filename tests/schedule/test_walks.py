@@ -13,7 +13,7 @@ from ..strategies import Shape, programs
 from .block_steps import BLOCK_STEPS
 from .buffer_steps import BUFFER_STEPS
 from .programs import WALKED
-from .walks import STEPS, walk
+from .walks import BINDINGS, STEPS, walk
 
 STEPS.update(BLOCK_STEPS | BUFFER_STEPS)
 
@@ -53,6 +53,14 @@ def test_random_programs(program: object, seed: int) -> None:
     sch.verify(trials=1, backend="llvm")
 
 
+@settings(max_examples=20, deadline=None, phases=PHASES, derandomize=True)
+@given(program=programs(SHAPE), seed=st.integers(0, 2**32))
+def test_random_programs_with_threads(program: object, seed: int) -> None:
+    sch = Schedule(program, seed=0)
+    walk(sch, seed, 12, stepwise(sch), BINDINGS)
+    sch.verify(trials=1, backend="interpreter", sanitize=True)
+
+
 @pytest.mark.fuzz
 @settings(max_examples=10_000, deadline=None)
 @given(program=programs(SHAPE), seed=st.integers(0, 2**32), steps=st.integers(1, 25))
@@ -61,3 +69,12 @@ def test_long_walks(program: object, seed: int, steps: int) -> None:
     walk(sch, seed, steps, stepwise(sch))
     sch.verify(trials=1, backend="interpreter", sanitize=True)
     sch.verify(trials=1, backend="llvm")
+
+
+@pytest.mark.fuzz
+@settings(max_examples=10_000, deadline=None)
+@given(program=programs(SHAPE), seed=st.integers(0, 2**32), steps=st.integers(1, 25))
+def test_long_walks_with_threads(program: object, seed: int, steps: int) -> None:
+    sch = Schedule(program, seed=0)
+    walk(sch, seed, steps, stepwise(sch), BINDINGS)
+    sch.verify(trials=1, backend="interpreter", sanitize=True)

@@ -1,7 +1,8 @@
 """Random walks: random steps of random primitives on whatever loops and blocks a schedule has at the moment."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from tensorir import Schedule, ScheduleError
@@ -69,6 +70,18 @@ STEPS: dict[str, Step] = {
 """How to take a random step of each primitive; a family that adds primitives adds its steps."""
 
 
+def binding(axis: str) -> Step:
+    """A step that binds a loop to a thread axis."""
+    return lambda sch, rng, block: sch.bind(*some_loops(sch, rng, block, 1), axis)
+
+
+BINDINGS = {axis: binding(axis) for axis in ("threadIdx.x", "threadIdx.y", "threadIdx.z", "vthread.x")}
+"""Steps that leave a program to GPUs, by axis.
+
+Blocks of the grid are not among them: what they compute for themselves in global memory is refused only when built.
+"""
+
+
 def blocks_of(sch: Schedule) -> list[BlockRV]:
     """Handles on every block but the root."""
     out: list[BlockRV] = []
@@ -80,22 +93,29 @@ def blocks_of(sch: Schedule) -> list[BlockRV]:
     return out
 
 
-def walk(sch: Schedule, seed: int, steps: int, after: Callable[[str], None] = lambda name: None) -> list[str]:
-    """Try `steps` random steps; gives the names of those that were legal.
+def walk(
+    sch: Schedule,
+    seed: int,
+    steps: int,
+    after: Callable[[str], None] = lambda name: None,
+    more: Mapping[str, Step] = MappingProxyType({}),
+) -> list[str]:
+    """Try `steps` random steps, of `STEPS` and `more`; gives the names of those that were legal.
 
     A refused step must leave the very same module; `after` is called after each legal one.
     """
+    known = STEPS | more
     rng = random.Random(seed)
     done = []
     for _ in range(steps):
         blocks = blocks_of(sch)
         if not blocks:
             break
-        name = rng.choice(list(STEPS))
+        name = rng.choice(list(known))
         before = sch.mod
         srefs = dict(sch.state.srefs)
         try:
-            STEPS[name](sch, rng, rng.choice(blocks))
+            known[name](sch, rng, rng.choice(blocks))
         except NoStep:
             continue
         except ScheduleError as error:
