@@ -23,6 +23,7 @@ from ..primitive import primitive
 from ..rewrite import bind_loops
 from ..solve import Axis, axis, instances, nest_of, regenerated
 from ..sref import BlockSRef, LoopSRef, Mark, SRef
+from ..stages import precedes
 from ..state import State
 from .inline import compute_inline, reverse_compute_inline
 
@@ -103,7 +104,7 @@ def compute_at(
             hint="choose a loop around all consumers, or give the others a copy by cache_read",
         )
         require(
-            _precedes(s, block, consumer),
+            precedes(s, block, consumer),
             "{1} reads what {0}, after it, wrote in an earlier iteration",
             block,
             consumer,
@@ -187,10 +188,10 @@ def reverse_compute_at(
     for other in others:
         if not any(w.buffer in read for w in other.stmt.writes):
             continue
-        if _precedes(s, block, other) and common([block, other]) is block.scope and loop not in other.ancestors():
+        if precedes(s, block, other) and common([block, other]) is block.scope and loop not in other.ancestors():
             continue
         require(
-            loop in other.ancestors() and _precedes(s, other, block),
+            loop in other.ancestors() and precedes(s, other, block),
             "{0} reads what {1} writes, which is not under {2}",
             block,
             other,
@@ -202,7 +203,7 @@ def reverse_compute_at(
     consumers = [b for b in others if any(r.buffer in written for r in b.stmt.reads)]
     for consumer in consumers:
         require(
-            _precedes(s, block, consumer) or _runs_before(block.scope, consumer, loop),
+            precedes(s, block, consumer) or _runs_before(block.scope, consumer, loop),
             "{1}, before {0}, reads the former content of what it writes",
             block,
             consumer,
@@ -220,11 +221,6 @@ def reverse_compute_at(
     realize, loops = regenerated(foot.an, block.stmt, axes, preserve_unit_loops=preserve_unit_loops)
     _require_reduced_once(s, block, loop, axes, realize, loops)
     _move(s, block, loop, at, realize, loops)
-
-
-def _precedes(s: State, first: BlockSRef, second: BlockSRef) -> bool:
-    order = s.child_blocks(first.scope)
-    return order.index(first) < order.index(second)
 
 
 def _runs_before(scope: BlockSRef, first: SRef, second: SRef) -> bool:
@@ -294,7 +290,7 @@ def _producers(s: State, block: BlockSRef, others: Sequence[BlockSRef], loop: Lo
     out = []
     for other in others:
         if any(w.buffer in read for w in other.stmt.writes):
-            before = _precedes(s, other, block)
+            before = precedes(s, other, block)
             require(
                 before or _runs_before(block.scope, loop, other),
                 "{1}, after {0}, overwrites what it reads, so it cannot move down past it",

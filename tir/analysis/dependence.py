@@ -11,8 +11,9 @@ from ..arith import Analyzer, IterMapLevel, detect_iter_map
 from ..arith.injective import tells_apart
 from ..arith.region_bounds import estimate_region_strict_bound
 from ..arith.regions import box_contains, box_of, disjoint, eval_box, relax_region
+from ..arith.stmt import conjuncts
 from ..buffer import Buffer, BufferRegion, Range
-from ..expr import And, Expr, IntImm, Not, Var, all_of, const
+from ..expr import Expr, IntImm, Not, Var, all_of, const
 from ..stmt import For
 from ..visit import free_vars, substitute
 from .scope import Child, Scope
@@ -225,7 +226,7 @@ class _Question:
         loops[self.loop.loop_var] = self.loop.range
         # A loop further out that shares a digit with this one, as after fusing and splitting, has to be seen with it.
         same = src.realize.predicate is dst.realize.predicate
-        predicates = list(_conjuncts(src.realize.predicate)) if same else []
+        predicates = list(conjuncts(src.realize.predicate)) if same else []
         around = {each.loop_var for each in src.loops}
         further = [outer for outer in src.loops[: src.loops.index(self.loop)] if outer.loop_var in used]
         for inner, domain in loops.items():
@@ -256,19 +257,11 @@ class _Question:
 
     def never_runs(self, child: Child, later: Expr) -> bool:
         """Whether the predicate keeps `child` from running in a turn that is not the first, as where one is split."""
-        conditions = [p for p in _conjuncts(child.realize.predicate) if self.loop.loop_var in free_vars(p)]
+        conditions = [p for p in conjuncts(child.realize.predicate) if self.loop.loop_var in free_vars(p)]
         if conditions:
             for inner, domain in child.below(self.loop).items():
                 self.an.bind(inner, domain, allow_override=True)
         return any(self.an.can_prove(Not(substitute(p, {self.loop.loop_var: later}))) for p in conditions)
-
-
-def _conjuncts(e: Expr) -> Iterator[Expr]:
-    if isinstance(e, And):
-        yield from _conjuncts(e.a)
-        yield from _conjuncts(e.b)
-    else:
-        yield e
 
 
 def _at(e: Expr, var: Var, value: Expr) -> Expr:
