@@ -117,6 +117,13 @@ RULES = (
     Listed(
         "a reduction that is computed again is decomposed", TAKES, "decompose_reduction", "all of the reduction again"
     ),
+    Listed(
+        "an init is taken from what threads reduce together",
+        TAKES,
+        "decompose_reduction|blockize|tensorize",
+        "reduce together only as long as",
+    ),
+    Listed("threads store values of their own at one place", TAKES, said="a value of its own at the same"),
     Listed("a scan is divided", TAKES, "loop_partition|blockize", "drives the scan axis|neither spatial nor reduce"),
     Listed("blocks with others between are blockized", TAKES, "blockize", "lies between the blocks given"),
     Listed("a buffer is accessed at several places", TAKES, "reindex.*", "at [0-9]+ different places"),
