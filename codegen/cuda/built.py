@@ -204,18 +204,24 @@ def _passed(dtype: Any, pointer: bool, value: Any) -> Any:
 
 
 def disassembled(code: bytes) -> str:
-    """Machine code as assembly.
+    """Machine code as assembly, by nvdisasm or cuobjdump: on the PATH, or nvdisasm from NVIDIA's package.
 
     Raises
     ------
-    BuildError: neither nvdisasm nor cuobjdump, which come with CUDA's toolkit, is on the PATH.
+    BuildError: there is neither, or the one there is does not know the architecture.
     """
-    for tool, options in (("nvdisasm", ["-c"]), ("cuobjdump", ["-sass"])):
-        path = shutil.which(tool)
+    for tool, options in (("nvdisasm", ("-c",)), ("cuobjdump", ("-sass",))):
+        path = shutil.which(tool) or nvrtc.tool(tool)
         if path is None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "kernels.cubin"
             file.write_bytes(code)
-            return subprocess.run([path, *options, str(file)], check=True, capture_output=True, text=True).stdout
-    raise BuildError("assembly needs nvdisasm or cuobjdump of CUDA's toolkit on the PATH")
+            done = subprocess.run([path, *options, str(file)], check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise BuildError(f"{path} does not read the machine code: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+    raise BuildError(
+        "assembly needs nvdisasm, which `pip install tensorir[cuda]` installs, or nvdisasm or cuobjdump of CUDA's "
+        "toolkit on the PATH"
+    )

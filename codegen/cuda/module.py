@@ -10,10 +10,12 @@ from ...tir.visit import walk_unique
 from ..c.names import Names
 from ..c.writer import Code, Shared, Writer
 from ..passes.kernels import AXES, is_bound
+from ..passes.legalize_narrow_floats import missing
 from ..passes.split_host_device import KERNEL, split_host_device
 from ..signatures import written_pointers
 from ..target import Target
 from . import fragments
+from .instructions import capability, require_instructions
 from .limits import require_bound, require_fits
 from .names import RESERVED
 from .prelude import needed, table
@@ -37,6 +39,7 @@ def generate(module: IRModule, target: Target, program: IRModule | None = None) 
     LowerError: a function holds something that a GPU, or its host, has no code for.
     """
     require_bound(program or module)
+    require_instructions(program or module, target)
     split = split_host_device(module, target)
     named = {name: blocks_of(f) for name, f in (program or module).items()}
     kernels: dict[str, Kernel] = {}
@@ -55,6 +58,7 @@ def generate(module: IRModule, target: Target, program: IRModule | None = None) 
     headers = dict.fromkeys(HEADERS[t] for t in HEADERS if t in types)
     headers.update(dict.fromkeys(fragments.headers(code)))
     parts = [
+        expanded(program or module, target),
         "".join(f"#include <{header}>\n" for header in headers),
         "".join(f"\n{text}" for text in structs.values()),
         needed(code),
@@ -62,6 +66,18 @@ def generate(module: IRModule, target: Target, program: IRModule | None = None) 
     ]
     host = IRModule({n: f for n, f in split.items() if not f.attrs.get(KERNEL)}, module.attrs)
     return CudaSource("\n".join(part.strip("\n") + "\n" for part in parts if part), kernels, host)
+
+
+def expanded(module: IRModule, target: Target) -> str:
+    """A comment on each type of the program that the target has no instructions for."""
+    lines = []
+    for name in sorted(missing(target)):
+        nodes = (n for f in module.functions.values() for n in (*f.buffers, *walk_unique(f.body)))
+        if any(isinstance(n, (Buffer, Expr)) and n.dtype.element == name for n in nodes):
+            lines.append(
+                f"// {name} is kept as its bits and computed in float: {target.arch} has no instructions for it.\n"
+            )
+    return "".join(lines)
 
 
 def blocks_of(func: PrimFunc) -> dict[str, list[str]]:
@@ -82,8 +98,7 @@ def blocks_of(func: PrimFunc) -> dict[str, list[str]]:
 def _kernel(name: str, func: PrimFunc, target: Target, blocks: dict[str, list[str]]) -> tuple[str, Kernel, Stmts]:
     taken = frozenset({*RESERVED, *table(), name})
     w = Writer(Shared(), Names(taken))
-    arch = int("".join(filter(str.isdigit, target.arch)) or 80)
-    emitter = Stmts(w, func, blocks, arch=arch)
+    emitter = Stmts(w, func, blocks, arch=capability(target))
     exprs = emitter.exprs
     written = written_pointers(func)
     for var in func.params:

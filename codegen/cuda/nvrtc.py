@@ -77,6 +77,15 @@ def _toolkit(root: Path) -> _Installation:
     return _Installation((root / "lib64", root / "lib"), (root / "include",))
 
 
+def tool(name: str) -> str | None:
+    """The path of one of CUDA's programs in NVIDIA's wheels; None where none of them has it."""
+    spec = importlib.util.find_spec("nvidia")
+    for place in spec.submodule_search_locations or () if spec is not None else ():
+        for path in sorted(Path(place).glob(f"*/bin/{name}")):
+            return str(path)
+    return None
+
+
 @cache
 def _loaded() -> tuple[Any, tuple[str, ...]]:
     for place in _installations():

@@ -38,7 +38,7 @@ def legalize_narrow_floats(func: PrimFunc, target: Target) -> PrimFunc:
 
 def missing(target: Target) -> frozenset[str]:
     """The narrow float types that a target does not have. The LLVM and C backends expand all of them themselves."""
-    if target.kind != "cuda":
+    if not target.is_gpu:
         return frozenset()
     number = int("".join(filter(str.isdigit, target.arch)) or 0)
     return frozenset(name for name, first in FIRST_SM.items() if number < first)
