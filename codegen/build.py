@@ -33,6 +33,7 @@ def build(
     sanitize: bool = False,
     opt: int = 3,
     flags: Sequence[str] = (),
+    most_lines: int | None = None,
 ) -> Module:
     """Compile a function, or every function of a module, for `target`.
 
@@ -45,12 +46,13 @@ def build(
     opt: the optimisation level, 0 to 3.
     flags: of the C compiler, for the "c" target, as in ("-ffp-contract=fast",); for "cuda-emulator", ("unchecked",)
         leaves out the checks; others take none.
+    most_lines: of LLVM's code for "llvm"; what has more is refused before it is compiled, which takes LLVM long.
 
     Raises
     ------
     LowerError: the program has no form on the target, or makes an access outside of its buffer whatever its data, and
-    `sanitize` is not set. BuildError: the target cannot be built for here. UserError: `x` is no program, or there is no
-    such target or level.
+    `sanitize` is not set. BuildError: the target cannot be built for here, or the code has more than `most_lines`.
+    UserError: `x` is no program, or there is no such target or level.
     """
     if opt not in range(4):
         raise UserError(f"the optimisation level is 0, 1, 2 or 3, got {said(opt)}")
@@ -74,7 +76,11 @@ def build(
 
         return CudaModule(program, lower(program, where), where)
     lowered = lower(program, where)
-    return Module(program, lowered, emit(lowered, where, program, sanitize=sanitize), where, opt)
+    emitted = emit(lowered, where, program, sanitize=sanitize)
+    lines = emitted.text.count("\n")
+    if most_lines is not None and lines > most_lines:
+        raise BuildError(f"the code has {lines} lines, more than {most_lines}; compiling it would take long")
+    return Module(program, lowered, emitted, where, opt)
 
 
 class Module:

@@ -18,12 +18,15 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ...codegen.build import build
+from ...codegen.build import Module, build
 from ...codegen.runtime.pool import set_num_threads
 from ...codegen.saved import load
 from ...codegen.target import Target
 from ...script.parser import parse
 from ...tir.errors import TensorIRError
+from ...tir.function import as_module
+from ...tir.stmt import Block
+from ...tir.visit import walk_statements
 from ..keys import MAIN
 from .disturbance import Waits, undisturbed
 from .outcome import Status
@@ -61,7 +64,9 @@ class Channel:
         return json.loads(line) if line else None
 
 
-def live(channel: Channel, program: str, target: Target, prepared: Prepared, library: str) -> None:
+def live(
+    channel: Channel, program: str, target: Target, prepared: Prepared, library: str, block_lines: int = 0
+) -> None:
     """Build a program, or load the library that it was built to, and answer commands until there are no more."""
     begin = time.perf_counter()
     clock = clock_of(target)
@@ -69,7 +74,7 @@ def live(channel: Channel, program: str, target: Target, prepared: Prepared, lib
     def made() -> Callable[..., Any]:
         if library:
             return load(library)[MAIN]
-        module = build(parse(program), target)
+        module = built(program, target, block_lines)
         return module[module.entry_name]
 
     function = attempted(channel, made)
@@ -103,10 +108,17 @@ def live(channel: Channel, program: str, target: Target, prepared: Prepared, lib
     return None
 
 
-def store(channel: Channel, program: str, target: Target, library: str) -> None:
+def store(channel: Channel, program: str, target: Target, library: str, block_lines: int = 0) -> None:
     """Build a program into a file."""
-    if attempted(channel, lambda: build(parse(program), target).save(library)) is not None:
+    if attempted(channel, lambda: built(program, target, block_lines).save(library)) is not None:
         channel.send(status=Status.OK, samples=[], detail="")
+
+
+def built(program: str, target: Target, block_lines: int) -> Module:
+    """The module of a program in text; see `Limits.block_lines`."""
+    module = as_module(parse(program))
+    blocks = 1 + sum(isinstance(n, Block) for f in module.functions.values() for n in walk_statements(f.body))
+    return build(module, target, most_lines=block_lines * blocks if block_lines else None)
 
 
 def attempted(channel: Channel, work: Callable[[], R]) -> R | None:

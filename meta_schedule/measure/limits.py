@@ -19,7 +19,9 @@ class Limits:
     ----------
     builders: candidates built side by side.
     build_seconds, run_seconds: after which building, or a single run with its check, is given up.
-    sample_seconds: how long a candidate is timed (twice as long where its times disagree).
+    block_lines: of LLVM's code that a candidate may have for each block and once more, 0 for any number: good ones have
+        100, and those with thousands take seconds to compile, only to be slow.
+    sample_seconds: how long a candidate is timed (three times as long where its times disagree).
     memory_bytes: that a candidate may take beyond what its process starts with.
     best_ms: time of the best candidate so far; None where there is none.
     slow_factor: a first run is given up once it takes this many times the best, 0 to let it finish...
@@ -29,6 +31,7 @@ class Limits:
 
     builders: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     build_seconds: float = 20.0
+    block_lines: int = 700
     run_seconds: float = 10.0
     sample_seconds: float = 0.05
     memory_bytes: int = field(default_factory=_half_of_memory)

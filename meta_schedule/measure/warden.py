@@ -116,7 +116,7 @@ class Warden:
     def prepare(self, task: str, program: str, target: str, seed: int, seconds: float) -> dict[str, Any]:
         """Draw inputs for a task and compute what candidates are to give, by the unscheduled program."""
         self.tasks[task] = self.task = Prepared(as_module(parse(program))[MAIN], seed), target_of(target)
-        limits = Limits(run_seconds=seconds, slow_factor=0.0)
+        limits = Limits(run_seconds=seconds, slow_factor=0.0, block_lines=0)
         child = self.fork({"id": "reference", "program": program}, limits)
         result = self.listen(child, limits.build_seconds, limits)
         if "event" in result:
@@ -238,9 +238,9 @@ class Warden:
             confine(limits, warden, gpu=target.is_gpu)
             channel, program, library = Channel(child_reads, child_writes), item["program"], item.get("library", "")
             if prepared is None:
-                store(channel, program, target, library)
+                store(channel, program, target, library, limits.block_lines)
             else:
-                live(channel, program, target, prepared, library)
+                live(channel, program, target, prepared, library, limits.block_lines)
             status = 0
         finally:
             os._exit(status)

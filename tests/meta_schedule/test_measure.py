@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from tensorir import Target, parse
@@ -81,6 +82,15 @@ def test_each_fault_is_told_by_its_kind_and_harms_nobody_else(runner: LocalRunne
     assert found["bad"].detail
     assert found["bad"].failed and not found["bad"].samples
     assert found["good"].ok
+
+
+def test_code_that_is_far_too_long_is_not_compiled() -> None:
+    long = PROGRAM.replace("in range(64)", "in T.unroll(64)")
+    with LocalRunner(replace(LIMITS, block_lines=50)) as runner:
+        runner.prepare("t", PROGRAM, Target("llvm"), 0)
+        found = dict(runner.measure("t", [Job("long", long), Job("short", PROGRAM)], None))
+    assert found["short"].ok
+    assert found["long"].status is Status.BUILD and "more than 150" in found["long"].detail
 
 
 def test_nan_is_a_wrong_result(runner: LocalRunner) -> None:
