@@ -127,6 +127,11 @@ class _Plan:
         if isinstance(node, (LetStmt, AttrStmt, Allocate, DeclBuffer)):
             own = accesses(node, where)
             part = self.stmt(node.body, where.inside(node))
+            before = [(a, Order(frozenset(where.loops))) for a in own]
+            if self.meets(before, part.head):
+                # What a variable is to hold, all have read when the body changes it.
+                self.require_uniform(where, part, before)
+                part = _Part(seq(_barrier(before), part.stmt), [], part.tail, barrier=True)
             rebuilt = node if part.stmt is node.body else node.replace(body=part.stmt)
             return _Part(rebuilt, own + part.head, part.tail if part.barrier else own + part.tail, part.barrier)
         if _is_barrier(node):
