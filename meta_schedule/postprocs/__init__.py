@@ -48,6 +48,7 @@ _GPU = (
     "disallow_dynamic_loops",
     "rewrite_cooperative_fetch",
     "rewrite_unbound_block",
+    "rewrite_thread_storage",
     "rewrite_reduction_block",
     "verify_gpu_resources",
 )
