@@ -11,6 +11,7 @@ from tensorir.meta_schedule.space import design_space
 from tensorir.schedule.edit import statements
 from tensorir.schedule.verify import Case
 from tensorir.script import workloads
+from tensorir.tir.errors import LowerError
 from tensorir.tir.stmt import For
 from tensorir.tir.visit import walk
 
@@ -61,7 +62,7 @@ def test_many_candidates_run_as_code(name: str) -> None:
         try:
             runs_as_code(program, candidate)
             ran += 1
-        except tensorir.LowerError as error:
+        except LowerError as error:
             if "threads must wait for each other" not in str(error):
                 raise  # the one refusal that only lowering can tell
     assert ran
