@@ -43,7 +43,8 @@ def wrappers(at: SRef, inner: SRef) -> list[Stmt]:
     while below is not at:
         above = below.parent
         assert above is not None
-        _path(above.stmt.body, below.stmt, out)
+        if type(above.stmt.body) not in (For, BlockRealize):
+            _path(above.stmt.body, below.stmt, out)
         below = above
     return out
 
@@ -141,8 +142,7 @@ class Edit:
             body = self._body(stmt, stmt.body, reuse)
             if body is stmt.body or body is DELETE:
                 return stmt if body is stmt.body else DELETE
-            loop = stmt
-            return For(loop.loop_var, loop.min, loop.extent, loop.kind, body, loop.thread_binding, loop.annotations)
+            return stmt.with_body(body)
         if isinstance(stmt, BlockRealize):
             if stmt.block in self.realizes:
                 return self.realizes[stmt.block]

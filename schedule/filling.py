@@ -10,7 +10,7 @@ from ..tir.arith.iter_map import detect_iter_map
 from ..tir.arith.region_bounds import exact_unions
 from ..tir.arith.regions import Box, box_contains, box_of, eval_box
 from ..tir.buffer import Buffer, BufferLoad, BufferRegion, Range
-from ..tir.expr import TRUE, Call, Expr, IntImm, Ramp, Var, all_of, const
+from ..tir.expr import TRUE, Call, Expr, IntImm, Ramp, Var, all_of, as_expr, const
 from ..tir.node import Node
 from ..tir.op import OPS
 from ..tir.stmt import Block, BlockRealize, BufferStore, For, IfThenElse, Stmt, While
@@ -35,11 +35,16 @@ def _steps_overlap(an: Analyzer, lows: Sequence[Expr], extents: Sequence[Expr], 
                 steps.append((abs(step), domains[key].extent))
             elif any(v in domains for atom in (key if isinstance(key, tuple) else (key,)) for v in free_vars(atom)):
                 return False
-        span = extent
+        span: Expr | int = extent.value if type(extent) is IntImm else extent
         for step, count in sorted(steps, key=lambda pair: pair[0]):
-            if any(v in domains for v in free_vars(count)) or not an.prove(span >= step):
-                return False
-            span = an.simplify(span + (count - 1) * step)
+            if type(span) is int and type(count) is IntImm:
+                if span < step:
+                    return False
+                span += (count.value - 1) * step
+            else:
+                if any(v in domains for v in free_vars(count)) or not an.prove(span >= as_expr(step, count.dtype)):
+                    return False
+                span = an.simplify(span + (count - 1) * step)
         if any(v in domains for v in free_vars(extent)):
             return False
     return True

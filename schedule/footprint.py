@@ -35,6 +35,7 @@ class Footprints:
         self.boundary = boundary
         self.an = bind_loops(Analyzer(), boundary, own=True)
         self.known: dict[SRef, dict[Var, Range]] = {}
+        self.moved: dict[tuple[SRef, BufferRegion], BufferRegion] = {}
 
     def loops(self, block: SRef) -> dict[Var, Range]:
         """The loops between the boundary and a block, outermost first."""
@@ -61,6 +62,13 @@ class Footprints:
         above = [ref.stmt for ref in (self.boundary, *self.boundary.ancestors()) if isinstance(ref, LoopSRef)]
         return {loop.loop_var: loop.range for loop in reversed(above) if shared_across(scope, loop)}
 
+    def bound(self, block: BlockSRef, region: BufferRegion) -> BufferRegion:
+        """A region that a block declares, in terms of its loops."""
+        found = self.moved.get((block, region))
+        if found is None:
+            found = self.moved[block, region] = substitute(region, bindings(self.s, block))
+        return found
+
     def box(self, block: BlockSRef, region: BufferRegion, *, together: bool = False) -> Box:
         """What a block touches by one of its declared regions.
 
@@ -70,7 +78,7 @@ class Footprints:
             there before the loop that runs them ends, so this is of use for what is still to be made for them all.
         """
         domains = {**(self.sharing(region.buffer.scope) if together else {}), **self.loops(block)}
-        return eval_box(self.an, substitute(region, bindings(self.s, block)).region, domains)
+        return eval_box(self.an, self.bound(block, region).region, domains)
 
     def box_of(self, region: BufferRegion) -> Box:
         """A region in terms of what is around the boundary, as a box."""
@@ -141,23 +149,29 @@ class Footprints:
 
         An instance must run if any part of its region is inside.
         """
-        moved: BufferRegion = substitute(region, bindings(self.s, block))
+        moved = self.bound(block, region)
         lows, extents = [r.min for r in moved.region], [r.extent for r in moved.region]
-        bounds = zip(lows, extents, region.buffer.shape, strict=True)
-        inside = [c for low, n, whole in bounds for c in (low + n > 0, low < whole)]
-        return self._sweeps(block, lows, extents, all_of(*inside, given), anew=anew)
+
+        def inside() -> Expr:
+            bounds = zip(lows, extents, region.buffer.shape, strict=True)
+            return all_of(*(c for low, n, whole in bounds for c in (low + n > 0, low < whole)), given)
+
+        return self._sweeps(block, lows, extents, inside, anew=anew)
 
     def runs_for_all(self, block: BlockSRef, iter_vars: Iterable[IterVar], given: Expr) -> bool:
         """Whether a block is shown to run for all values of some of its iterators in the box that these sweep, inside
         their domains, where `given` holds of the loops around the boundary."""
         values = bindings(self.s, block)
         axes = [(values[iv.var], iv.dom) for iv in iter_vars]
-        inside = [c for value, dom in axes for c in (value >= dom.min, value < dom.end)]
         lows = [value for value, _ in axes]
-        return self._sweeps(block, lows, [const(1, low.dtype) for low in lows], all_of(*inside, given), anew=False)
+
+        def inside() -> Expr:
+            return all_of(*(c for value, dom in axes for c in (value >= dom.min, value < dom.end)), given)
+
+        return self._sweeps(block, lows, [const(1, low.dtype) for low in lows], inside, anew=False)
 
     def _sweeps(
-        self, block: BlockSRef, lows: Sequence[Expr], extents: Sequence[Expr], inside: Expr, *, anew: bool
+        self, block: BlockSRef, lows: Sequence[Expr], extents: Sequence[Expr], inside: Callable[[], Expr], *, anew: bool
     ) -> bool:
         if wrappers(self.boundary, block):
             return False
@@ -170,7 +184,7 @@ class Footprints:
         predicate = self.s.realize(block).predicate
         if predicate is TRUE:
             return True
-        with self.an.constraint(inside):
+        with self.an.constraint(inside()):
             return self.an.prove(substitute(predicate, first))
 
     def begins(self, block: BlockSRef, iter_vars: Iterable[IterVar]) -> bool:

@@ -264,7 +264,7 @@ class State:
                 write(parent, "removed_at", self.step)
                 old, new = before, DELETE
             else:
-                after: Any = _with_body(before, body) if type(before) is For else before.replace(body=body)
+                after: Any = before.with_body(body) if type(before) is For else before.replace(body=body)
                 self.journal.move(self.srefs, parent, after)
                 old, new = before, after
             sref, parent = parent, parent.parent
@@ -307,10 +307,6 @@ class State:
             right = None if ref.parent is None else ref.parent.stmt
             if mine.stmt is not stmt or above is not right or mine.removed_at is not None:
                 raise InternalError(f"the reference {mine} is wrong: at {mine.stmt}, below {above}")
-
-
-def _with_body(loop: For, body: Stmt) -> For:
-    return For(loop.loop_var, loop.min, loop.extent, loop.kind, body, loop.thread_binding, loop.annotations)
 
 
 def _swap(stmt: Any, old: Stmt, new: Any) -> Any:

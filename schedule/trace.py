@@ -221,7 +221,7 @@ class Trace:
         env: dict[Any, Any] = {}
         for inst in self.insts:
             decision = inst.decision if decide is None else decide(inst)
-            inputs = tuple(_rename(v, env) for v in inst.inputs)
+            inputs = _rename(inst.inputs, env)
             outputs = sch._apply(inst.primitive, inputs, _rename(inst.attributes, env), decision)
             env.update(zip(inst.outputs, (outputs,) if inst.single else outputs or (), strict=False))
             yield inst
@@ -336,8 +336,8 @@ def _rename(value: Any, env: Mapping[Any, Any]) -> Any:
 
         return substitute(value, {v: env[v] for v in free_vars(value) if v in env})
     if isinstance(value, (list, tuple)):
-        return type(value)(_rename(v, env) for v in value)
-    if isinstance(value, dict):
+        return type(value)([_rename(v, env) for v in value])
+    if isinstance(value, dict) and value:
         return {k: _rename(v, env) for k, v in value.items()}
     return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from .constants import FALSE, TRUE, as_expr, cast, const, wrap
@@ -148,21 +149,21 @@ def _truncdiv(x: int, y: int) -> int:
 
 
 INT_RULES: dict[type[BinaryOp], Any] = {
-    Add: lambda x, y: x + y,
-    Sub: lambda x, y: x - y,
-    Mul: lambda x, y: x * y,
-    FloorDiv: lambda x, y: x // y,
-    FloorMod: lambda x, y: x % y,
+    Add: operator.add,
+    Sub: operator.sub,
+    Mul: operator.mul,
+    FloorDiv: operator.floordiv,
+    FloorMod: operator.mod,
     Div: _truncdiv,
     Mod: lambda x, y: x - y * _truncdiv(x, y),
     Min: min,
     Max: max,
-    EQ: lambda x, y: x == y,
-    NE: lambda x, y: x != y,
-    LT: lambda x, y: x < y,
-    LE: lambda x, y: x <= y,
-    GT: lambda x, y: x > y,
-    GE: lambda x, y: x >= y,
+    EQ: operator.eq,
+    NE: operator.ne,
+    LT: operator.lt,
+    LE: operator.le,
+    GT: operator.gt,
+    GE: operator.ge,
     And: lambda x, y: x and y,
     Or: lambda x, y: x or y,
 }

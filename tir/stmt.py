@@ -158,6 +158,10 @@ class For(Stmt):
         """The loop's domain."""
         return Range(self.min, self.extent)
 
+    def with_body(self, body: Stmt) -> For:
+        """The loop over another body."""
+        return For(self.loop_var, self.min, self.extent, self.kind, body, self.thread_binding, self.annotations)
+
 
 class IterType(StrEnum):
     """What a block's iterator is: data-parallel, reducing, ordered, or unknown to the compiler."""

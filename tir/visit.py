@@ -188,7 +188,12 @@ class Substitute(Rewriter):
             return super().__call__(node)
         out = self.memo.get(node)
         if out is None:
-            out = self.memo[node] = super().__call__(node)
+            if isinstance(node, expr.BinaryOp):
+                a, b = self(node.a), self(node.b)
+                out = node if a is node.a and b is node.b else cls(a, b)
+            else:
+                out = super().__call__(node)
+            self.memo[node] = out
         return out
 
     def visit_buffer(self, node: Buffer) -> Buffer:
@@ -204,7 +209,8 @@ def substitute(node: Any, variables: Mapping[Var, Any], buffers: Mapping[Buffer,
     """`node` with `variables` replaced by expressions (or numbers) and `buffers` by buffers."""
     if not variables and not buffers:
         return node
-    return Substitute({v: expr.as_expr(e, v.dtype) for v, e in variables.items()}, buffers)(node)
+    values = {v: e if isinstance(e, Expr) else expr.as_expr(e, v.dtype) for v, e in variables.items()}
+    return Substitute(values, buffers)(node)
 
 
 class _Fresh(Substitute):

@@ -14,7 +14,7 @@ from ...tir.stmt import Block, BlockRealize, BufferStore
 from ...tir.visit import Rewriter, free_vars, substitute, walk
 from ..concurrency import concurrent_loops, require_still_concurrent
 from ..conditions import require_affine, require_complete
-from ..errors import require
+from ..errors import refusal, require
 from ..primitive import primitive
 from ..sref import BlockSRef, blocks_below
 from ..state import State
@@ -332,23 +332,23 @@ def _solve(block: BlockSRef, producer: BlockSRef, load: BufferLoad, stored: tupl
             values[var] = target - shift
     analyzer = Analyzer({iv.var: iv.dom for iv in producer.stmt.iter_vars})
     for index, target in zip(load.indices, stored, strict=True):
-        require(
-            any(v not in values for v in free_vars(index)) or analyzer.equal(substitute(index, values), target),
-            "{0} reads at ({1}) only some of what {2} stores",
-            block,
-            ", ".join(map(str, load.indices)),
-            producer,
-            hint="compute_inline of the producer may serve",
-        )
+        if all(v in values for v in free_vars(index)) and not analyzer.equal(substitute(index, values), target):
+            raise refusal(
+                "{0} reads at ({1}) only some of what {2} stores",
+                block,
+                ", ".join(map(str, load.indices)),
+                producer,
+                hint="compute_inline of the producer may serve",
+            )
     for iv in iter_vars:
-        require(
-            iv.var in values,
-            "{0} reads at ({1}), from which its axis {2} cannot be found",
-            block,
-            ", ".join(map(str, load.indices)),
-            iv.var,
-            hint="each element of the producer must be read by one instance of the consumer",
-        )
+        if iv.var not in values:
+            raise refusal(
+                "{0} reads at ({1}), from which its axis {2} cannot be found",
+                block,
+                ", ".join(map(str, load.indices)),
+                iv.var,
+                hint="each element of the producer must be read by one instance of the consumer",
+            )
     return values
 
 

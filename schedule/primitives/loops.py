@@ -255,8 +255,7 @@ def reorder(s: State, *ordered_loops: LoopSRef) -> None:
         )
     body: Stmt = chain[-1].stmt.body
     for loop in reversed(target):
-        old = loop.stmt
-        body = For(old.loop_var, old.min, old.extent, old.kind, body, old.thread_binding, old.annotations)
+        body = loop.stmt.with_body(body)
     s.replace(chain[0], body)
 
 

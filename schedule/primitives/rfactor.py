@@ -295,5 +295,5 @@ def _final(
 
 def _nest_with(loops: Sequence[For], body: Stmt) -> Stmt:
     for loop in reversed(loops):
-        body = For(loop.loop_var, loop.min, loop.extent, loop.kind, body, loop.thread_binding, loop.annotations)
+        body = loop.with_body(body)
     return body

@@ -17,6 +17,7 @@ from ..expr import Expr, IntImm, Not, Var, all_of, const
 from ..stmt import For
 from ..visit import free_vars, substitute
 from .scope import Child, Scope
+from .tiles import in_different_tiles
 from .witness import Witness, find_witness
 
 
@@ -155,6 +156,10 @@ def carried_dependence(
         return None
     question: _Question | None = None
     for kind, src, dst, a, b in _pairs(children, reductions):
+        x, below = src.bound(a).region, src.below(loop)
+        y, other = (x, below) if src is dst and a is b else (dst.bound(b).region, dst.below(loop))
+        if in_different_tiles(loop.loop_var, x, below, y, other):
+            continue
         if apart is not None and apart(src, dst, a, b):
             continue
         question = question or _Question(scope, loop, around)

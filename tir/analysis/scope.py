@@ -12,7 +12,7 @@ from ..buffer import Buffer, BufferRegion, Range
 from ..errors import filled
 from ..expr import Expr, Not, Var
 from ..function import PrimFunc
-from ..stmt import Block, BlockRealize, Evaluate, For, IfThenElse, Stmt, While
+from ..stmt import Block, BlockRealize, Evaluate, For, IfThenElse, LetStmt, Stmt, While
 from ..visit import substitute
 
 
@@ -27,6 +27,7 @@ class Child:
     conditions: conditions of branches on the way, all of which hold where the block runs.
     repeated: whether a `while` lies on the way, so that nothing is known of how often the block runs.
     index: its place in the program order of the scope.
+    lets: what variables bound on the way stand for, in terms of the loops. (`realize` does not speak of them.)
     """
 
     realize: BlockRealize
@@ -34,6 +35,7 @@ class Child:
     conditions: tuple[Expr, ...]
     repeated: bool
     index: int
+    lets: Mapping[Var, Expr] = field(default_factory=dict)
 
     @property
     def block(self) -> Block:
@@ -52,7 +54,7 @@ class Child:
     def below(self, loop: For | None) -> dict[Var, Range]:
         """The ranges of the loops inside `loop` (all of them for None), outermost first."""
         start = 0 if loop is None else self.loops.index(loop) + 1
-        return {inner.loop_var: inner.range for inner in self.loops[start:]}
+        return {inner.loop_var: substitute(inner.range, self.lets) for inner in self.loops[start:]}
 
 
 @dataclass(eq=False)
@@ -116,27 +118,38 @@ def scope_of(block: Block) -> Scope:
     """The scope of a block: what lies directly in it."""
     children: list[Child] = []
 
-    def visit(stmt: Stmt, loops: tuple[For, ...], conditions: tuple[Expr, ...], repeated: bool) -> None:
+    def visit(
+        stmt: Stmt, loops: tuple[For, ...], conditions: tuple[Expr, ...], repeated: bool, lets: Mapping[Var, Expr]
+    ) -> None:
+        nest = list(loops)
+        while isinstance(stmt, For):
+            nest.append(stmt)
+            stmt = stmt.body
+        loops = tuple(nest)
         if isinstance(stmt, BlockRealize):
-            children.append(Child(stmt, loops, conditions, repeated, len(children)))
-        elif isinstance(stmt, For):
-            visit(stmt.body, (*loops, stmt), conditions, repeated)
+            if lets:
+                values = tuple(substitute(value, lets) for value in stmt.iter_values)
+                stmt = BlockRealize(values, substitute(stmt.predicate, lets), stmt.block)
+            children.append(Child(stmt, loops, conditions, repeated, len(children), lets))
         elif isinstance(stmt, IfThenElse):
-            visit(stmt.then_case, loops, (*conditions, stmt.condition), repeated)
+            condition = substitute(stmt.condition, lets)
+            visit(stmt.then_case, loops, (*conditions, condition), repeated, lets)
             if stmt.else_case is not None:
-                visit(stmt.else_case, loops, (*conditions, Not(stmt.condition)), repeated)
+                visit(stmt.else_case, loops, (*conditions, Not(condition)), repeated, lets)
+        elif isinstance(stmt, LetStmt):
+            visit(stmt.body, loops, conditions, repeated, {**lets, stmt.var: substitute(stmt.value, lets)})
         elif not isinstance(stmt, Evaluate):
             for part in stmt.children():
                 if isinstance(part, Stmt):
-                    visit(part, loops, conditions, repeated or isinstance(stmt, While))
+                    visit(part, loops, conditions, repeated or isinstance(stmt, While), lets)
 
     if block.init is not None:
-        visit(block.init, (), (), False)
-    visit(block.body, (), (), False)
+        visit(block.init, (), (), False, {})
+    visit(block.body, (), (), False, {})
     scope = Scope(block, tuple(children))
     for child in children:
         for regions, table in ((child.block.reads, scope.readers), (child.block.writes, scope.writers)):
-            for buffer in dict.fromkeys(region.buffer for region in regions):
+            for buffer in dict.fromkeys([region.buffer for region in regions]):
                 table.setdefault(buffer, []).append(child)
     return scope
 

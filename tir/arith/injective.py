@@ -11,6 +11,7 @@ from .analyzer import Analyzer
 from .linear import Linear
 from .merge import part_of
 from .rewrite import HasEffect
+from .stmt import is_lasting
 
 Place = tuple[int, int | None]
 """(lower, upper) of a digit `x % upper // lower`; None where no remainder is taken."""
@@ -37,7 +38,7 @@ def tells_apart(an: Analyzer, indices: Sequence[Expr], loops: Mapping[Var, Range
             return False
         for var, place in found:
             digits.setdefault(var, []).append(place)
-    return all(_is_unit(domain) or _complete(digits.get(var, [])) for var, domain in loops.items())
+    return all(_is_unit(domain) or makes_out(digits.get(var, [])) for var, domain in loops.items())
 
 
 def _digits(an: Analyzer, form: Linear, loops: Mapping[Var, Range]) -> list[tuple[Var, Place]] | None:
@@ -56,8 +57,10 @@ def _digits(an: Analyzer, form: Linear, loops: Mapping[Var, Range]) -> list[tupl
             if part is None or type(part.base) is not Var:
                 return None
             found.append((part.base, (part.lower, part.upper)))
-        else:
+        elif is_lasting(key):
             continue
+        else:
+            return None
         low, high = an.bound_of(Linear({key: 1}))
         weights.append((abs(coef), high - low))
     reach = 0
@@ -68,8 +71,8 @@ def _digits(an: Analyzer, form: Linear, loops: Mapping[Var, Range]) -> list[tupl
     return found
 
 
-def _complete(places: list[Place]) -> bool:
-    """Whether the digits make out x: from the lowest place up they leave nothing out."""
+def makes_out(places: Sequence[Place]) -> bool:
+    """Whether digits make out the number they are of: from the lowest place up they leave nothing out."""
     place: int | None = 1
     for lower, upper in sorted(places, key=lambda p: p[0]):
         if place is None:

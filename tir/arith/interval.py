@@ -73,8 +73,7 @@ def eval_set(an: Analyzer, e: Expr, domains: Mapping[Var, Range]) -> IntervalSet
         e = _Scalarize(domains)(e)
         if e.dtype.lanes > 1:
             return EVERYTHING
-    varying = {var for var in free_vars(e) if var in domains}
-    if not varying:
+    if domains.keys().isdisjoint(free_vars(e)):
         return IntervalSet(e, e)
     try:
         form = an.normal(e)
@@ -82,6 +81,7 @@ def eval_set(an: Analyzer, e: Expr, domains: Mapping[Var, Range]) -> IntervalSet
         return EVERYTHING
     exact = _affine_bounds(form, domains)
     bounds: Bounds = exact or (form, form)
+    varying = set() if exact else {var for var in free_vars(e) if var in domains}
     for var in [] if exact else reversed(list(domains)):
         if var in varying and any(b is not None and _mentions(b, var) for b in bounds):
             domain = domains[var]
@@ -112,7 +112,7 @@ def _affine_bounds(form: Linear, domains: Mapping[Var, Range]) -> tuple[Linear, 
 
 
 def _overflows(form: Linear, dtype: DType) -> bool:
-    return form.is_const and not dtype.min <= form.const <= dtype.max
+    return not form.terms and not dtype.min <= form.const <= dtype.max
 
 
 def _mentions(form: Linear, var: Var) -> bool:

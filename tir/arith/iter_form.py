@@ -68,7 +68,8 @@ def keeps_form(index: Expr, values: Mapping[Var, Expr]) -> bool:
     takes the place of a loop.
     """
     if type(index) is Var:
-        return index not in values or all(_weighted(term) is not None for term in _terms(values[index]))
+        value = values.get(index, index)
+        return type(value) is IntImm or all(_weighted(term) is not None for term in _terms(value))
     moved = [term for term in _terms(index) if not values.keys().isdisjoint(free_vars(term))]
     if len(moved) != 1:
         return not moved
@@ -88,9 +89,9 @@ def _terms(e: Expr) -> list[Expr]:
 
 
 def _weighted(term: Expr) -> Expr | None:
-    """The loop or digit that a term is a multiple of; the term itself where it is constant."""
+    """The loop or digit that a term is a multiple of."""
     inner = term.a if type(term) is Mul and type(term.b) is IntImm else term
-    return inner if type(inner) in (*_DIGITS, IntImm) else None
+    return inner if type(inner) in _DIGITS else None
 
 
 def _is_constant(domain: Range) -> bool:

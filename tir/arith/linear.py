@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import gcd
+from typing import Any
 
-from ..expr import Expr
+from ..expr import Add, Expr, IntImm, Mul, Sub
 
 Monomial = Expr | tuple[Expr, ...]
 """An atom, or a product of two and more in the analyzer's order."""
@@ -79,13 +80,17 @@ class Linear:
         if factor == 1 and not self.terms:
             return other.shift(self.const)
         terms = dict(self.terms)
-        for key, coef in other.terms.items():
+        other.add_to(terms, factor)
+        return Linear(terms, self.const + factor * other.const)
+
+    def add_to(self, terms: dict[Monomial, int], factor: int) -> None:
+        """Add `factor` times the terms to others, of which those that cancel go."""
+        for key, coef in self.terms.items():
             total = terms.get(key, 0) + coef * factor
             if total:
                 terms[key] = total
             else:
                 terms.pop(key, None)
-        return Linear(terms, self.const + factor * other.const)
 
     def without(self, key: Monomial) -> Linear:
         """The form without one of its terms."""
@@ -104,6 +109,38 @@ class Linear:
 
 def _div(items: Iterable[tuple[Monomial, int]], divisor: int) -> dict[Monomial, int]:
     return {k: c // divisor for k, c in items}
+
+
+def flat(e: Expr) -> tuple[dict[Expr, int], int]:
+    """The terms of a sum of type int32 or int64 as it is written, from the left, and its constant.
+
+    What is no sum, difference or multiple by a constant is an atom; its factor may be 0. So is a sum that stands right
+    of another: it may occur many times, and is to be looked at once.
+    """
+    terms: dict[Expr, int] = {}
+    const = 0
+    node: Any = e
+    weight = 1
+    parts: list[tuple[Any, int]] = []
+    while True:
+        cls = type(node)
+        if cls is Add or cls is Sub:
+            parts.append((node.b, weight if cls is Add else -weight))
+        elif cls is Mul and type(node.b) is IntImm:
+            weight *= node.b.value
+        else:
+            break
+        node = node.a
+    parts.append((node, weight))
+    for node, weight in reversed(parts):
+        while type(node) is Mul and type(node.b) is IntImm:
+            weight *= node.b.value
+            node = node.a
+        if type(node) is IntImm:
+            const += weight * node.value
+        else:
+            terms[node] = terms.get(node, 0) + weight
+    return terms, const
 
 
 ZERO = Linear({}, 0)

@@ -41,7 +41,7 @@ def part_of(e: Expr) -> Part | None:
 
 def merge(an: Analyzer, form: Linear) -> Linear:
     """The form with terms combined that are parts of one number."""
-    while True:
+    while not _RULES.keys().isdisjoint(map(type, form.terms)):
         special = [key for key in form.terms if isinstance(key, Expr) and type(key) in _RULES]
         for key in special:
             out = _RULES[type(key)](an, form, key, special)
@@ -49,7 +49,8 @@ def merge(an: Analyzer, form: Linear) -> Linear:
                 form = out
                 break
         else:
-            return form
+            break
+    return form
 
 
 def _parts_rule(an: Analyzer, form: Linear, key: Expr, special: Sequence[Expr]) -> Linear | None:

@@ -26,7 +26,7 @@ from ..expr import (
 from ..op import OPS
 from .choose import choose_integer
 from .divide import floor_div, floor_mod, trunc_div, trunc_mod
-from .linear import ZERO, Linear, Monomial, constant, factors
+from .linear import ZERO, Linear, Monomial, constant, factors, flat
 from .merge import merge
 from .minmax import extremum
 
@@ -79,9 +79,9 @@ def atom(an: Analyzer, e: Expr) -> Linear:
 
 def product(an: Analyzer, a: Linear, b: Linear) -> Linear:
     """The product of two forms, multiplied out."""
-    if a.is_const:
+    if not a.terms:
         return b.scale(a.const)
-    if b.is_const:
+    if not b.terms:
         return a.scale(b.const)
     out = ZERO
     for key, coef in a.terms.items():
@@ -111,14 +111,16 @@ def _raw_var(an: Analyzer, e: Var) -> Linear:
     return raw(an, value) if value is not None else atom(an, e)
 
 
-def _raw_add(an: Analyzer, e: Add) -> Linear:
-    out = raw(an, e.a).add(raw(an, e.b))
-    return out if e.dtype.is_index else _within(an, out, e, e.a, e.b)
-
-
-def _raw_sub(an: Analyzer, e: Sub) -> Linear:
-    out = raw(an, e.a).add(raw(an, e.b), -1)
-    return out if e.dtype.is_index else _within(an, out, e, e.a, e.b)
+def _raw_sum(an: Analyzer, e: Add | Sub) -> Linear:
+    if not e.dtype.is_index:
+        return _within(an, raw(an, e.a).add(raw(an, e.b), 1 if type(e) is Add else -1), e, e.a, e.b)
+    terms: dict[Monomial, int] = {}
+    atoms, total = flat(e)
+    for node, weight in atoms.items():
+        form = raw(an, node)
+        form.add_to(terms, weight)
+        total += weight * form.const
+    return Linear(terms, total)
 
 
 MOST_TERMS, MOST_FACTORS = 64, 16
@@ -132,7 +134,7 @@ def _is_large(a: Linear, b: Linear) -> bool:
 
 def _raw_mul(an: Analyzer, e: Mul) -> Linear:
     a, b = raw(an, e.a), raw(an, e.b)
-    if not (a.is_const or b.is_const) and _is_large(a, b):
+    if a.terms and b.terms and _is_large(a, b):
         return atom(an, Mul(an.build(a, e.dtype), an.build(b, e.dtype)))
     out = product(an, a, b)
     return out if e.dtype.is_index else _within(an, out, e, e.a, e.b)
@@ -198,8 +200,8 @@ _CALLS: dict[Any, Callable[[Analyzer, Any], Linear | None]] = {
 _RAW: dict[type, Callable[[Analyzer, Any], Linear]] = {
     IntImm: lambda an, e: constant(e.value),
     Var: _raw_var,
-    Add: _raw_add,
-    Sub: _raw_sub,
+    Add: _raw_sum,
+    Sub: _raw_sum,
     Mul: _raw_mul,
     FloorDiv: _divided(floor_div),
     FloorMod: _divided(floor_mod),

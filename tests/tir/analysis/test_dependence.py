@@ -264,3 +264,20 @@ for f in range(16):
     assert carried_dependence(found, loop(found, "D", "f")) is None
     found = scope(text.replace("READ", "5"))
     assert carried_dependence(found, loop(found, "D", "f")) is not None
+
+
+def test_a_variable_bound_within_the_loop_is_what_it_stands_for() -> None:
+    text = """
+for i in range(16):
+    t: T.int32 = VALUE
+    with T.block("B"):
+        vi = T.axis.spatial(16, i)
+        vt = T.axis.spatial(16, t)
+        B[vi + vt, 0] = A[vi, 0]
+"""
+    found = scope(text.replace("VALUE", "15 - i"))
+    assert carried_dependence(found, loop(found, "B", "i")) is not None
+    found = scope(text.replace("VALUE", "i"))
+    assert carried_dependence(found, loop(found, "B", "i")) is None
+    found = scope(text.replace("VALUE", "T.Cast('int32', A[i, 1])"))
+    assert carried_dependence(found, loop(found, "B", "i")) is not None
