@@ -52,7 +52,7 @@ def conflict(a: Access, b: Access, order: Order, threads: Mapping[str, tuple[Var
     """Whether different threads of a block touch one element in `a` and, later, in `b`, one of them writing it."""
     if a.buffer.data is not b.buffer.data or not (a.written or b.written) or (a.atomic and b.atomic):
         return False
-    if a.is_own(b, order.carried):
+    if a.nodes.keys() == threads.keys() and a.is_own(b, order.carried):
         return False
     if a.index is None or b.index is None:
         return True

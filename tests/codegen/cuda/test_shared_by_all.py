@@ -160,12 +160,13 @@ def main(A: T.Buffer((4, 8), "float32"), B: T.Buffer((4, 8), "float32")):
         tensorir.build(func, "cuda-emulator")
 
 
-def test_what_all_threads_look_up_is_stored_by_one_when_all_have_it() -> None:
+@pytest.mark.parametrize("axis", ["blockIdx.x", "threadIdx.y"])
+def test_what_all_threads_look_up_is_stored_by_one_when_all_have_it(axis: str) -> None:
     func = workloads.argmax(3, 8)
     sch = tensorir.Schedule(func)
     i, _ = sch.get_loops("argmax")
     tile = sch.cache_read("argmax", 0, "shared")
-    sch.bind(i, "blockIdx.x")
+    sch.bind(i, axis)
     sch.compute_at(tile, i)
     sch.bind(sch.get_loops(tile)[-1], "threadIdx.x")
     run(sch, func)
