@@ -124,6 +124,13 @@ RULES = (
         "reduce together only as long as",
     ),
     Listed("threads store values of their own at one place", TAKES, said="a value of its own at the same"),
+    Listed(
+        "a consumer is moved to where only a part of what it reads is made",
+        TAKES,
+        "reverse_compute_at",
+        "not known to (run for all values|write every element)",
+    ),
+    Listed("an init below a loop of its reduction", TAKES, "decompose_reduction", "would run again and again"),
     Listed("a scan is divided", TAKES, "loop_partition|blockize", "drives the scan axis|neither spatial nor reduce"),
     Listed("blocks with others between are blockized", TAKES, "blockize", "lies between the blocks given"),
     Listed("a buffer is accessed at several places", TAKES, "reindex.*", "at [0-9]+ different places"),
@@ -151,6 +158,9 @@ RULES = (
     Listed("TVM refuses: dimensions of one element", WE_TAKE, "transform_layout", "would introduce padding"),
     Listed("TVM refuses: reductions that it does not know", WE_TAKE, "rfactor", "No matched reducer"),
     Listed("TVM refuses: maps that it cannot invert", WE_TAKE, "transform_block_layout", "not bijective affine"),
+    Listed(
+        "TVM refuses: blocks that it does not take for reductions", WE_TAKE, "decompose_.*", "Not a reduction block"
+    ),
     Listed("TVM refuses: blocks that are not complete", WE_TAKE, said="is not a complete block"),
     Listed("TVM refuses: reads that nothing is shown to cover", WE_TAKE, said="region cover is not complete"),
     Listed("TVM refuses: padding of other forms", WE_TAKE, "decompose_padding", "match padding pattern"),
