@@ -151,7 +151,7 @@ def test_a_given_inverse_is_used() -> None:
     [
         (lambda: IndexMap.from_func(lambda *x: x), r"the map takes `\*x`; say how many dimensions there are by ndim="),
         (lambda: IndexMap.from_func(lambda i: (i,), 2), "the map takes 1 indices, but there are 2 dimensions"),
-        (lambda: IndexMap.from_func(lambda i: ("x",)), "an index map gives a tuple of indices, got 'x' in it"),
+        (lambda: IndexMap.from_func(lambda i: ("x",)), "an index map gives a tuple of indices, got str 'x' in it"),
         (lambda: IndexMap.from_func(lambda i: (i, IndexMap.AXIS_SEPARATOR)), "from_func_with_separators"),
         (lambda: IndexMap.from_func(lambda i: (i,)).map_indices([0, 1]), "takes 1 indices, got 2"),
         (lambda: IndexMap.from_func(lambda i, j: (i,)).non_surjective_inverse((4, 4)), "iterator .* is not used"),
