@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...tir.analysis.reducers import Combiner, combiner
+from ...tir.arith import Analyzer
 from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range, decl_buffer
 from ...tir.dtype import VOID
 from ...tir.errors import LowerError, ScheduleError
@@ -37,8 +38,8 @@ def lower_cross_thread_reduction(func: PrimFunc, target: Target) -> PrimFunc:
 
     Raises
     ------
-    LowerError: the reduction is of no known form, or loops of other axes stand inside of its loops; two loops around
-    one computation are bound to one axis.
+    LowerError: the reduction is of no known form, or loops of other axes stand inside of its loops; one of its loops
+    decides which element is reduced to as well; two loops around one computation are bound to one axis.
     """
     if not target.is_gpu:
         return func
@@ -89,14 +90,34 @@ class _Lower(Rewriter):
             if loop.loop_var not in reducing and not is_bound(loop):
                 self.refuse("{0} is inside of the loops that the reduction {1} has across threads", loop, node.block)
         if inner[-1].body is not node:
-            self.refuse(
-                "{0} holds more than the reduction {1}, whose loops are bound to threads", inner[-1], node.block
-            )
+            self.refuse(_MORE, inner[-1], node.block)
         try:
             combined = combiner(node.block)
         except ScheduleError as error:
             raise LowerError(error.template, *error.nodes, root=self.func, hint=error.hint) from None
-        return _Reduction(node, inner, across, combined)
+        return _Reduction(self.one_element(node, inner, reducing), inner, across, combined)
+
+    def one_element(self, node: BlockRealize, inner: list[For], reducing: set[Var]) -> BlockRealize:
+        """`node` with its spatial iterators free of the loops that reduce: all of their iterations give one element."""
+        analyzer = Analyzer()
+        for loop in self.loops:
+            analyzer.bind(loop.loop_var, loop.range)
+        values = tuple(
+            value if iv.iter_type is IterType.REDUCE else analyzer.simplify(value)
+            for iv, value in zip(node.block.iter_vars, node.iter_values)
+        )
+        for iv, value in zip(node.block.iter_vars, values):
+            both = [n for n in inner if n.loop_var in reducing and n.loop_var in free_vars(value)]
+            if iv.iter_type is not IterType.REDUCE and both:
+                raise LowerError(
+                    "{0} is a loop of the reduction {1}, which has loops bound to threads, but decides as well which "
+                    f"element is reduced to: {iv.var.name} = {value}",
+                    both[0],
+                    node.block,
+                    root=self.func,
+                    hint="bind threads to a loop over reduction iterators alone: fuse those apart from the others",
+                )
+        return node.replace(iter_values=values)
 
     def refuse(self, message: str, *nodes: object) -> None:
         raise LowerError(

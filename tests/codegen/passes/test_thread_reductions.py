@@ -95,6 +95,26 @@ def test_a_reduction_across_threads_that_holds_more_is_refused():
         lower(sch.func, GPU)
 
 
+@pytest.mark.parametrize("threads", [8, 25])
+def test_a_loop_that_reduces_and_decides_where_to_is_refused(threads):
+    sch = tensorir.Schedule(workloads.matmul(2, 5, 5))
+    i, j, k = sch.get_loops("C")
+    sch.bind(i, "blockIdx.x")
+    sch.bind(sch.split(sch.fuse(j, k), [None, threads])[1], "threadIdx.z")
+    with pytest.raises(LowerError, match=r"decides as well which element is reduced to: vj = .*//") as error:
+        lower(sch.func, GPU)
+    assert "fuse those apart" in error.value.hint
+
+
+def test_a_loop_fused_with_one_of_a_single_iteration_reduces_alone():
+    func = workloads.matmul(3, 1, 9)
+    sch = tensorir.Schedule(func)
+    i, j, k = sch.get_loops("C")
+    sch.bind(i, "blockIdx.x")
+    sch.bind(sch.split(sch.fuse(j, k), [None, 4])[1], "threadIdx.x")
+    every_stage(sch.func, func)
+
+
 def test_virtual_threads_that_each_reduce():
     func = tensorir.parse(SUM.format(n=12, dtype="float32", init="T.float32(0)", update="Y[vi] + X[vi, vk]"))
     sch = tensorir.Schedule(func)
