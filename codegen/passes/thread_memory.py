@@ -13,6 +13,7 @@ from ...tir.visit import Visitor, free_vars, walk, walk_unique
 from .kernels import BLOCK_AXES, is_bound
 from .thread_accesses import Access, Where, accesses
 from .thread_conflicts import Order, conflict
+from .thread_values import differing
 
 
 def require_private(func: PrimFunc, kernel: Stmt, threads: dict[str, tuple[Var, Expr]]) -> None:
@@ -30,21 +31,28 @@ def require_private(func: PrimFunc, kernel: Stmt, threads: dict[str, tuple[Var, 
     for node in outside:
         _require_one_block(func, node)
     own = {n.buffer.data for n in outside if n.buffer.is_private}
-    around = dict(_axes_around(kernel, frozenset()))
+    around = dict(_bound_around(kernel, frozenset()))
     totals = _totals(kernel)
     if not own or not threads:
         return
+    registers = differing(kernel)
     found: list[Access] = []
     _collect(kernel, Where(threads, watched=frozenset(own)), found)
+
+    def inside(access: Access, axis: str) -> bool:
+        """Whether a loop over an axis's threads is around an access and not around the allocation."""
+        return axis in access.nodes and access.nodes[axis][0] not in around[access.buffer.data]
+
     for a in (x for x in found if x.written and x.buffer.data in own):
         # Where a thread's loop is not around the writing, all threads write the same, each for itself.
-        # Under a loop over threads that is around the allocation, each has its own in the program, too.
-        axes = {
-            axis: threads[axis]
-            for axis in threads
-            if axis in a.nodes and axis not in around[a.buffer.data] and not _stores_alike(a, axis, threads, totals)
-        }
+        varying = [axis for axis in threads if axis in a.nodes and not _stores_alike(a, axis, threads, totals)]
         for b in (x for x in found if x.buffer.data is a.buffer.data):
+            # Under no other loop over threads than one around the allocation, each has its own in the program, too.
+            axes = {
+                axis: threads[axis]
+                for axis in varying
+                if inside(a, axis) or (inside(b, axis) and axis in registers.get(a.buffer.data, ()))
+            }
             if axes and not _same_nodes(a, b) and conflict(a, b, Order(), axes):
                 raise LowerError(
                     f"{a.buffer.name} is in {a.buffer.scope!r} memory, of which each thread has its own, but what one "
@@ -133,15 +141,15 @@ class _Writers(Visitor):
                 )
 
 
-def _axes_around(node: Stmt, axes: frozenset[str]) -> Iterator[tuple[Var, frozenset[str]]]:
-    """The pointer of each allocation, with the axes that loops around it are bound to."""
+def _bound_around(node: Stmt, loops: frozenset[For]) -> Iterator[tuple[Var, frozenset[For]]]:
+    """The pointer of each allocation, with the bound loops around it."""
     if isinstance(node, Allocate):
-        yield node.buffer.data, axes
+        yield node.buffer.data, loops
     if isinstance(node, For) and is_bound(node):
-        axes |= {str(node.thread_binding)}
+        loops |= {node}
     for child in node.children():
         if isinstance(child, Stmt):
-            yield from _axes_around(child, axes)
+            yield from _bound_around(child, loops)
 
 
 def _totals(kernel: Stmt) -> dict[Var, set[str]]:

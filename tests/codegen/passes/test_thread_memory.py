@@ -1,0 +1,52 @@
+"""Memory that each thread has its own of: refused where the program passes values from thread to thread by it."""
+
+import pytest
+import tensorir
+from tensorir.codegen.lower import lower
+from tensorir.script import workloads
+from tensorir.tir.errors import LowerError
+
+from ..cuda.stages import GPU, every_stage
+
+
+@pytest.mark.parametrize("threads", [None, 4])
+def test_threads_do_not_share_what_is_computed_into_memory_of_one_s_own(threads):
+    """Each thread of the outer loop has an `exp` of its own, which threads of an inner loop would fill together."""
+    func = workloads.softmax(2, 5)
+    sch = tensorir.Schedule(func)
+    i, j = sch.get_loops("softmax")
+    sch.bind(i, "blockIdx.x")
+    sch.bind(j, "threadIdx.x")
+    for name, scope in (("sum", "local"), ("exp", "local"), ("max", "local")):
+        sch.compute_at(name, j)
+        sch.set_scope(name, 0, scope)
+    if threads is None:
+        every_stage(sch.func, func)
+        return
+    sch.bind(sch.split(sch.get_loops("exp")[2], [None, threads])[1], "threadIdx.x")
+    with pytest.raises(LowerError, match="exp_local is in 'local' memory, of which each thread has its own"):
+        lower(sch.func, GPU)
+
+
+def test_threads_of_an_inner_loop_do_not_read_what_those_of_an_outer_one_have():
+    func = tensorir.parse("""
+@T.prim_func
+def main(X: T.Buffer((8,), "float32"), Y: T.Buffer((8, 8), "float32")):
+    for t in T.thread_binding(8, thread="threadIdx.x"):
+        with T.block("row"):
+            vi = T.axis.spatial(8, t)
+            L = T.alloc_buffer((1,), "float32", scope="local")
+            S = T.alloc_buffer((8,), "float32", scope="shared")
+            with T.block("L"):
+                L[0] = X[vi]
+            for k in T.thread_binding(8, thread="threadIdx.x"):
+                with T.block("S"):
+                    vk = T.axis.spatial(8, k)
+                    S[vk] = L[0]
+            for k in range(8):
+                with T.block("Y"):
+                    vk = T.axis.spatial(8, k)
+                    Y[vi, vk] = S[vk]
+""")
+    with pytest.raises(LowerError, match="L is in 'local' memory, of which each thread has its own"):
+        lower(func, GPU)
