@@ -12,8 +12,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 from _cuda import main
+from _cuda_mma import divide, fetch, finish, tiled
 from tensorir import Schedule, T
-from tensorir.schedule.trace import BlockRV
 from tensorir.tir.function import PrimFunc
 
 SHAPES = ({"size": 56, "channels": 64, "filters": 64, "images": 32},)
@@ -76,53 +76,28 @@ def schedule(size: int = 56, channels: int = 64, filters: int = 64, images: int 
     sch.transform_layout(block, ("read", 1), lambda f, y, x, c: (tap(y, x, c), f))
     sch.compute_inline("P")
     sch.set_scope(block, 0, "mma.accumulator")
-    warps = (rows // WARP[0], columns // WARP[1])
-    i, j, p = sch.get_loops(block)
-    block_i, warp_i, tile_i, in_i = sch.split(i, [None, warps[0], WARP[0] // 16, 16])
-    block_j, warp_j, tile_j, in_j = sch.split(j, [None, warps[1], WARP[1] // 16, 16])
-    step, tile_p, in_p = sch.split(p, [None, depth // 16, 16])
-    sch.reorder(block_i, block_j, warp_i, warp_j, step, tile_p, tile_i, tile_j, in_i, in_j, in_p)
-    for loop, axis in (
-        (block_i, "blockIdx.x"),
-        (block_j, "blockIdx.y"),
-        (warp_i, "threadIdx.z"),
-        (warp_j, "threadIdx.y"),
-    ):
-        sch.bind(loop, axis)
+    parts = divide(sch, block, BLOCK, WARP, depth=16, axes="xy")
     for operand, (tile, side) in enumerate(zip(tiles, "ab")):
         sch.set_scope(tile, 0, "shared.dyn")
         fragment = sch.cache_read(block, operand, f"mma.matrix_{side}")
-        sch.compute_at(fragment, tile_p)
-        sch.compute_at(tile, step)
+        sch.compute_at(fragment, parts.tile)
+        sch.compute_at(tile, parts.step)
         across, along = sch.get_loops(tile)[-2:]
         if side == "b":
             sch.reorder(along, across)
             across, along = along, across
-        fused = sch.fuse(across, along)
-        _, *threads, vector = sch.split(fused, [None, *warps, 32, 8])
-        for loop, axis in zip(threads, "zyx"):
-            sch.bind(loop, f"threadIdx.{axis}")
-        sch.vectorize(vector)
-        sch.annotate(tile, "permuted_layout", True)
+        fetch(sch, parts, tile, sch.fuse(across, along), elements=8)
         tiled(sch, fragment, f"mma_load_16x16x16_bf16_{side}_shared_dyn")
-    for name, value in (("stage", [0, 0, STAGES - 1]), ("order", [0, 1, 2]), ("async_stages", [0])):
-        sch.annotate(step, f"software_pipeline_{name}", value)
-    sch.unroll(tile_p)
-    sch.reverse_compute_at(rounded, warp_j)
-    tiled(sch, rounded, "mma_store_16x16x16_f32_bf16_global")
-    init = sch.decompose_reduction(block, step)
-    sch.tensorize(sch.get_loops(init)[-2], "mma_fill_16x16x16_f32")
-    sch.tensorize(in_i, "mma_sync_16x16x16_bf16bf16f32")
+    finish(
+        sch,
+        parts,
+        rounded,
+        STAGES,
+        store="mma_store_16x16x16_f32_bf16_global",
+        fill="mma_fill_16x16x16_f32",
+        multiply="mma_sync_16x16x16_bf16bf16f32",
+    )
     return sch
-
-
-def tiled(sch: Schedule, block: BlockRV, intrinsic: str) -> None:
-    """Let `intrinsic` do what the block does, 16 by 16 elements at a time."""
-    i, j = sch.get_loops(block)[-2:]
-    tile_i, in_i = sch.split(i, [None, 16])
-    tile_j, in_j = sch.split(j, [None, 16])
-    sch.reorder(tile_i, tile_j, in_i, in_j)
-    sch.tensorize(in_i, intrinsic)
 
 
 def arrays(size: int, channels: int, filters: int, images: int) -> list[np.ndarray]:

@@ -10,8 +10,8 @@ all warps to be done with the memory that the next copies overwrite.
 import ml_dtypes
 import numpy as np
 from _cuda import main
+from _cuda_mma import divide, fetch, finish, tiled
 from tensorir import Schedule, T
-from tensorir.schedule.trace import BlockRV
 from tensorir.tir.function import PrimFunc
 
 SHAPES = ({"m": 8192, "n": 8192, "k": 8192},)
@@ -44,47 +44,24 @@ def schedule(m: int = 8192, n: int = 8192, k: int = 8192) -> Schedule:
     sch = Schedule(program(m, n, k))
     product, rounded = sch.get_block("C"), sch.get_block("D")
     sch.set_scope(product, 0, "mma.accumulator")
-    rows, columns, depth = BLOCK
-    warps = (rows // WARP[0], columns // WARP[1])
-    i, j, p = sch.get_loops(product)
-    block_i, warp_i, tile_i, in_i = sch.split(i, [None, warps[0], WARP[0] // 16, 16])
-    block_j, warp_j, tile_j, in_j = sch.split(j, [None, warps[1], WARP[1] // 16, 16])
-    step, tile_p, in_p = sch.split(p, [None, depth // 16, 16])
-    sch.reorder(block_i, block_j, warp_i, warp_j, step, tile_p, tile_i, tile_j, in_i, in_j, in_p)
-    sch.bind(block_i, "blockIdx.y")
-    sch.bind(block_j, "blockIdx.x")
-    sch.bind(warp_i, "threadIdx.z")
-    sch.bind(warp_j, "threadIdx.y")
+    parts = divide(sch, product, BLOCK, WARP, depth=16)
     for operand, side in enumerate("ab"):
         shared = sch.cache_read(product, operand, "shared.dyn")
         fragment = sch.cache_read(product, operand, f"mma.matrix_{side}")
-        sch.compute_at(fragment, tile_p)
-        sch.compute_at(shared, step)
-        fused = sch.fuse(*sch.get_loops(shared)[-2:])
-        _, *threads, vector = sch.split(fused, [None, *warps, 32, 8])
-        for loop, axis in zip(threads, "zyx"):
-            sch.bind(loop, f"threadIdx.{axis}")
-        sch.vectorize(vector)
-        sch.annotate(shared, "permuted_layout", True)
+        sch.compute_at(fragment, parts.tile)
+        sch.compute_at(shared, parts.step)
+        fetch(sch, parts, shared, sch.fuse(*sch.get_loops(shared)[-2:]), elements=8)
         tiled(sch, fragment, f"mma_load_16x16x16_bf16_{side}_shared_dyn")
-    for name, value in (("stage", [0, 0, STAGES - 1]), ("order", [0, 1, 2]), ("async_stages", [0])):
-        sch.annotate(step, f"software_pipeline_{name}", value)
-    sch.unroll(tile_p)
-    sch.reverse_compute_at(rounded, warp_j)
-    tiled(sch, rounded, "mma_store_16x16x16_f32_bf16_global")
-    init = sch.decompose_reduction(product, step)
-    sch.tensorize(sch.get_loops(init)[-2], "mma_fill_16x16x16_f32")
-    sch.tensorize(in_i, "mma_sync_16x16x16_bf16bf16f32")
+    finish(
+        sch,
+        parts,
+        rounded,
+        STAGES,
+        store="mma_store_16x16x16_f32_bf16_global",
+        fill="mma_fill_16x16x16_f32",
+        multiply="mma_sync_16x16x16_bf16bf16f32",
+    )
     return sch
-
-
-def tiled(sch: Schedule, block: BlockRV, intrinsic: str) -> None:
-    """Let `intrinsic` do what the block does, 16 by 16 elements at a time."""
-    i, j = sch.get_loops(block)[-2:]
-    tile_i, in_i = sch.split(i, [None, 16])
-    tile_j, in_j = sch.split(j, [None, 16])
-    sch.reorder(tile_i, tile_j, in_i, in_j)
-    sch.tensorize(in_i, intrinsic)
 
 
 def arrays(m: int, n: int, k: int) -> list[np.ndarray]:

@@ -6,8 +6,8 @@ columns, rows of Bᵀ, since ldmatrix transposes elements of 16 bits only.
 
 import numpy as np
 from _cuda import main
+from _cuda_mma import divide, fetch, finish, tiled
 from tensorir import Schedule, T
-from tensorir.schedule.trace import BlockRV
 from tensorir.tir.function import PrimFunc
 
 SHAPES = ({"m": 8192, "n": 8192, "k": 8192},)
@@ -35,47 +35,24 @@ def schedule(m: int = 8192, n: int = 8192, k: int = 8192) -> Schedule:
     sch = Schedule(program(m, n, k))
     product = sch.get_block("C")
     result = sch.cache_write(product, 0, "mma.accumulator")
-    rows, columns, depth = BLOCK
-    warps = (rows // WARP[0], columns // WARP[1])
-    i, j, p = sch.get_loops(product)
-    block_i, warp_i, tile_i, in_i = sch.split(i, [None, warps[0], WARP[0] // 16, 16])
-    block_j, warp_j, tile_j, in_j = sch.split(j, [None, warps[1], WARP[1] // 16, 16])
-    step, tile_p, in_p = sch.split(p, [None, depth // 32, 32])
-    sch.reorder(block_i, block_j, warp_i, warp_j, step, tile_p, tile_i, tile_j, in_i, in_j, in_p)
-    sch.bind(block_i, "blockIdx.y")
-    sch.bind(block_j, "blockIdx.x")
-    sch.bind(warp_i, "threadIdx.z")
-    sch.bind(warp_j, "threadIdx.y")
+    parts = divide(sch, product, BLOCK, WARP, depth=32)
     for operand, side in enumerate("ab"):
         shared = sch.cache_read(product, operand, "shared.dyn")
         fragment = sch.cache_read(product, operand, f"mma.matrix_{side}")
-        sch.compute_at(fragment, tile_p)
-        sch.compute_at(shared, step)
-        fused = sch.fuse(*sch.get_loops(shared)[-2:])
-        _, *threads, vector = sch.split(fused, [None, *warps, 32, 16])
-        for loop, axis in zip(threads, "zyx"):
-            sch.bind(loop, f"threadIdx.{axis}")
-        sch.vectorize(vector)
-        sch.annotate(shared, "permuted_layout", True)
-        tiled(sch, fragment, f"mma_load_16x16x32_s8_{side}{'_trans' * operand}_shared_dyn", 32)
-    for name, value in (("stage", [0, 0, STAGES - 1]), ("order", [0, 1, 2]), ("async_stages", [0])):
-        sch.annotate(step, f"software_pipeline_{name}", value)
-    sch.unroll(tile_p)
-    sch.reverse_compute_at(result, warp_j)
-    tiled(sch, result, "mma_store_16x16x32_s32_global", 16)
-    init = sch.decompose_reduction(product, step)
-    sch.tensorize(sch.get_loops(init)[-2], "mma_fill_16x16x32_s32")
-    sch.tensorize(in_i, "mma_sync_16x16x32_s8s8s32_trans")
+        sch.compute_at(fragment, parts.tile)
+        sch.compute_at(shared, parts.step)
+        fetch(sch, parts, shared, sch.fuse(*sch.get_loops(shared)[-2:]), elements=16)
+        tiled(sch, fragment, f"mma_load_16x16x32_s8_{side}{'_trans' * operand}_shared_dyn", columns=32)
+    finish(
+        sch,
+        parts,
+        result,
+        STAGES,
+        store="mma_store_16x16x32_s32_global",
+        fill="mma_fill_16x16x32_s32",
+        multiply="mma_sync_16x16x32_s8s8s32_trans",
+    )
     return sch
-
-
-def tiled(sch: Schedule, block: BlockRV, intrinsic: str, columns: int) -> None:
-    """Let `intrinsic` do what the block does, 16 by `columns` elements at a time."""
-    i, j = sch.get_loops(block)[-2:]
-    tile_i, in_i = sch.split(i, [None, 16])
-    tile_j, in_j = sch.split(j, [None, columns])
-    sch.reorder(tile_i, tile_j, in_i, in_j)
-    sch.tensorize(in_i, intrinsic)
 
 
 def arrays(m: int, n: int, k: int) -> list[np.ndarray]:
