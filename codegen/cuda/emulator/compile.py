@@ -23,9 +23,12 @@ CANDIDATES = ("c++", "g++", "clang++")
 FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-fno-threadsafe-statics", "-w")
 _CHECKED = (
     "-O1", "-g1", "-fsanitize=thread", "-fsanitize=bounds,alignment", "-fno-inline-functions-called-once",
-    "-fno-tree-loop-distribute-patterns",
+    "-fno-tree-loop-distribute-patterns", "-fno-tree-loop-im",
 )  # fmt: skip
-"""What instruments accesses: the hooks that the compiler calls are the runtime's own, no sanitizer is linked."""
+"""What instruments accesses: the hooks that the compiler calls are the runtime's own, no sanitizer is linked.
+
+Moving a loop's invariants would load, in every thread, what only some of them touch, before it is instrumented.
+"""
 _FAST = ("-O2", "-fno-strict-aliasing")
 
 _DYNAMIC = re.compile(r"extern\s+__shared__\s+(?:(?:__align__|alignas)\(\d+\)\s+)?([^;\[]*?)(\w+)\s*\[\s*\]\s*;")

@@ -73,3 +73,22 @@ def test_barriers_matter() -> None:
 def test_flags_are_known() -> None:
     with pytest.raises(tensorir.BuildError, match="has no flag '-O3'"):
         tensorir.build(tensorir.parse(SAXPY), "cuda-emulator", flags=["-O3"])
+
+
+def test_an_access_of_one_thread_in_a_loop_is_not_taken_for_one_of_all() -> None:
+    from tensorir.codegen.cuda.emulator import emulate
+
+    text = """extern "C" __global__ void __launch_bounds__(2) main_kernel(const float* X, float* B, int n) {
+      const int t = threadIdx.x;
+      __shared__ float S[1], C[2];
+      if (t == 0) { S[0] = 0.0f; C[0] = X[0]; C[1] = X[1]; }
+      for (int k = 0; k < n; ++k) {
+        if (t == 0) { S[0] += C[1] * C[1]; }
+      }
+      __syncthreads();
+      B[t] = S[0];
+    }
+    """
+    b = np.zeros(2, "float32")
+    emulate(text).launch("main_kernel", (1,), (2,), [np.full(2, 2, "float32"), b, np.int32(5)])
+    assert np.array_equal(b, [20, 20])
