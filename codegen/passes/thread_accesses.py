@@ -187,12 +187,12 @@ def repeated(node: BufferStore, where: Where) -> list[str]:
     parts = [where.seen(e) for e in (*node.indices, node.value, node.predicate) if e is not None]
     known = [e for r in where.loops.values() for e in (r.min, r.extent)]
     used = {v for e in (*parts, *known) for v in free_vars(e)}
-    read = {n.buffer.data for e in parts for n in _walk(e) if isinstance(n, BufferLoad)}
+    varying = _varying(where, *parts)
     if used & where.loaded:
         return []
     out = []
     for axis in where.nodes:
-        if any(axis in where.registers.get(data, ()) for data in read):
+        if axis in varying:
             continue
         var, extent = where.threads[axis]
         first = {var: const(0, var.dtype)}
@@ -204,20 +204,27 @@ def repeated(node: BufferStore, where: Where) -> list[str]:
     return out
 
 
+def _varying(where: Where, *exprs: Expr) -> set[str]:
+    """The axes along which what expressions load from memory of a thread's own may differ."""
+    read = {n.buffer for e in exprs for n in _walk(e) if isinstance(n, BufferLoad) and n.buffer.is_private}
+    return {axis for buffer in read for axis in where.registers.get(buffer.data, ())}
+
+
 def contested(node: BufferStore, where: Where) -> For | None:
-    """A loop over threads each of which surely stores to the same element of their block's memory, and what is said to
-    depend on the thread."""
+    """A loop over threads each of which surely stores to the same element of their block's memory, and what depends on
+    the thread or may differ between threads."""
     if not node.buffer.scope.startswith("shared"):
         return None
     place = [where.seen(e) for e in (*node.indices, node.predicate) if e is not None]
     known = [e for r in where.loops.values() for e in (r.min, r.extent)]
     fixed = {v for e in (*place, *known) for v in free_vars(e)}
-    told = free_vars(where.seen(node.value))
+    told, varying = free_vars(where.seen(node.value)), _varying(where, where.seen(node.value))
     if fixed & where.loaded:
         return None
     for axis, (loop, _) in where.nodes.items():
         var, extent = where.threads[axis]
-        if var in fixed or var not in told or (isinstance(extent, IntImm) and extent.value == 1):
+        same = var not in told and axis not in varying
+        if var in fixed or same or (isinstance(extent, IntImm) and extent.value == 1):
             continue
         both = [
             substitute(c, {var: const(n, var.dtype)}) for c in where.conditions if var in free_vars(c) for n in (0, 1)

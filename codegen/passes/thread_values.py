@@ -36,7 +36,7 @@ class _Values(Visitor):
             for n in walk_unique(e) if e is not None else ():
                 if isinstance(n, Var):
                     out |= self.variables.get(n, NOWHERE)
-                elif isinstance(n, BufferLoad):
+                elif isinstance(n, BufferLoad) and n.buffer.is_private:
                     out |= self.registers.get(n.buffer.data, NOWHERE)
                 elif isinstance(n, Call) and n.op.name in EXCHANGES:
                     out |= set(THREAD_AXES)

@@ -2,11 +2,12 @@
 
 import pytest
 import tensorir
+from tensorir.codegen import interpreter
 from tensorir.codegen.lower import lower
 from tensorir.script import workloads
 from tensorir.tir.errors import LowerError
 
-from ..cuda.stages import GPU, every_stage
+from ..cuda.stages import GPU, arguments, close, every_stage
 
 
 @pytest.mark.parametrize("threads", [None, 4])
@@ -49,4 +50,44 @@ def main(X: T.Buffer((8,), "float32"), Y: T.Buffer((8, 8), "float32")):
                     Y[vi, vk] = S[vk]
 """)
     with pytest.raises(LowerError, match="L is in 'local' memory, of which each thread has its own"):
+        lower(func, GPU)
+
+
+def test_what_threads_put_into_their_block_s_memory_is_the_same_for_all_of_them():
+    """One thread adds up what threads of an inner loop over the same axis have computed together."""
+    func = workloads.softmax(2, 5)
+    sch = tensorir.Schedule(func)
+    i, j = sch.get_loops("softmax")
+    sch.bind(i, "blockIdx.x")
+    sch.bind(j, "threadIdx.y")
+    for name in ("sum", "exp", "max"):
+        sch.compute_at(name, j)
+        sch.set_scope(name, 0, "shared")
+    sch.bind(sch.split(sch.get_loops("exp")[2], [None, 3])[1], "threadIdx.y")
+    every_stage(sch.func, func)
+    mod = tensorir.build(sch, "cuda-emulator")
+    given = arguments(func)
+    want = [a.copy() for a in given]
+    interpreter.run(func, *want)
+    mod(*given)
+    close(want, given)
+
+
+def test_threads_do_not_store_registers_of_different_values_at_one_place():
+    func = tensorir.parse("""
+@T.prim_func
+def main(X: T.Buffer((8,), "float32"), Y: T.Buffer((8,), "float32")):
+    for t in T.thread_binding(8, thread="threadIdx.x"):
+        with T.block("row"):
+            vi = T.axis.spatial(8, t)
+            L = T.alloc_buffer((1,), "float32", scope="local")
+            S = T.alloc_buffer((1,), "float32", scope="shared")
+            with T.block("L"):
+                L[0] = X[vi]
+            with T.block("S"):
+                S[0] = L[0]
+            with T.block("Y"):
+                Y[vi] = S[0]
+""")
+    with pytest.raises(LowerError, match="stores a value of its own at one place"):
         lower(func, GPU)
