@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ...tir.arith import Analyzer
 from ...tir.errors import LowerError
@@ -52,6 +52,7 @@ class _Kernels(Rewriter):
             axes.setdefault(loop.thread_binding, []).append(loop)
         for axis in BLOCK_AXES:
             self.require_independent(axes.get(axis, []))
+            self.require_around(node, axes.get(axis, []))
         order = sorted(axes, key=lambda axis: axis.startswith("threadIdx"))
         lanes = 0 if "threadIdx.x" in axes else lanes_needed(node)
         if _is_unified(node, order) and not lanes:
@@ -107,6 +108,36 @@ class _Kernels(Rewriter):
                         root=self.func,
                         hint="bind no loop around both, which makes two kernels of them, or compute one in the other",
                     )
+
+    def require_around(self, kernel: Stmt, loops: list[For]) -> None:
+        """What is under no loop over blocks one of them does: in global memory the loop's others may not touch it."""
+        for loop in loops:
+            if isinstance(loop.extent, IntImm) and loop.extent.value <= 1:
+                continue
+            written, touched = _written(loop), {b.data for b in buffers_in(loop)}
+            for stmt, used in _outside(kernel, loop):
+                shared = _written(stmt) & touched | written & used
+                if shared:
+                    names = ", ".join(sorted(v.name for v in shared))
+                    raise LowerError(
+                        f"{{0}} is not under {{1}}, which is bound to {loop.thread_binding} in its kernel, and both "
+                        f"touch {names}; blocks of threads cannot wait for each other",
+                        stmt,
+                        loop,
+                        root=self.func,
+                        hint="bind no loop around both, which makes two kernels of them, or do not bind this one",
+                    )
+
+
+def _outside(node: Stmt, loop: For) -> Iterator[tuple[Stmt, set[Var]]]:
+    """The statements not under a loop that contain no other, and the memory they touch."""
+    if node is loop:
+        return
+    inner = [c for c in node.children() if isinstance(c, Stmt)]
+    if not inner:
+        yield node, {b.data for b in buffers_in(node)}
+    for child in inner:
+        yield from _outside(child, loop)
 
 
 def _written(node: Stmt) -> set[Var]:

@@ -73,21 +73,14 @@ def test_what_threads_put_into_their_block_s_memory_is_the_same_for_all_of_them(
     close(want, given)
 
 
-def test_threads_do_not_store_registers_of_different_values_at_one_place():
-    func = tensorir.parse("""
-@T.prim_func
-def main(X: T.Buffer((8,), "float32"), Y: T.Buffer((8,), "float32")):
-    for t in T.thread_binding(8, thread="threadIdx.x"):
-        with T.block("row"):
-            vi = T.axis.spatial(8, t)
-            L = T.alloc_buffer((1,), "float32", scope="local")
-            S = T.alloc_buffer((1,), "float32", scope="shared")
-            with T.block("L"):
-                L[0] = X[vi]
-            with T.block("S"):
-                S[0] = L[0]
-            with T.block("Y"):
-                Y[vi] = S[0]
-""")
-    with pytest.raises(LowerError, match="stores a value of its own at one place"):
-        lower(func, GPU)
+def test_blocks_do_not_read_what_one_of_them_computes_for_all():
+    """Without a loop over `blockIdx.y` around it, the first block of that axis computes `C`, for itself."""
+    func = workloads.matmul_relu(4, 4, 3)
+    sch = tensorir.Schedule(func)
+    i, j = sch.get_loops("relu")
+    sch.bind(i, "blockIdx.x")
+    sch.compute_at("C", i)
+    every_stage(sch.func, func)
+    sch.bind(j, "blockIdx.y")
+    with pytest.raises(LowerError, match=r"bound to blockIdx.y in its kernel, and both touch C; blocks"):
+        lower(sch.func, GPU)
