@@ -11,7 +11,7 @@ from ...tir.arith.analyzer import Analyzer
 from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range, decl_buffer
 from ...tir.expr import TRUE, Add, Cast, Div, Expr, FloorDiv, FloorMod, Max, Min, Mod, Mul, Sub, Var, all_of, const
 from ...tir.op import if_then_else
-from ...tir.stmt import Block, BlockRealize, BufferStore, For, IterType, IterVar, Stmt, seq
+from ...tir.stmt import Block, BlockRealize, BufferStore, For, IfThenElse, IterType, IterVar, Stmt, While, seq
 from ...tir.visit import Rewriter, free_vars, walk
 from ..conditions import require_complete_or_reduction
 from ..errors import require
@@ -141,6 +141,13 @@ def _require_padding_vanishes(block: BlockSRef, grown: dict[Var, Expr]) -> None:
     reducing = {iv.var for iv in block.stmt.iter_vars if iv.iter_type is IterType.REDUCE} & grown.keys()
     for node in walk(block.stmt.body):
         require(
+            not isinstance(node, (IfThenElse, While)),
+            "{0} stores under a condition, so that all of what it writes could not be copied back",
+            block,
+            node,
+            hint="T.if_then_else in the value that is stored may say the same",
+        )
+        require(
             not (isinstance(node, (Div, Mod, FloorDiv, FloorMod)) and node.dtype.is_integral),
             "{0} computes {1}, which would divide by the zeros of the padding",
             block,
@@ -233,8 +240,10 @@ def _copy(an: Analyzer, padded: _Padded, *, into: bool) -> Stmt:
         var = Var(f"v{k}", dtype)
         loops.append((Var(f"i{k}", dtype), size))
         iter_vars.append(IterVar(Range(const(0, dtype), size), var, IterType.SPATIAL))
-        if into and not an.equal(extent, iv.dom.extent):
-            inside.append(var < iv.dom.extent)
+        if into:
+            # The block may go through more than the buffer has, and keep from reading it there.
+            ends = dict.fromkeys((iv.dom.extent, padded.old.shape[k]))
+            inside += [var < end for end in ends if not an.prove(extent <= end)]
     at = tuple(iv.var for iv in iter_vars)
     source, target = (padded.old, padded.new) if into else (padded.new, padded.old)
     value: Expr = BufferLoad(source, at)

@@ -63,6 +63,14 @@ def wordy_padding(A: T.Buffer((16,), "float32"), B: T.Buffer((16,), "float32")):
 
 
 @T.prim_func
+def beyond(A: T.Buffer((7, 5), "float32"), B: T.Buffer((10, 5), "float32")):
+    for i, j in T.grid(10, 5):
+        with T.block("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[vi, vj] = T.if_then_else(vi < 7, A[vi, vj], T.float32(1))
+
+
+@T.prim_func
 def batch_matmul(
     A: T.Buffer((3, 7, 9), "float16"), B: T.Buffer((3, 9, 5), "float16"), C: T.Buffer((3, 7, 5), "float32")
 ):

@@ -5,7 +5,7 @@ from tensorir import Schedule, ScheduleError, assert_structural_equal
 from tensorir.schedule.trace import Trace
 
 from ..programs import elementwise, matmul, row_sum, symbolic
-from ..programs_padding import batch_matmul, odd_padding, padded_rows, padded_stencil, padded_symbolic
+from ..programs_padding import batch_matmul, beyond, odd_padding, padded_rows, padded_stencil, padded_symbolic
 
 
 def checked(sch: Schedule) -> None:
@@ -49,6 +49,13 @@ def test_an_intermediate_buffer_and_casts() -> None:
 def test_symbolic_rows() -> None:
     sch = Schedule(symbolic, seed=0)
     sch.pad_einsum("B", [4, 1])
+    checked(sch)
+
+
+@pytest.mark.parametrize("padding", [[4, 1], [1, 2], [4, 4]])
+def test_a_block_that_goes_through_more_than_it_reads(padding: list[int]) -> None:
+    sch = Schedule(beyond, seed=0)
+    sch.pad_einsum("B", padding)
     checked(sch)
 
 
