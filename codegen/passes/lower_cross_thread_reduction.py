@@ -9,7 +9,7 @@ from ...tir.arith import Analyzer
 from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range, decl_buffer
 from ...tir.dtype import VOID
 from ...tir.errors import LowerError, ScheduleError
-from ...tir.expr import TRUE, Call, CommReducer, Expr, Var, all_of, const, same_expr
+from ...tir.expr import TRUE, Call, CommReducer, Expr, Select, Var, all_of, const, same_expr
 from ...tir.function import PrimFunc
 from ...tir.op import OPS
 from ...tir.stmt import (
@@ -95,6 +95,15 @@ class _Lower(Rewriter):
             combined = combiner(node.block)
         except ScheduleError as error:
             raise LowerError(error.template, *error.nodes, root=self.func, hint=error.hint) from None
+        if node.block.init is None and any(isinstance(e, Select) for e in combined.combined):
+            raise LowerError(
+                "{0}, whose loop {1} is bound to threads, has no init, so it is not known what a thread starts from "
+                "whose choice is to change nothing",
+                node.block,
+                across[0],
+                root=self.func,
+                hint="keep the init in the block: leave out decompose_reduction, which lowering does by itself",
+            )
         return _Reduction(self.one_element(node, inner, reducing), inner, across, combined)
 
     def one_element(self, node: BlockRealize, inner: list[For], reducing: set[Var]) -> BlockRealize:

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..buffer import Buffer, BufferLoad
+from ..dtype import dtype
 from ..errors import ScheduleError
-from ..expr import EQ, GE, GT, LE, LT, Add, And, BinaryOp, Expr, Max, Min, Mul, Or, Select, Sub, Var, binary, const
+from ..expr import (
+    EQ,
+    GE,
+    GT,
+    LE,
+    LT,
+    Add,
+    And,
+    BinaryOp,
+    Expr,
+    FloatImm,
+    Max,
+    Min,
+    Mul,
+    Or,
+    Select,
+    Sub,
+    Var,
+    binary,
+    const,
+)
 from ..stmt import Block, BlockRealize, BufferStore, IterType, LetStmt, Stmt, seq
 from ..visit import Rewriter, free_vars, substitute, walk
 
@@ -23,7 +45,8 @@ class Combiner(NamedTuple):
     stores: the update's stores, one a buffer.
     values: what each instance contributes.
     left, right: variables that stand for the two operands in `combined`, and for each buffer the result.
-    units: what contributes nothing.
+    units: what contributes nothing. For a choice by a comparison it is what the init says, and zeros where there is
+        none, which then are no units.
     ordered: whether ties are decided by which value came first.
     """
 
@@ -174,7 +197,7 @@ def _inits(block: Block, stores: Sequence[BufferStore]) -> tuple[Expr, ...]:
     """What each buffer starts from."""
     init = block.init
     if init is None:
-        return tuple(const(0, s.buffer.dtype) for s in stores)
+        return tuple(map(_neutral, stores))
     parts = (init,) if isinstance(init, BufferStore) else init.children()
     values = {part.buffer: part.value for part in parts if isinstance(part, BufferStore)}
     _require(
@@ -183,6 +206,19 @@ def _inits(block: Block, stores: Sequence[BufferStore]) -> tuple[Expr, ...]:
         block,
     )
     return tuple(values[s.buffer] for s in stores)
+
+
+def _neutral(store: BufferStore) -> Expr:
+    """What changes no minimum or maximum; zero for other updates."""
+    if not isinstance(store.value, (Min, Max)):
+        return const(0, store.buffer.dtype)
+    t, least = store.value.dtype, isinstance(store.value, Max)
+    if t in _WITH_INFINITY:
+        return FloatImm(t, -math.inf if least else math.inf)
+    return const(t.min if least else t.max, t)
+
+
+_WITH_INFINITY = frozenset(map(dtype, ("float16", "bfloat16", "float32", "float64")))
 
 
 def _operation(

@@ -106,6 +106,37 @@ def test_a_loop_that_reduces_and_decides_where_to_is_refused(threads):
     assert "fuse those apart" in error.value.hint
 
 
+@pytest.mark.parametrize("name, sign", [("max", -1), ("min", 1)])
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_an_extreme_without_an_init_is_of_values_alone(name, sign, dtype):
+    func = tensorir.parse(f"""
+@T.prim_func
+def main(X: T.Buffer((4, 8), "{dtype}"), Y: T.Buffer((4,), "{dtype}")):
+    for i in T.thread_binding(4, thread="blockIdx.x"):
+        for k0 in range(4):
+            for k1 in T.thread_binding(2, thread="threadIdx.x"):
+                with T.block("Y"):
+                    vi = T.axis.spatial(4, i)
+                    vk = T.axis.reduce(8, k0 * 2 + k1)
+                    Y[vi] = T.{name}(Y[vi], X[vi, vk])
+""")
+    x = (sign * (np.arange(32).reshape(4, 8) + 1)).astype(dtype)
+    y = (sign * np.array([9, 10, 99, 98])).astype(dtype)
+    want = getattr(np, f"{name}imum")(getattr(x, name)(1), y)
+    tensorir.build(func, "cuda-emulator")(x, y)
+    assert np.array_equal(y, want)
+
+
+def test_a_choice_without_an_init_is_refused():
+    sch = tensorir.Schedule(workloads.argmax(5, 1))
+    i, k = sch.get_loops("argmax")
+    sch.bind(i, "blockIdx.x")
+    sch.bind(k, "threadIdx.z")
+    sch.decompose_reduction("argmax", i)
+    with pytest.raises(LowerError, match="has no init, so it is not known what a thread starts from"):
+        lower(sch.func, GPU)
+
+
 def test_a_loop_fused_with_one_of_a_single_iteration_reduces_alone():
     func = workloads.matmul(3, 1, 9)
     sch = tensorir.Schedule(func)
