@@ -89,14 +89,21 @@ class _Carried(Visitor):
         if buffer in self.buffers:
             self.outermost[buffer] = min(self.outermost.get(buffer, depth - 1), depth - 1)
 
+    def around(self) -> tuple[int, Scope] | None:
+        """How deep the innermost block around lies, and its scope; None outside of all blocks."""
+        for depth, stmt in reversed(list(enumerate(self.path, 1))):
+            if isinstance(stmt, Block):
+                if stmt not in self.scopes:
+                    self.scopes[stmt] = scope_of(stmt)
+                return depth, self.scopes[stmt]
+        return None
+
     def supplied(self, block: Block, region: BufferRegion) -> int:
         """How deep the innermost loop lies in each turn of which a block finds a region written; 0 for none."""
-        around = next((stmt for stmt in reversed(self.path) if isinstance(stmt, Block)), None)
+        around = self.around()
         if around is None:
             return 0
-        scope = self.scopes.get(around)
-        if scope is None:
-            scope = self.scopes[around] = scope_of(around)
+        _, scope = around
         found = supply(scope, scope.child(block), region)
         return 0 if found is None or found.loop is None else self.depth(found.loop)
 
@@ -113,12 +120,12 @@ class _Carried(Visitor):
 
     def handed_on(self, block: Block, region: BufferRegion) -> None:
         """Keep a buffer outside of the loops in whose turns a block reads what former turns have written."""
-        supplied = self.supplied(block, region)
-        around = next((n for n in range(len(self.path), 0, -1) if isinstance(self.path[n - 1], Block)), 0)
-        if not around:
+        around = self.around()
+        if around is None:
             return
-        scope = self.scopes[self.path[around - 1]]  # type: ignore[index]
-        for depth, loop in enumerate(self.path[around:], around + 1):
+        outside, scope = around
+        supplied = self.supplied(block, region)
+        for depth, loop in enumerate(self.path[outside:], outside + 1):
             if depth <= supplied or not isinstance(loop, For) or loop.kind not in _IN_TURN or _once(loop):
                 continue
             if carried_dependence(scope, loop, apart=lambda src, dst, a, b: b is not region) is not None:
