@@ -27,6 +27,9 @@ def lower_thread_allreduce(func: PrimFunc, target: Target) -> PrimFunc:
     shared memory (`red_buf`) and each combines them by shuffles again. Where the threads that belong together are
     scattered, or fill no whole warps, all is done in shared memory.
 
+    Barriers around that memory are enough, but not proved needed as those of `thread_sync` are: a reduction in a loop
+    waits before it stores again though a barrier of another one in the same turn may already have come between.
+
     Raises
     ------
     LowerError: a number of threads that is not a constant; a reduction where not all threads come.
