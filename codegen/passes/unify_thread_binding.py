@@ -29,7 +29,8 @@ def unify_thread_binding(func: PrimFunc, target: Target) -> PrimFunc:
 
     Raises
     ------
-    LowerError: loops of one axis whose extents cannot be compared; blocks that depend on each other's results.
+    LowerError: loops of one axis whose extents cannot be compared, or with a wider one inside; blocks that depend on
+        each other's results.
     """
     return _Kernels(func)(func) if target.is_gpu else func
 
@@ -162,7 +163,7 @@ class _Merge(Substitute):
         self.func, self.axes = func, variables
         self.bound: dict[Var, Expr] = {}
         self.threads = [axis for axis in variables if axis in THREAD_AXES]
-        self.under: list[str] = []
+        self.under: list[For] = []
         super().__init__(self.bound)
 
     def visit_for(self, node: For) -> Stmt:
@@ -172,18 +173,35 @@ class _Merge(Substitute):
         var, extent = self.axes[node.thread_binding]
         own = cast(self(node.extent), var.dtype)
         low = self(node.min)
+        self.require_no_wider(node, own)
         # Set once: a loop's variable is used only below it.
         self.bound[node.loop_var] = cast(var, node.loop_var.dtype) + low
-        self.under.append(node.thread_binding)
+        self.under.append(node)
         body = self(node.body)
         self.under.pop()
         if own is extent or Analyzer().prove(own >= extent):
             return body
         return IfThenElse(var < own, body)
 
+    def require_no_wider(self, node: For, extent: Expr) -> None:
+        """In a loop over fewer threads no loop can have more of them."""
+        for outer in self.under:
+            if outer.thread_binding != node.thread_binding:
+                continue
+            around = cast(self(outer.extent), extent.dtype)
+            if around is not extent and not Analyzer().prove(around >= extent):
+                raise LowerError(
+                    f"{{0}} has more threads of {node.thread_binding} than {{1}}, in which it is",
+                    node,
+                    outer,
+                    root=self.func,
+                    hint="give loops of one thread axis the same extent",
+                )
+
     def alone(self, stmt: Stmt, axes: Iterable[str], together: Collection[str] = ()) -> Stmt:
         """`stmt` done by one thread of each of `axes` it stands under no loop of, but by all of the axes `together`."""
-        missing = [axis for axis in axes if axis not in self.under and axis not in together]
+        under = {loop.thread_binding for loop in self.under}
+        missing = [axis for axis in axes if axis not in under and axis not in together]
         if not missing:
             return stmt
         return IfThenElse(all_of(*(self.axes[a][0] == const(0, self.axes[a][0].dtype) for a in missing)), stmt)

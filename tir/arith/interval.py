@@ -129,9 +129,13 @@ def _eliminate(an: Analyzer, bounds: Bounds, var: Var, low: Linear, high: Linear
     )
 
 
-def _bounds(an: Analyzer, form: Linear, var: Var, low: Linear, high: Linear, dtype: DType) -> Bounds:
-    """The bounds of a form while `var` runs from `low` to `high`."""
+def _bounds(an: Analyzer, form: Linear, var: Var, low: Linear, high: Linear, dtype: DType, again: int = 2) -> Bounds:
+    """The bounds of a form while `var` runs from `low` to `high`.
+
+    `again`: how often what is left of `var` is bounded once more; what stays then has no bound.
+    """
     out: list[Linear | None] = [form, form]
+    count = 0
     for atom in form.atoms():
         if atom is var:
             least, greatest = low, high
@@ -142,6 +146,7 @@ def _bounds(an: Analyzer, form: Linear, var: Var, low: Linear, high: Linear, dty
             least, greatest = inner  # type: ignore[assignment]
         else:
             continue
+        count += 1
         for side in (0, 1):
             current = out[side]
             if current is None:
@@ -153,6 +158,11 @@ def _bounds(an: Analyzer, form: Linear, var: Var, low: Linear, high: Linear, dty
                 continue
             value = greatest if (side == 1) == (sign > 0) else least
             out[side] = None if value is None else an.merged(rest.add(an.product(factor, value)))
+    if count > 1:
+        # A bound may have merged with an atom that was still to come.
+        for side, current in enumerate(out):
+            if current is not None and _mentions(current, var):
+                out[side] = _bounds(an, current, var, low, high, dtype, again - 1)[side] if again else None
     return out[0], out[1]
 
 

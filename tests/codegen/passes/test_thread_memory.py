@@ -84,3 +84,23 @@ def test_blocks_do_not_read_what_one_of_them_computes_for_all():
     sch.bind(j, "blockIdx.y")
     with pytest.raises(LowerError, match=r"bound to blockIdx.y in its kernel, and both touch C; blocks"):
         lower(sch.func, GPU)
+
+
+def test_a_loop_has_no_more_threads_than_one_around_it():
+    """Only the outer loop's threads are there to fill the tile."""
+    func = tensorir.parse("""
+@T.prim_func
+def main(X: T.Buffer((8,), "float32"), Y: T.Buffer((2,), "float32")):
+    for i in T.thread_binding(2, thread="threadIdx.x"):
+        with T.block("row"):
+            vi = T.axis.spatial(2, i)
+            S = T.alloc_buffer((8,), "float32", scope="shared")
+            for j in T.thread_binding(8, thread="threadIdx.x"):
+                with T.block("S"):
+                    vj = T.axis.spatial(8, j)
+                    S[vj] = X[vj]
+            with T.block("Y"):
+                Y[vi] = S[vi] + S[7]
+""")
+    with pytest.raises(LowerError, match=r"loop `j` .* has more threads of threadIdx.x than loop `i`"):
+        lower(func, GPU)

@@ -29,6 +29,7 @@ from tensorir.tir.buffer import Range, decl_buffer
 from tensorir.tir.dtype import INT32
 from tensorir.tir.expr import Broadcast, Expr, Ramp, Var, as_expr, const
 from tensorir.tir.op import maximum, minimum
+from tensorir.tir.visit import free_vars
 
 from .brute import maybe, value
 from .strategies import integers
@@ -54,6 +55,7 @@ EVALUATED: list[tuple[Expr, dict[Var, Range], str, str]] = [
     (maximum(i, n), ranges(i=16), "T.max(n, 0)", "T.max(n, 15)"),
     (i + j, {i: Range(const(0), n), j: Range(i, const(4))}, "0", "n * 2 + 1"),
     (i * 8 + j // 2, ranges(j=8), "i * 8", "i * 8 + 3"),
+    (minimum(j + 5, i * 2) - minimum(i * 2 - j, 5), ranges(j=7), "T.min(i * 2, 5) - T.min(i * 2, 5)", "6"),
     (Ramp(i * 4, const(1), 4), ranges(i=8), "0", "31"),
     (Ramp(i * 4, const(2), 4) + Broadcast(j, 4), {}, "i * 4 + j", "i * 4 + j + 6"),
 ]
@@ -159,6 +161,8 @@ def check_sweep(case: Any) -> None:
     for var, at in env.items():
         an.bind(var, Range(const(min(at, -4)), const(9)))
     found = eval_set(an, e, domains)
+    for side in found:
+        assert side is None or domains.keys().isdisjoint(free_vars(side)), str(side)
     for at in points(domains, env):
         exact = maybe(value, e, at)
         if exact is None:
