@@ -18,7 +18,15 @@ from ..tir.visit import free_vars, substitute, walk
 
 
 def gapless(an: Analyzer, lows: Sequence[Expr], extents: Sequence[Expr], domains: Mapping[Var, Range]) -> bool:
-    """Whether the boxes `low ... low + extent - 1`, as `domains` vary, are shown to fill the least box around them."""
+    """Whether the boxes `low ... low + extent - 1`, as `domains` vary, are shown to fill the least box around them.
+
+    The analyzer knows the domains. One that hangs on another is no side of a box, and may be empty for some values.
+    """
+    used = {v for low in lows for v in free_vars(low)}
+    for var, r in domains.items():
+        if any(v in domains for e in (r.min, r.extent) for v in free_vars(e)):
+            if var in used or not an.prove(r.extent > 0):
+                return False
     return _steps_overlap(an, lows, extents, domains) or _digits_fill(an, lows, extents, domains)
 
 

@@ -782,5 +782,17 @@ def one_row(A: T.Buffer((4, 8), "float32"), B: T.Buffer((4, 8), "float32")):
                 B[vi, vj] = X[7 - vj]
 
 
+@T.prim_func
+def prefix_sums(A: T.Buffer((8,), "float32"), S: T.Buffer((8,), "float32")):
+    for i in range(8):
+        for k in range(i):
+            with T.block("S"):
+                vi = T.axis.spatial(8, i)
+                vk = T.axis.reduce(8, k)
+                with T.init():
+                    S[vi] = T.float32(0)
+                S[vi] = S[vi] + A[vk]
+
+
 ALL = {name: value for name, value in globals().items() if isinstance(value, PrimFunc)}
 """Every program of this file by name."""

@@ -7,7 +7,7 @@ import pytest
 from tensorir import Schedule, ScheduleError, T
 
 from ..checks import becomes, checked
-from ..programs import blur, chain, elementwise, matmul, row_sum, symbolic
+from ..programs import blur, chain, elementwise, matmul, row_sum, symbolic, triangle
 from ..programs_buffers import (
     cached_inside,
     every_other,
@@ -21,6 +21,7 @@ from ..programs_buffers import (
     own_tiles,
     padded,
     part,
+    prefix_sums,
     symbolic_chain,
     tile_left_out,
     tiles,
@@ -371,3 +372,21 @@ def test_a_thread_copies_what_it_wrote_of_shared_memory(step: str, scope: str) -
     sch = Schedule(own_elements, seed=0)
     OWN[step](sch, scope)
     checked(sch, threads=True)
+
+
+@pytest.mark.parametrize(
+    "step", [lambda sch: sch.cache_write("B", 0, "global"), lambda sch: sch.reindex("B", ("write", 0))]
+)
+@pytest.mark.parametrize("tiles", [[], [3, 2, 2]])
+def test_rows_that_end_elsewhere_fill_no_box(step: Callable[[Schedule], Any], tiles: list[int]) -> None:
+    sch = Schedule(triangle, seed=0)
+    if tiles:
+        sch.split(sch.get_loops("B")[0], tiles)
+    with pytest.raises(ScheduleError, match="not known to write every element"):
+        step(sch)
+
+
+def test_rows_that_may_be_empty_fill_no_box() -> None:
+    sch = Schedule(prefix_sums, seed=0)
+    with pytest.raises(ScheduleError, match="not known to write every element"):
+        sch.cache_write("S", 0, "global")
