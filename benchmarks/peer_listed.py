@@ -53,6 +53,7 @@ RULES = (
         TAKES,
         "cache_.*|write_at|read_at|reindex.*",
         "not known to (write|have written|have been written)|which its reduction moves|only under a condition"
+        "|goes on with a reduction begun elsewhere"
         "|reads more of .* than|stores? to the same element|is not known to be written inside",
     ),
     Listed("a block reads a copy of what it writes", TAKES, "cache_read|reindex.*|read_at", "so it cannot read a copy"),
@@ -126,10 +127,18 @@ RULES = (
     Listed("threads store values of their own at one place", TAKES, said="a value of its own at the same"),
     Listed(
         "a consumer is moved to where only a part of what it reads is made",
-        TAKES,
+        (*TAKES, *WRONG),
         "reverse_compute_at",
-        "not known to (run for all values|write every element)",
+        "not known to (run for all values|write every element)|may leave something unwritten"
+        "|nothing has been written there",
     ),
+    Listed(
+        "a condition that says more than that iterators are in their domains",
+        TAKES,
+        "(reverse_)?compute_at",
+        "says more than that its iterators are in their domains",
+    ),
+    Listed("a loop beside other blocks is factored", TAKES, "rfactor", "holds more than one"),
     Listed("an init below a loop of its reduction", TAKES, "decompose_reduction", "would run again and again"),
     Listed("a scan is divided", TAKES, "loop_partition|blockize", "drives the scan axis|neither spatial nor reduce"),
     Listed("blocks with others between are blockized", TAKES, "blockize", "lies between the blocks given"),
@@ -159,8 +168,12 @@ RULES = (
     Listed("TVM refuses: reductions that it does not know", WE_TAKE, "rfactor", "No matched reducer"),
     Listed("TVM refuses: maps that it cannot invert", WE_TAKE, "transform_block_layout", "not bijective affine"),
     Listed(
-        "TVM refuses: blocks that it does not take for reductions", WE_TAKE, "decompose_.*", "Not a reduction block"
+        "TVM refuses: blocks that it does not take for reductions",
+        WE_TAKE,
+        "decompose_.*|rfactor|compute_at",
+        "Not a (complete or )?reduction block",
     ),
+    Listed("TVM refuses: blocks inside a block that writes what leaves it", WE_TAKE, "compute_inline", "output block"),
     Listed("TVM refuses: blocks that are not complete", WE_TAKE, said="is not a complete block"),
     Listed("TVM refuses: reads that nothing is shown to cover", WE_TAKE, said="region cover is not complete"),
     Listed("TVM refuses: padding of other forms", WE_TAKE, "decompose_padding", "match padding pattern"),
@@ -178,10 +191,10 @@ RULES = (
     Listed("the epilogue is applied to partial results", WRONG, "fuse_reduction_epilogue"),
     Listed("every part starts the reduction anew", WRONG, "loop_partition"),
     Listed("a tile reaches beyond the buffer", WRONG, "read_at|write_at"),
-    Listed("a copy does not ask what the block's predicate asks", WRONG, "reindex.*"),
     Listed("blocks beside the padding are dropped", WRONG, "decompose_padding"),
     Listed("an index is divided by a negative number", WRONG, "transform_layout"),
     Listed("a copy comes after its readers", WRONG, "cache_read", "nothing has been written there"),
+    Listed("a copy does not ask what the block's predicate asks", WRONG, "reindex.*|cache_read|cache_write"),
     Listed("partial results are added up without the predicate", WRONG, "rfactor"),
     Listed("variables that nothing binds", ("TVM unreadable",)),
     # Other answers, and what cannot be run here.
