@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..tir.buffer import Buffer
@@ -59,9 +60,10 @@ def verify_schedule(
         before, after = sch.original[name], sch.mod[name]
         if before is after:
             continue
+        built = cache(_build)
         for trial in range(trials):
             case = Case(before, seed + trial, symbols)
-            run = _runner(case, backend, sanitize)
+            run = _runner(case, backend, sanitize, built)
             expected = run(sch.original, name, {})
 
             def differs(scheduled: Schedule) -> str | None:
@@ -93,8 +95,15 @@ def _blame(sch: Schedule, name: str, differs: Callable[[Schedule], str | None], 
     return ScheduleError("the scheduled program gives other results: {0}", message, root=sch.mod[name])
 
 
-def _runner(case: Case, backend: str, sanitize: bool) -> Callable[[IRModule, str, Layouts], list[Any]]:
+def _build(mod: IRModule, backend: str) -> Any:
     from ..codegen.build import build
+
+    return build(mod, target=backend)
+
+
+def _runner(
+    case: Case, backend: str, sanitize: bool, built: Callable[[IRModule, str], Any]
+) -> Callable[[IRModule, str, Layouts], list[Any]]:
     from ..codegen.interpreter import run as interpret
 
     if backend == "auto":
@@ -106,7 +115,7 @@ def _runner(case: Case, backend: str, sanitize: bool) -> Callable[[IRModule, str
         if backend == "interpreter":
             interpret(_placed(mod, name) if sanitize else mod, *args, name=name, sanitize=sanitize)
         else:
-            build(mod, target=backend)[name](*args)
+            built(mod, backend)[name](*args)
         return out_of_layouts(args, given, layouts)
 
     return run

@@ -7,17 +7,21 @@ from types import ModuleType
 import pytest
 from tensorir import Schedule
 
-BENCHMARKS = str(Path(__file__).resolve().parents[2] / "benchmarks")
+ROOT = Path(__file__).resolve().parents[2]
+TUTORIALS = ROOT / "examples" / "tutorials"
 
 
 @pytest.fixture(scope="module")
 def peer_diff() -> ModuleType:
-    """The differential harness."""
-    sys.path.append(BENCHMARKS)
+    """The differential harness, with the tutorials, of which some are called as other examples are."""
+    added = [str(TUTORIALS), str(ROOT / "benchmarks")]
+    known = {file.stem: sys.modules.pop(file.stem) for file in TUTORIALS.glob("*.py") if file.stem in sys.modules}
+    sys.path[:0] = added
     try:
         import peer_diff
     finally:
-        sys.path.remove(BENCHMARKS)
+        sys.path[:] = [path for path in sys.path if path not in added]
+        sys.modules.update(known)
     return peer_diff
 
 

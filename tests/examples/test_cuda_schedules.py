@@ -26,8 +26,18 @@ def test_the_emulator_computes_what_numpy_does(name: str) -> None:
     kernels.shared().emulated(kernel, kernel.SMALL)
 
 
-@pytest.mark.parametrize("arch", ARCHS)
-@pytest.mark.parametrize("name", kernels.KERNELS)
+SLOW = [pytest.mark.fuzz]
+"""Marks of what takes ptxas seconds, and is compiled for the other architecture in any case."""
+
+
+@pytest.mark.parametrize(
+    "name, arch",
+    [
+        pytest.param(name, arch, marks=SLOW if arch == "sm_80" and name in ("cuda_gemm_mma", "cuda_int8_gemm") else [])
+        for name in kernels.KERNELS
+        for arch in ARCHS
+    ],
+)
 def test_the_large_shape_compiles_without_spills(name: str, arch: str) -> None:
     kernel = kernels.kernel(name)
     used = compiled(kernel, arch, kernel.SHAPES[0])
