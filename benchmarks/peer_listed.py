@@ -138,6 +138,7 @@ RULES = (
         "(reverse_)?compute_at",
         "says more than that its iterators are in their domains",
     ),
+    Listed("an epilogue of some results only", TAKES, "fuse_reduction_epilogue", "run for all values of its axes"),
     Listed("a loop beside other blocks is factored", TAKES, "rfactor", "holds more than one"),
     Listed("an init below a loop of its reduction", TAKES, "decompose_reduction", "would run again and again"),
     Listed("a scan is divided", TAKES, "loop_partition|blockize", "drives the scan axis|neither spatial nor reduce"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ...tir.analysis.access import block_access_regions
 from ...tir.arith.analyzer import Analyzer
-from ...tir.buffer import Buffer, BufferLoad
-from ...tir.expr import Add, Expr, Var, all_of
+from ...tir.arith.regions import box_contains, box_of, eval_box
+from ...tir.buffer import Buffer, BufferLoad, Range
+from ...tir.expr import TRUE, Add, Expr, Var, all_of
 from ...tir.node import DELETE
 from ...tir.op import if_then_else
 from ...tir.stmt import Block, BufferStore, IterType
@@ -13,6 +14,7 @@ from ...tir.visit import Rewriter, substitute, walk
 from ..conditions import require_affine, require_complete, require_reduction
 from ..edit import Edit
 from ..errors import require
+from ..footprint import Footprints, bindings
 from ..primitive import primitive
 from ..sref import BlockSRef
 from ..state import State
@@ -77,6 +79,7 @@ def fuse_reduction_epilogue(s: State, reduction_block: BlockSRef, epilogue_block
         result,
     )
     values = _corresponding(reduction_block, epilogue_block, update, finish, partial)
+    _require_whole(s, reduction_block, epilogue_block)
     final: Expr = substitute(finish.value, values)
     at = tuple(substitute(i, values) for i in finish.indices)
     load = BufferLoad(partial, update.indices)
@@ -112,6 +115,19 @@ def _require_private(s: State, reduction: BlockSRef, epilogue: BlockSRef, partia
                 other,
                 partial,
             )
+
+
+def _require_whole(s: State, reduction: BlockSRef, epilogue: BlockSRef) -> None:
+    """Require that the epilogue runs for all values in the domains of its axes, as the reduction does."""
+    foot, axes, values = Footprints(s, epilogue.scope), epilogue.stmt.iter_vars, bindings(s, epilogue)
+    swept = eval_box(foot.an, [Range.point(values[iv.var]) for iv in axes], foot.loops(epilogue))
+    require(
+        box_contains(foot.an, swept, box_of(foot.an, [iv.dom for iv in axes]))
+        and foot.runs_for_all(epilogue, axes, TRUE),
+        "{0} is not known to run for all values of its axes, and {1} would store the results for others, too",
+        epilogue,
+        reduction,
+    )
 
 
 def _require_in_time(s: State, reduction: BlockSRef, epilogue: BlockSRef, partial: Buffer, result: Buffer) -> None:

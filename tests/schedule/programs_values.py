@@ -145,5 +145,20 @@ def private_by_lane(A: T.Buffer((8, 3), "float32"), B: T.Buffer((8, 4), "float32
                 B[vi, vj] = C[vi, 2] + T.float32(1)
 
 
+@T.prim_func
+def half_finished(A: T.Buffer((8, 4), "float32"), D: T.Buffer((8,), "float32")):
+    C = T.alloc_buffer((8,), "float32")
+    for i, k in T.grid(8, 4):
+        with T.block("C"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                C[vi] = T.float32(0)
+            C[vi] = C[vi] + A[vi, vk]
+    for i in range(4):
+        with T.block("D"):
+            vi = T.axis.spatial(8, i)
+            D[vi] = T.max(C[vi], T.float32(0))
+
+
 ALL = {name: value for name, value in globals().items() if isinstance(value, PrimFunc)}
 """Every program of this file by name."""
