@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from ..tir.arith import Analyzer
 from ..tir.arith.stmt import conjuncts, is_lasting
 from ..tir.buffer import Buffer, BufferLoad, Range
@@ -11,14 +13,15 @@ from ..tir.visit import Visitor
 from .passes.lanes import scalar_of
 
 
-class Reached(Visitor):
+class Reached(Visitor, ABC):
     """Calls `access` for every load and store, with the analyzer knowing what holds there."""
 
     def __init__(self, analyzer: Analyzer) -> None:
         self.an = analyzer
 
+    @abstractmethod
     def access(self, node: BufferLoad | BufferStore) -> None:
-        raise NotImplementedError
+        """Look at a load or a store."""
 
     def visit_buffer_load(self, node: BufferLoad) -> None:
         self.descend(node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from ..tir.stmt import Block, BlockRealize, IterType, IterVar, Stmt, seq
 Close = Callable[[Stmt], Stmt | None]
 
 
-class Scope:
+class Scope(ABC):
     """A construct that holds statements: a loop, a block, a let, an allocation.
 
     `for` and `with` open it around their suite; the others open around the rest of the suite they stand in.
@@ -33,13 +34,13 @@ class Scope:
     spelling: str = ""
     forms: frozenset[str] = frozenset({"with"})
 
+    @abstractmethod
     def open(self, builder: Builder, names: Sequence[str]) -> Any:
         """Begin; `names` are those the script gives to what is defined, which is the result."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self, builder: Builder, body: Stmt) -> Stmt | None:
         """The statement around `body`; None where there is none to put in the program."""
-        raise NotImplementedError
 
 
 class BlockScope(Scope):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -223,15 +224,15 @@ class Evaluator(Arithmetic, Access):
     def begin_definition(self, names: list[str]) -> None:
         """Let the construct called next take its names from `names`."""
 
+    @abstractmethod
     def expand(
         self, called: Macro, tree: Tree, args: list[Any], kwargs: dict[str, Any], trees: dict[int | str, Tree]
     ) -> Any:
         """The value of a call of a macro."""
-        raise NotImplementedError
 
+    @abstractmethod
     def symbol(self, name: str) -> Any:
         """A new symbolic variable, for an unknown name in a shape."""
-        raise NotImplementedError
 
     def arguments(self, tree: Tree | None) -> tuple[list[Any], dict[str, Any], dict[int | str, Tree]]:
         """The arguments of a call, positional and by keyword, and the tree of each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
@@ -22,7 +23,7 @@ POISON: Any = object()
 """What a name stands for whose definition was in error."""
 
 
-class Reader:
+class Reader(ABC):
     """Reads trees in the scope of a program.
 
     Attributes
@@ -50,13 +51,13 @@ class Reader:
         """Report an error at `tree`."""
         raise error(self.source, tree.start, tree.end, message, hint)
 
+    @abstractmethod
     def evaluate(self, tree: Tree) -> Any:
         """The value of an expression."""
-        raise NotImplementedError
 
+    @abstractmethod
     def unknown(self, tree: Tree, name: str) -> Any:
         """The value of a name that nothing defines."""
-        raise NotImplementedError
 
     def value(self, tree: Tree) -> Expr:
         """The value of an expression, as one of the program."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -66,7 +67,7 @@ RUNTIME: dict[str, Any] = {
 """What every generated function may call."""
 
 
-class Expressions(Source):
+class Expressions(Source, ABC):
     """Turns expressions into values; statements and memory are its subclasses' business."""
 
     table: dict[type[Expr], Callable[[Any, Any], Lanes]] = {}
@@ -377,16 +378,17 @@ class Expressions(Source):
         self.close_scopes(depth)
         return [Val(v.src, min(v.level, depth), v.atomic, v.lo, v.hi, v.raw) for v in out]
 
-    # -- memory and calls, in subclasses
-
+    @abstractmethod
     def visit_buffer_load(self, e: BufferLoad) -> Lanes:
-        raise NotImplementedError
+        """What a load gives."""
 
+    @abstractmethod
     def visit_call(self, e: ex.Call) -> Lanes:
-        raise NotImplementedError
+        """What a call gives."""
 
+    @abstractmethod
     def view_of(self, buffer: Buffer) -> Any:
-        raise NotImplementedError
+        """The memory of a buffer."""
 
 
 def _bounds(t: DType) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -394,8 +395,9 @@ class Calls(Access):
 
         return self.choose(self.value(condition[0]), copied, zeros) if condition else copied()
 
+    @abstractmethod
     def axis_of(self, e: Expr) -> str:
-        raise NotImplementedError
+        """The thread axis whose variable `e` is."""
 
     def give(self, target: Expr, name: str) -> None:
         """Store a result of an allreduce: to the element a load names, or to the first one a pointer points to."""

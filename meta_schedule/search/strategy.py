@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import NamedTuple
@@ -22,7 +23,7 @@ class Measured(NamedTuple):
     ms: float
 
 
-class Strategy:
+class Strategy(ABC):
     """Base of the strategies. The same seed and the same measurements give the same proposals.
 
     Parameters
@@ -50,9 +51,9 @@ class Strategy:
         self.seen.update(c.decisions for c in chosen)
         return chosen
 
+    @abstractmethod
     def choose(self, count: int, measured: Sequence[Measured]) -> list[Candidate]:
         """See `propose`, which marks them as seen."""
-        raise NotImplementedError
 
     def fresh(self, count: int, wish: Callable[[], Wish | None]) -> list[Candidate]:
         """Up to `count` different candidates, none of them seen, from a function that wishes for one or gives None."""
