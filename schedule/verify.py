@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..tir.buffer import Buffer
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 INTERPRETED = 200_000
 """Element updates up to which a program is run by the interpreter; larger ones are compiled."""
+KEPT = 8
+"""Programs whose compiled form is kept: for the next trial, and the original one for the next verification."""
 
 
 def verify_schedule(
@@ -60,10 +62,9 @@ def verify_schedule(
         before, after = sch.original[name], sch.mod[name]
         if before is after:
             continue
-        built = cache(_build)
         for trial in range(trials):
             case = Case(before, seed + trial, symbols)
-            run = _runner(case, backend, sanitize, built)
+            run = _runner(case, backend, sanitize)
             expected = run(sch.original, name, {})
 
             def differs(scheduled: Schedule) -> str | None:
@@ -95,15 +96,15 @@ def _blame(sch: Schedule, name: str, differs: Callable[[Schedule], str | None], 
     return ScheduleError("the scheduled program gives other results: {0}", message, root=sch.mod[name])
 
 
-def _build(mod: IRModule, backend: str) -> Any:
+@lru_cache(maxsize=KEPT)
+def _build(functions: tuple[tuple[str, PrimFunc], ...], backend: str) -> Any:
+    """What `build` makes of the functions."""
     from ..codegen.build import build
 
-    return build(mod, target=backend)
+    return build(IRModule(dict(functions)), target=backend)
 
 
-def _runner(
-    case: Case, backend: str, sanitize: bool, built: Callable[[IRModule, str], Any]
-) -> Callable[[IRModule, str, Layouts], list[Any]]:
+def _runner(case: Case, backend: str, sanitize: bool) -> Callable[[IRModule, str, Layouts], list[Any]]:
     from ..codegen.interpreter import run as interpret
 
     if backend == "auto":
@@ -113,20 +114,22 @@ def _runner(
         given = case.arguments()
         args = into_layouts(given, layouts)
         if backend == "interpreter":
-            interpret(_placed(mod, name) if sanitize else mod, *args, name=name, sanitize=sanitize)
+            placed = mod.with_function(name, _placed(mod[name])) if sanitize else mod
+            interpret(placed, *args, name=name, sanitize=sanitize)
         else:
-            built(mod, backend)[name](*args)
+            _build(tuple(mod.items()), backend)[name](*args)
         return out_of_layouts(args, given, layouts)
 
     return run
 
 
-def _placed(mod: IRModule, name: str) -> IRModule:
-    """The module with the function's allocations moved inwards, as lowering does: loops get memory of their own."""
+@lru_cache(maxsize=KEPT)
+def _placed(function: PrimFunc) -> PrimFunc:
+    """The function with its allocations moved inwards, as lowering does: loops get memory of their own."""
     from ..codegen.passes import plan_and_update_buffer_allocation_location as placement
     from ..codegen.target import Target
 
-    return mod.with_function(name, placement.plan_and_update_buffer_allocation_location(mod[name], Target("llvm")))
+    return placement.plan_and_update_buffer_allocation_location(function, Target("llvm"))
 
 
 class Case:
