@@ -5,13 +5,12 @@ from __future__ import annotations
 from math import prod
 
 from ..schedule.schedule import Schedule
-from ..schedule.sref import BlockSRef, LoopSRef
+from ..schedule.sref import BlockSRef
 from ..schedule.trace import BlockRV
 from ..tir.analysis.cost import count_ops
 from ..tir.analysis.kinds import reduction_failure
 from ..tir.analysis.scope import scope_of
 from ..tir.arith.analyzer import Analyzer
-from ..tir.buffer import Buffer
 from ..tir.expr import Call, Expr, IntImm, Select, Var
 from ..tir.op import Intrinsic
 from ..tir.stmt import Block, BufferStore, IterType
@@ -130,17 +129,6 @@ def is_plain_nest(sch: Schedule, ref: BlockSRef) -> bool:
     )
 
 
-def loop_of(ref: BlockSRef, var: Var) -> LoopSRef | None:
-    """The loop around a block with a variable."""
-    return next((loop for loop in ref.loops() if loop.stmt.loop_var is var), None)
-
-
 def is_decided(ref: BlockSRef) -> bool:
     """Whether a rule has decided about a block: it is marked."""
     return any(str(key).startswith("meta_schedule.") for key in ref.stmt.annotations)
-
-
-def buffers_read(ref: BlockSRef) -> list[Buffer]:
-    """The buffers a block reads and does not write, in order."""
-    written = {region.buffer for region in ref.stmt.writes}
-    return list(dict.fromkeys(r.buffer for r in ref.stmt.reads if r.buffer not in written))

@@ -33,14 +33,12 @@ class Node:
     Class attributes, filled in by `@node`
     --------------------------------------
     fields: the constructor's arguments, in order.
-    child_fields: those that hold children (a node, None, or a tuple of nodes, or `Attrs`).
     def_fields: those that hold variables the node defines.
     """
 
     __slots__ = ()
 
     fields: ClassVar[tuple[str, ...]] = ()
-    child_fields: ClassVar[tuple[str, ...]] = ()
     def_fields: ClassVar[tuple[str, ...]] = ()
     interned: ClassVar[bool] = False
 
@@ -247,7 +245,6 @@ def node(cls: T) -> T:
 
     namespace["__slots__"] = tuple(annotations) + tuple(namespace.get("extra_slots", ()))
     namespace["fields"] = fields
-    namespace["child_fields"] = tuple(name for name in fields if kinds[name] not in ("data", "def"))
     namespace["def_fields"] = tuple(name for name in fields if kinds[name] == "def")
     new: Any = type(cls)(cls.__name__, cls.__bases__, namespace)  # type: ignore[misc]
     new.__qualname__ = cls.__qualname__

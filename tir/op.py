@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Callable
 from enum import Enum
 from typing import Any
@@ -30,6 +29,7 @@ from .expr import (
     match_types,
     wrap,
 )
+from .meanings import BY_TYPE, atanh_pole, keep_sign, log_pole, odd_overflow, power, round_away, rsqrt, sigmoid, total
 
 
 class Effect(Enum):
@@ -103,113 +103,48 @@ def _rows(domain: Domain, result: Result, effect: Effect, *rows: tuple[str, int 
         OPS[name] = Intrinsic(name, arity, domain, result, effect, evaluate, doc)
 
 
-def _total(f: Callable[..., float], *, pole: Callable[..., float] | None = None) -> Callable[..., float]:
-    """`f` with IEEE results where Python's math raises: NaN outside the domain, an infinity on overflow."""
-
-    def evaluate(*args: float) -> float:
-        if any(math.isnan(a) for a in args):
-            return math.nan
-        try:
-            return f(*args)
-        except ValueError:
-            return pole(*args) if pole else math.nan
-        except (OverflowError, ZeroDivisionError):
-            return pole(*args) if pole else math.inf
-
-    return evaluate
-
-
-def _log_pole(x: float) -> float:
-    return -math.inf if x == 0 else math.nan
-
-
-def _odd_overflow(x: float) -> float:
-    return math.copysign(math.inf, x)
-
-
-def _atanh_pole(x: float) -> float:
-    return math.copysign(math.inf, x) if abs(x) == 1 else math.nan
-
-
-def _pow(x: float, y: float) -> float:
-    import numpy as np
-
-    with np.errstate(all="ignore"):
-        return float(np.power(np.float64(x), np.float64(y)))
-
-
-def _round_away(x: float) -> float:
-    return x if not math.isfinite(x) else math.copysign(math.floor(abs(x) + 0.5) if abs(x) < 2**52 else abs(x), x)
-
-
-def _keep(f: Callable[[float], int]) -> Callable[[float], float]:
-    return lambda x: math.copysign(float(f(x)), x) if math.isfinite(x) else x
-
-
-def _exp(x: float, base: float = math.e) -> float:
-    return math.exp(x) if base == math.e else float(base**x)
-
-
-def _sigmoid(x: float) -> float:
-    return 1.0 / (1.0 + math.exp(-x)) if x >= 0 else math.exp(x) / (1.0 + math.exp(x))
-
-
-def _divide(x: float, y: float) -> float:
-    if y != 0 or math.isnan(x):
-        return x / y if y != 0 else math.nan
-    return math.nan if x == 0 else math.copysign(math.inf, x) * math.copysign(1.0, y)
-
-
-def _rsqrt(x: float) -> float:
-    return math.copysign(math.inf, x) if x == 0 else 1.0 / math.sqrt(x)
-
-
-def _nextafter(x: float, y: float) -> float:
-    return math.nextafter(x, y)
-
-
 _rows(
     Domain.FLOAT, Result.SAME, Effect.PURE,
-    ("exp", 1, _total(_exp), "e to the power x."),
-    ("exp2", 1, _total(lambda x: 2.0**x), "2 to the power x."),
-    ("exp10", 1, _total(lambda x: 10.0**x), "10 to the power x."),
-    ("expm1", 1, _total(math.expm1), "exp(x) - 1, exact near 0."),
-    ("log", 1, _total(math.log, pole=_log_pole), "The natural logarithm; -inf at 0, NaN below."),
-    ("log2", 1, _total(math.log2, pole=_log_pole), "The logarithm to base 2."),
-    ("log10", 1, _total(math.log10, pole=_log_pole), "The logarithm to base 10."),
-    ("log1p", 1, _total(math.log1p, pole=lambda x: -math.inf if x == -1 else math.nan), "log(1 + x), exact near 0."),
-    ("sqrt", 1, _total(math.sqrt), "The square root; NaN below 0."),
-    ("rsqrt", 1, _total(_rsqrt), "1 / sqrt(x)."),
-    ("sin", 1, _total(math.sin), "Sine of x radians."),
-    ("cos", 1, _total(math.cos), "Cosine of x radians."),
-    ("tan", 1, _total(math.tan), "Tangent of x radians."),
-    ("sinh", 1, _total(math.sinh, pole=_odd_overflow), "Hyperbolic sine."),
-    ("cosh", 1, _total(math.cosh), "Hyperbolic cosine."),
-    ("tanh", 1, _total(math.tanh), "Hyperbolic tangent."),
-    ("asin", 1, _total(math.asin), "Arc sine, in radians."),
-    ("acos", 1, _total(math.acos), "Arc cosine, in radians."),
-    ("atan", 1, _total(math.atan), "Arc tangent, in radians."),
-    ("asinh", 1, _total(math.asinh), "Inverse hyperbolic sine."),
-    ("acosh", 1, _total(math.acosh), "Inverse hyperbolic cosine."),
-    ("atanh", 1, _total(math.atanh, pole=_atanh_pole), "Inverse hyperbolic tangent."),
-    ("atan2", 2, _total(math.atan2), "The angle of the point (x=second, y=first), in radians."),
+    ("exp", 1, total(math.exp), "e to the power x."),
+    ("exp2", 1, total(lambda x: 2.0**x), "2 to the power x."),
+    ("exp10", 1, total(lambda x: 10.0**x), "10 to the power x."),
+    ("expm1", 1, total(math.expm1), "exp(x) - 1, exact near 0."),
+    ("log", 1, total(math.log, pole=log_pole), "The natural logarithm; -inf at 0, NaN below."),
+    ("log2", 1, total(math.log2, pole=log_pole), "The logarithm to base 2."),
+    ("log10", 1, total(math.log10, pole=log_pole), "The logarithm to base 10."),
+    ("log1p", 1, total(math.log1p, pole=lambda x: -math.inf if x == -1 else math.nan), "log(1 + x), exact near 0."),
+    ("sqrt", 1, total(math.sqrt), "The square root; NaN below 0."),
+    ("rsqrt", 1, total(rsqrt), "1 / sqrt(x)."),
+    ("sin", 1, total(math.sin), "Sine of x radians."),
+    ("cos", 1, total(math.cos), "Cosine of x radians."),
+    ("tan", 1, total(math.tan), "Tangent of x radians."),
+    ("sinh", 1, total(math.sinh, pole=odd_overflow), "Hyperbolic sine."),
+    ("cosh", 1, total(math.cosh), "Hyperbolic cosine."),
+    ("tanh", 1, total(math.tanh), "Hyperbolic tangent."),
+    ("asin", 1, total(math.asin), "Arc sine, in radians."),
+    ("acos", 1, total(math.acos), "Arc cosine, in radians."),
+    ("atan", 1, total(math.atan), "Arc tangent, in radians."),
+    ("asinh", 1, total(math.asinh), "Inverse hyperbolic sine."),
+    ("acosh", 1, total(math.acosh), "Inverse hyperbolic cosine."),
+    ("atanh", 1, total(math.atanh, pole=atanh_pole), "Inverse hyperbolic tangent."),
+    ("atan2", 2, total(math.atan2), "The angle of the point (x=second, y=first), in radians."),
     ("hypot", 2, math.hypot, "sqrt(x*x + y*y) without overflow on the way."),
     ("copysign", 2, math.copysign, "The magnitude of x with the sign of y."),
     ("nextafter", 2, None, "The next number of the type after x towards y."),
-    ("fmod", 2, _total(math.fmod), "The remainder of x / y with the sign of x."),
-    ("erf", 1, _total(math.erf), "The error function."),
-    ("sigmoid", 1, _total(_sigmoid), "1 / (1 + exp(-x))."),
-    ("floor", 1, _keep(math.floor), "The greatest integer not above x."),
-    ("ceil", 1, _keep(math.ceil), "The least integer not below x."),
-    ("trunc", 1, _keep(math.trunc), "x without its fraction."),
-    ("round", 1, _round_away, "The nearest integer, halves away from zero."),
-    ("nearbyint", 1, _keep(round), "The nearest integer, halves to even."),
+    ("fmod", 2, total(math.fmod), "The remainder of x / y with the sign of x."),
+    ("erf", 1, total(math.erf), "The error function."),
+    ("sigmoid", 1, total(sigmoid), "1 / (1 + exp(-x))."),
+    ("floor", 1, keep_sign(math.floor), "The greatest integer not above x."),
+    ("ceil", 1, keep_sign(math.ceil), "The least integer not below x."),
+    ("trunc", 1, keep_sign(math.trunc), "x without its fraction."),
+    ("round", 1, round_away, "The nearest integer, halves away from zero."),
+    ("nearbyint", 1, keep_sign(round), "The nearest integer, halves to even."),
     ("fma", 3, None, "x * y + z with one rounding."),
 )  # fmt: skip
 _rows(
     Domain.NUMBER, Result.SAME, Effect.PURE,
     ("abs", 1, abs, "The absolute value; the least integer of a signed type is its own."),
-    ("pow", 2, _pow, "x to the power y; of integers wrapping, and truncated for a negative power."),
+    ("pow", 2, power, "x to the power y; of integers wrapping, and truncated for a negative power."),
 )  # fmt: skip
 _rows(
     Domain.FLOAT, Result.BOOL, Effect.PURE,
@@ -439,7 +374,7 @@ def evaluate(row: Intrinsic, result: DType, *args: Any) -> Any:
     ------
     UserError: a shift by a negative number of bits or by the width or more; 0 to a negative integer power.
     """
-    special = _BY_TYPE.get(row.name)
+    special = BY_TYPE.get(row.name)
     if special is not None:
         return special(result, *args)
     assert row.evaluate is not None, row.name
@@ -451,66 +386,6 @@ def evaluate(row: Intrinsic, result: DType, *args: Any) -> Any:
     if result.is_integral:
         return wrap(int(value), result)
     return result.round(value)
-
-
-def _bits(result: DType, x: int) -> int:
-    return int(x) & ((1 << result.bits) - 1)
-
-
-def _next(result: DType, x: float, y: float) -> float:
-    import numpy as np
-
-    return float(np.nextafter(result.numpy.type(x), result.numpy.type(y)))
-
-
-def _fma(result: DType, x: float, y: float, z: float) -> float:
-    from fractions import Fraction
-
-    if not all(map(math.isfinite, (x, y, z))):
-        return x * y + z
-    exact = Fraction(x) * Fraction(y) + Fraction(z)
-    if exact == 0:
-        return x * y + z
-    return _round_fraction(exact, result)
-
-
-def _round_fraction(exact: Any, result: DType) -> float:
-    """The float of type `result` nearest to a rational, ties to even."""
-    if abs(exact) > 2**1100:
-        return math.copysign(math.inf, exact)
-    if result.bits == 64:
-        try:
-            return float(exact)
-        except OverflowError:
-            return math.copysign(math.inf, exact)
-    # Rounding to double first could round twice; making its last bit sticky (odd) cannot.
-    near = float(exact)
-    if near != exact:
-        (pattern,) = struct.unpack("<q", struct.pack("<d", near))
-        if not pattern & 1:
-            near = math.nextafter(near, math.inf if exact > near else -math.inf)
-    return result.round(near)
-
-
-def _power(result: DType, x: Any, y: Any) -> Any:
-    if result.is_float:
-        return result.round(_pow(x, y))
-    if y >= 0:
-        return wrap(pow(x, y, 1 << result.bits), result)
-    if x == 0:
-        raise UserError("T.pow of 0 to a negative power has no value")
-    return (-1 if x < 0 and y % 2 else 1) if abs(x) == 1 else 0
-
-
-_BY_TYPE: dict[str, Callable[..., Any]] = {
-    "nextafter": _next,
-    "fma": _fma,
-    "popcount": lambda result, x: _bits(result, x).bit_count(),
-    "clz": lambda result, x: result.bits - _bits(result, x).bit_length(),
-    "mulhi": lambda result, x, y: wrap((x * y) >> result.bits, result),
-    "pow": _power,
-}
-"""Meanings that depend on the type."""
 
 
 def call_function(name: str, args: tuple[Any, ...], dtype_: Any = VOID) -> Call:

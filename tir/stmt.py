@@ -212,7 +212,3 @@ class BlockRealize(Stmt):
 def loop(var: Var, extent: Any, body: Stmt, kind: ForKind = ForKind.SERIAL, **fields: Any) -> For:
     """`for var in range(extent)`, the extent in the variable's type."""
     return For(var, const(0, var.dtype), cast(as_expr(extent, var.dtype), var.dtype), kind, body, **fields)
-
-
-SCHEDULABLE: tuple[type[Stmt], ...] = (For, Block)
-"""The statements a schedule has handles on."""

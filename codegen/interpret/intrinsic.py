@@ -6,11 +6,11 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-from ...tir import op
 from ...tir.buffer import BufferLoad
 from ...tir.dtype import VOID, DType
 from ...tir.expr import Call, CommReducer, Expr, GlobalVar, IntImm, StringImm, Var, const
-from ...tir.op import Domain, Effect, Intrinsic
+from ...tir.meanings import BY_TYPE
+from ...tir.op import Domain, Effect, Intrinsic, evaluate
 from ..fragments import WGMMA_GROUPS, Fragment, is_fragment, layout_of
 from ..intrinsics.instructions import meaning
 from . import fragments, lanes, scalars
@@ -44,7 +44,7 @@ class Calls(Access):
     def scalar_function(self, e: Call, row: Intrinsic) -> Lanes:
         """A pure function of numbers, lane by lane."""
         result = e.dtype.element
-        if row.name in op._BY_TYPE or result.is_integral:
+        if row.name in BY_TYPE or result.is_integral:
             name = self.constant(_evaluator(row, result))
             raw = False
         else:
@@ -416,7 +416,7 @@ class Calls(Access):
 def _evaluator(row: Intrinsic, result: DType) -> Callable[..., Any]:
     found = _evaluators.get((row.name, str(result)))
     if found is None:
-        found = _evaluators[row.name, str(result)] = lambda *args: op.evaluate(row, result, *args)
+        found = _evaluators[row.name, str(result)] = lambda *args: evaluate(row, result, *args)
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...tir.dtype import dtype
 from ...tir.expr import wrap
+from ...tir.meanings import sticky
 
 _SINGLE = struct.Struct("<f")
 _BITS = struct.Struct("<I")
@@ -161,13 +162,7 @@ def int_to_float(x: int, target: str) -> float:
 
     The result is a double that rounding to the type leaves alone or rounds correctly.
     """
-    near = float(x)
-    if int(near) == x:
-        return near
-    # Make the last bit sticky, so that a second rounding cannot tie.
-    if target != "float64" and not struct.unpack("<q", struct.pack("<d", near))[0] & 1:
-        near = math.nextafter(near, math.inf if x > int(near) else -math.inf)
-    return near
+    return float(x) if target == "float64" else sticky(x)
 
 
 def wrap_to(x: int, target: str) -> int:

@@ -12,8 +12,6 @@ from functools import lru_cache
 
 from ...tir.dtype import DType
 
-ERROR_TYPE = "i32"
-
 
 @lru_cache(maxsize=1024)
 def register_type(dtype: DType) -> str:

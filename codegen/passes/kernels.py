@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...tir.expr import Call
 from ...tir.node import Node
 from ...tir.op import Intrinsic
-from ...tir.stmt import Allocate, Block, BlockRealize, For, ForKind
+from ...tir.stmt import Allocate, BlockRealize, For, ForKind
 from ...tir.visit import walk
 from ..fragments import WGMMA_GROUPS
 
@@ -54,8 +54,3 @@ def is_kernel(node: Node) -> bool:
 def waits(node: Node) -> bool:
     """Whether a thread that runs `node` waits for others."""
     return any(isinstance(n, Call) and isinstance(n.op, Intrinsic) and n.op.name in WAITING for n in walk(node))
-
-
-def is_block_form(node: Node) -> bool:
-    """Whether there are blocks at or below `node`."""
-    return any(isinstance(n, Block) for n in walk(node))

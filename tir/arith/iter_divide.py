@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..buffer import Range
-from ..expr import TRUE, Expr, IntImm, Var, all_of, as_expr
+from ..expr import TRUE, Expr, IntImm, Var, all_of
 from ..visit import free_vars
 from .analyzer import Analyzer
 from .iter_check import Refused
@@ -171,9 +171,3 @@ class _Divider(Numbers):
             lower = self.times(arg.lower_factor, below)
             out.append(IterSplitExpr(arg.source, lower, extent, self.times(place, split.scale)))
         return out
-
-
-def divided_expr(division: Division) -> Expr:
-    """`outer * inner_extent + inner`, for checking a division against its index."""
-    outer, inner = division.outer.to_expr(), division.inner.to_expr()
-    return outer * as_expr(division.inner_extent, outer.dtype) + inner
