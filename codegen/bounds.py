@@ -93,8 +93,6 @@ class _Source(Reached):
         self.declared = {b.data: b for b in func.buffers}
         self.doubts = sum(isinstance(n, While) or _leaves(n) for n in walk(func.body)) if refuse else 1
 
-    # -- accesses
-
     def access(self, node: BufferLoad | BufferStore) -> None:
         buffer = node.buffer
         if len(node.indices) != buffer.ndim:
@@ -137,8 +135,6 @@ class _Source(Reached):
             for var, loop in self.loops.items()
             if var not in found
         )
-
-    # -- statements
 
     def visit_for(self, node: For) -> None:
         self.loops[node.loop_var] = node
@@ -209,8 +205,6 @@ class _Source(Reached):
                 elif isinstance(part, Evaluate) and not _pure(part.value):
                     self.doubts += 1
         self.doubts = doubts
-
-    # -- expressions
 
     def visit_select(self, node: Select) -> None:
         # Lowering makes a T.if_then_else of one whose branches cannot be evaluated both.

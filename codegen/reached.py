@@ -34,8 +34,6 @@ class Reached(Visitor, ABC):
     def visit_buffer(self, node: Buffer) -> None:
         """A buffer's layout is not run."""
 
-    # -- proofs
-
     def inside(self, index: Expr, size: Expr, predicate: Expr | None = None) -> bool:
         """Whether every lane of `index` that `predicate` picks is shown to be at least 0 and below `size`."""
         if index.dtype.lanes == 1:
@@ -66,8 +64,6 @@ class Reached(Visitor, ABC):
             if self.an.const_int_bound(low)[0] >= 0 and self.an.const_int_bound(high)[1] < size.value:
                 return True
         return self.an.prove(low >= 0) and self.an.prove(high < size)
-
-    # -- what is known where
 
     def assume(self, condition: Expr) -> None:
         """Take what of a condition no store can change to hold in this scope."""

@@ -68,8 +68,6 @@ class CallEmitter:
             raise LowerError(f"T.{name} has no code for the C target", node)
         return rule(self, node)
 
-    # -- floats
-
     def libm(self, name: str, type_: DType, args: tuple[Code, ...]) -> Code:
         """A scalar function of floats."""
         if is_narrow(type_):
@@ -89,8 +87,6 @@ class CallEmitter:
             return Code(CLASSIFY[node.op.name].format(named), COMPARE)
 
         return self.exprs.lanewise(node.dtype, node.args, test)
-
-    # -- integers
 
     def absolute(self, node: Call) -> Code:
         type_ = node.dtype.element
@@ -192,8 +188,6 @@ class CallEmitter:
 
         return self.exprs.lanewise(node.dtype, node.args, power)
 
-    # -- bits, lanes, choice
-
     def reinterpret(self, node: Call) -> Code:
         source, target = node.args[0].dtype, node.dtype
         if source.bits * source.lanes != target.bits * target.lanes:
@@ -251,8 +245,6 @@ class CallEmitter:
     def vscale(self, node: Call) -> Code:
         return Code("1")
 
-    # -- memory
-
     def address_of(self, node: Call) -> Code:
         return self.exprs.memory.address(_element(node))
 
@@ -285,8 +277,6 @@ class CallEmitter:
         if w.shared.sanitize:
             w.fail_if(f"!{self.exprs(node.args[0]).within(UNARY)}", w.shared.message(codes.ASSUMED))
         return Code("")
-
-    # -- functions
 
     def call_extern(self, node: Call) -> Code:
         name = node.args[0] if node.args else None

@@ -96,8 +96,6 @@ class ExprEmitter(Visitor):
             self.w.memo[node] = value
         return value
 
-    # -- lanes
-
     def kind(self, type_: DType) -> str:
         """The C type of a value; a vector's is declared in the file."""
         name = value_type(type_)
@@ -139,8 +137,6 @@ class ExprEmitter(Visitor):
             self.w.line(f"{out}[lane] = {f(*lanes)};")
         return Code(out)
 
-    # -- leaves
-
     def visit_var(self, node: Var) -> Code:
         found = self.vars.get(node)
         if found is None:
@@ -150,8 +146,6 @@ class ExprEmitter(Visitor):
     def visit_buffer_load(self, node: BufferLoad) -> Code:
         value = self.memory.load(node)
         return self.name(value, node.dtype) if self.ordered else value
-
-    # -- arithmetic
 
     def visit_add(self, node: E.Add) -> Code:
         return self.arith(node)
@@ -300,8 +294,6 @@ class ExprEmitter(Visitor):
             return Code(f"{name}_{'float64' if type_.bits == 64 else 'float32'}({a}, {b})")
         return Code(f"{name}_{type_.kind}{max(8, type_.bits)}({a}, {b})")
 
-    # -- comparisons and logic
-
     def visit_cmp_op(self, node: Any) -> Code:
         return self.lanewise(node.dtype, (node.a, node.b), lambda a, b: infix(type(node), a, b))
 
@@ -359,8 +351,6 @@ class ExprEmitter(Visitor):
                 self.w.line(f"{out} = {value};")
         return Code(out)
 
-    # -- vectors
-
     def visit_ramp(self, node: Ramp) -> Code:
         if node.base.dtype.lanes > 1:
             raise LowerError("a ramp of vectors has no code", node)
@@ -393,8 +383,6 @@ class ExprEmitter(Visitor):
         if len(picked) == 1:
             return picked[0]
         return self.w.let(self.kind(node.dtype), f"{{{', '.join(picked)}}}", "v")
-
-    # -- the rest
 
     def visit_cast(self, node: Cast) -> Code:
         source = node.value.dtype

@@ -60,8 +60,6 @@ class StmtEmitter(Visitor):
             raise LowerError(f"a {type(node).__name__} has no code; lower the program first", node, root=self.func)
         method(self, node)
 
-    # -- plain statements
-
     def visit_seq_stmt(self, node: SeqStmt) -> None:
         for stmt in node.seq:
             self(stmt)
@@ -154,8 +152,6 @@ class StmtEmitter(Visitor):
         for text in reversed(self.w.cleanups[self.loops[-1][1] :]):
             self.w.line(text)
         self.w.line(f"{word};")
-
-    # -- control flow
 
     def visit_if_then_else(self, node: IfThenElse) -> None:
         self.exprs.root(node.condition)
@@ -260,8 +256,6 @@ class StmtEmitter(Visitor):
         if fails:
             with w.block(f"if ({error} != 0)"):
                 w.leave(error)
-
-    # -- memory
 
     def visit_allocate(self, node: Allocate) -> None:
         w, buffer = self.w, node.buffer

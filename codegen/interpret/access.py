@@ -57,8 +57,6 @@ class Access(Expressions):
         self.ordered = False
         """Whether loads must happen in the order they are written, since the statement also changes memory."""
 
-    # -- views
-
     def declare(self, buffer: Buffer, pointer: Val) -> View:
         """Make `buffer` a view of the memory at `pointer` from here on."""
         element = self.constant(buffer.dtype.element)
@@ -128,8 +126,6 @@ class Access(Expressions):
 
     def examine(self, view: View, index: Lanes, place: Val, kind: str, condition: str) -> None:
         """The sanitizer's questions before an element is touched (none here), where `condition` holds if given."""
-
-    # -- loads and stores
 
     def visit_buffer_load(self, e: BufferLoad) -> Lanes:
         view = self.view_of(e.buffer)

@@ -77,8 +77,6 @@ class Expressions(Source, ABC):
         self.vars: dict[Var, Lanes] = {}
         self.indexing = False
 
-    # -- what others call
-
     def lanes(self, e: Expr) -> Lanes:
         """The value of `e`, one `Val` a lane, possibly raw."""
         method = self.table.get(type(e))
@@ -160,8 +158,6 @@ class Expressions(Source, ABC):
         """Let `var` stand for `lanes`, which are exact, from here on."""
         self.vars[var] = self.settle_all(lanes)
 
-    # -- leaves
-
     def visit_var(self, e: Var) -> Lanes:
         return self.vars[e]
 
@@ -176,8 +172,6 @@ class Expressions(Source, ABC):
 
     def visit_string_imm(self, e: ex.StringImm) -> Lanes:
         return [Val(repr(e.value), 0, True)]
-
-    # -- arithmetic
 
     def operands(self, e: BinaryOp) -> tuple[Lanes, Lanes]:
         return self.values(e.a), self.values(e.b)
@@ -249,8 +243,6 @@ class Expressions(Source, ABC):
         src = f"{a.src} if {a.src} {sign} {b.src} else {b.src}"
         return [Val(src, level, False, pick(a_lo, b_lo), pick(a_hi, b_hi))]
 
-    # -- logic and choice
-
     def visit_and_or(self, e: BinaryOp) -> Lanes:
         word = "and" if type(e) is ex.And else "or"
         if e.dtype.lanes > 1:
@@ -305,8 +297,6 @@ class Expressions(Source, ABC):
             picked = self.combine("{1} if {0} else {2}", c, a, b)
             out.append(_join(a, b, picked.src, picked.level, picked.atomic))
         return out
-
-    # -- conversions and vectors
 
     def visit_cast(self, e: ex.Cast) -> Lanes:
         source, target = e.value.dtype.element, e.dtype.element

@@ -57,8 +57,6 @@ class Calls(Access):
             out.append(v)
         return out
 
-    # -- integers
-
     def bitwise(self, e: Call) -> Lanes:
         symbol = {"bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^"}[str(e.op.name)]
         out = []
@@ -93,8 +91,6 @@ class Calls(Access):
             else:
                 out.append(Val(f"{e.op.name}({a.src}, {b.src}, {bits})", self.depth, False, *bounds, raw=True))
         return out
-
-    # -- choices and conversions
 
     def if_then_else(self, e: Call) -> Lanes:
         condition, yes, no = e.args
@@ -142,8 +138,6 @@ class Calls(Access):
             total = self.exact(total, e.dtype)
         return [total]
 
-    # -- pointers
-
     def address_of(self, e: Call) -> Lanes:
         (load,) = e.args
         if not isinstance(load, BufferLoad):
@@ -162,8 +156,6 @@ class Calls(Access):
             # Its pointer is the source's, and it has not asked where in there it begins.
             place = self.plus(place, self.minus(view.offset, view.start))
         return [Val(f"{self.value(data).text}.at({place.src}, {element})", self.depth)]
-
-    # -- calls out
 
     def call_llvm(self, e: Call) -> Lanes:
         """An LLVM intrinsic: by the expression it stands for, or by the Python function registered for it."""
@@ -200,8 +192,6 @@ class Calls(Access):
         v.raw = t.is_float
         return [v]
 
-    # -- memory in one step
-
     def atomic_add(self, e: Call) -> Lanes:
         load, value = e.args
         if not isinstance(load, BufferLoad):
@@ -234,8 +224,6 @@ class Calls(Access):
         self.line("fail('the program trapped')")
         return [number(0)]
 
-    # -- control
-
     def ret(self, e: Call) -> Lanes:
         value = self.value(e.args[0]).src if e.args else "None"
         self.line(f"raise Return({value})")
@@ -244,8 +232,6 @@ class Calls(Access):
     def leave(self, e: Call) -> Lanes:
         self.line("break" if e.op.name == "break_loop" else "continue")
         return [number(0)]
-
-    # -- what threads exchange
 
     def exchange(self, group: str, value: str) -> str:
         """The name of what every thread of the group gave, by its place in the group, after all have arrived."""
@@ -306,8 +292,6 @@ class Calls(Access):
         for name, target in zip(total, results):
             self.give(target, name)
         return [number(0)]
-
-    # -- matrices in the registers of a warp
 
     def fragment(self, data: Expr, e: Call) -> tuple[DType, Fragment, str]:
         """Element type, shape and scope of the fragment that `data` points to."""

@@ -38,8 +38,6 @@ class Sanitized(Statements):
         self.declared_in: dict[Buffer, set[st.For]] = {}
         """The concurrent loops in whose iterations a buffer is declared."""
 
-    # -- the questions
-
     def examine(self, view: View, index: Lanes, place: Val, kind: str, condition: str) -> None:
         if condition:
             with self.block(f"if {condition}:"):
@@ -87,8 +85,6 @@ class Sanitized(Statements):
             call = f"undeclared({kind!r}, {self.constant(block.block)}, {view.buffer.name!r}, {_tuple(index)})"
             self.line(f"if not ({test}): {call}")
 
-    # -- concurrency
-
     def path_of(self, view: View) -> str:
         """The path of an access: the iterations running, without those that cannot race for this memory.
 
@@ -108,8 +104,6 @@ class Sanitized(Statements):
     def declare(self, buffer: Buffer, pointer: Val) -> View:
         self.declared_in[buffer] = {loop for loop, _, _ in self.concurrent}
         return super().declare(buffer, pointer)
-
-    # -- blocks
 
     def instance(self, stmt: st.BlockRealize, block: st.Block) -> None:
         outer = self.reducing

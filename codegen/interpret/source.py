@@ -110,8 +110,6 @@ class Source:
         self._constant_names: dict[int, str] = {}
         self.open_scope()
 
-    # -- names and lines
-
     def fresh(self, prefix: str = "t") -> str:
         """A name not used yet."""
         self.names += 1
@@ -139,8 +137,6 @@ class Source:
         if len(self.out) == before or not any(isinstance(x, Line) for x in self.out[before:]):
             self.line("pass")
         self.indent -= 1
-
-    # -- scopes
 
     @property
     def depth(self) -> int:
@@ -187,8 +183,6 @@ class Source:
         out = Val(src, level, False, lo, hi, raw)
         return self.atom(out) if len(src) > LONG else out
 
-    # -- the result
-
     def text(self) -> tuple[str, list[Line]]:
         """The lines as text, and the line objects in order."""
         lines: list[Line] = []
@@ -198,8 +192,6 @@ class Source:
             else:
                 lines.append(item)
         return "\n".join(" " * line.indent + line.text for line in lines), lines
-
-    # -- variables
 
     def see(self, var: Var, value: Val) -> None:
         """Let error messages from here on name `var` with its value."""

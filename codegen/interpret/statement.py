@@ -109,8 +109,6 @@ class Statements(Calls):
         method(self, stmt)
         self.stmt, self.visible = outer, visible
 
-    # -- simple statements
-
     def visit_seq(self, stmt: st.SeqStmt) -> None:
         for child in stmt.seq:
             self.run(child)
@@ -198,8 +196,6 @@ class Statements(Calls):
             self.run(stmt.body)
             self.nested -= 1
 
-    # -- memory
-
     def allocated(self, buffer: Buffer) -> None:
         """Give `buffer` fresh memory, or what its threads share, from here on."""
         pointer = self.settle(self.shared(buffer) if buffer in self.launched else self.allocation(buffer))
@@ -266,8 +262,6 @@ class Statements(Calls):
             buffer, source.memory, source.pointer, shape, strides, place, source.start, source.shadow, source, origin
         )
 
-    # -- loops
-
     def visit_for(self, loop: st.For) -> None:
         if loop.thread_binding is not None:
             if loop.thread_binding in self.coordinates:
@@ -314,8 +308,6 @@ class Statements(Calls):
         self.nested = outer
         self.close_scopes(depth)
         self.line(f"yield from {name}()" if self.thread and exchanges(loop) else f"{name}()")
-
-    # -- threads
 
     def launch(self, loop: st.For) -> None:
         """Run all threads of the loops at and below `loop`, each as a coroutine that waits where they exchange."""
@@ -379,8 +371,6 @@ class Statements(Calls):
         if isinstance(e, Var) and self.bound.get(e) in self.coordinates:
             return self.bound[e]
         raise scalars.Fault("tvm_thread_allreduce names loop variables bound to thread axes")
-
-    # -- blocks
 
     def visit_block_realize(self, stmt: st.BlockRealize) -> None:
         depth = self.depth

@@ -67,8 +67,6 @@ class ExprEmitter(Visitor):
             return False
         return all(map(self.is_safe, node.children()))
 
-    # -- addresses and indices
-
     def pointer(self, data: Var) -> str:
         """The operand of a pointer."""
         found = self.vars.get(data)
@@ -114,8 +112,6 @@ class ExprEmitter(Visitor):
             return value
         return self.fb.let(f"{'sext' if dtype.is_int else 'zext'} {register_type(dtype)} {value} to i64")
 
-    # -- leaves
-
     def visit_var(self, node: Var) -> str:
         found = self.vars.get(node)
         if found is not None:
@@ -131,8 +127,6 @@ class ExprEmitter(Visitor):
 
     def visit_buffer_load(self, node: BufferLoad) -> str:
         return self.memory.load(node)
-
-    # -- arithmetic
 
     def visit_add(self, node: E.Add) -> str:
         return self.arith(node)
@@ -291,8 +285,6 @@ class ExprEmitter(Visitor):
         self.fb.module.intrinsic(intrinsic, kind, kind, kind)
         return self.fb.let(f"call nsz {kind} @{intrinsic}({kind} {a}, {kind} {b})")
 
-    # -- comparisons and logic
-
     def visit_cmp_op(self, node: Any) -> str:
         dtype: DType = node.a.dtype
         relation = _COMPARE[type(node)]
@@ -357,8 +349,6 @@ class ExprEmitter(Visitor):
         self.fb.start(done)
         return self.fb.let(f"phi {kind} {', '.join(values)}")
 
-    # -- vectors
-
     def visit_ramp(self, node: Ramp) -> str:
         kind = register_type(node.dtype)
         element = register_type(node.base.dtype)
@@ -407,8 +397,6 @@ class ExprEmitter(Visitor):
         for i, value in enumerate(picked):
             out = self.fb.let(f"insertelement {kind} {out}, {element} {value}, i64 {i}")
         return out
-
-    # -- the rest
 
     def visit_cast(self, node: Cast) -> str:
         return casts.convert(self.fb, self(node.value), node.value.dtype, node.dtype)

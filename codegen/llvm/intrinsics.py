@@ -76,8 +76,6 @@ class CallEmitter:
         callee = self.fb.module.intrinsic(f"llvm.{name}.{suffix(kind)}", kind, *([kind] * len(args)))
         return self.fb.let(f"call {flags}{kind} @{callee}({', '.join(f'{kind} {a}' for a in args)})")
 
-    # -- floats
-
     def float_function(self, name: str, node: Call) -> str:
         kind, args = register_type(node.dtype), self.args(node)
         if name == "nextafter" and is_narrow_float(node.dtype):
@@ -155,8 +153,6 @@ class CallEmitter:
         infinity = "0x7FF0000000000000"
         infinity = splat(infinity, kind) if kind.startswith("<") else infinity
         return self.fb.let(f"fcmp {'oeq' if name == 'isinf' else 'olt'} {kind} {magnitude}, {infinity}")
-
-    # -- integers
 
     def absolute(self, node: Call) -> str:
         kind = register_type(node.dtype)
@@ -236,8 +232,6 @@ class CallEmitter:
             out = self.fb.let(f"insertelement {kind} {out}, {element} {value}, i64 {i}")
         return self.exprs.wrapped(out, type_)
 
-    # -- bits, lanes, choice
-
     def reinterpret(self, node: Call) -> str:
         (arg,) = node.args
         memory = self.exprs.memory
@@ -275,8 +269,6 @@ class CallEmitter:
 
     def undef(self, node: Call) -> str:
         return "zeroinitializer" if node.dtype.lanes > 1 else self.exprs.constant_of(0, node.dtype)
-
-    # -- memory
 
     def address_of(self, node: Call) -> str:
         (load,) = node.args
@@ -318,8 +310,6 @@ class CallEmitter:
         if self.fb.module.sanitize:
             self.fb.fail_unless(self.exprs(node.args[0]), self.fb.module.message(codes.ASSUMED))
         return ""
-
-    # -- functions
 
     def call_foreign(self, node: Call) -> str:
         from .foreign import call_foreign

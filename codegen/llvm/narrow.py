@@ -47,8 +47,6 @@ class Narrow:
         self.fb, self.name, self.lanes = fb, str(dtype.element), dtype.lanes
         self.f32, self.i32 = vector("float", self.lanes), vector("i32", self.lanes)
 
-    # -- the three conversions
-
     def round(self, value: str) -> str:
         """The 32-bit float equal to `value` rounded to the type."""
         if self.name == "float16":
@@ -145,8 +143,6 @@ class Narrow:
         unordered = self.fb.let(f"fcmp uno {self.f32} {value}, {towards}")
         nan = self.fop("fadd", value, towards)
         return self.choose(unordered, nan, self.choose(equal, towards, unpacked, self.f32), self.f32)
-
-    # -- pieces
 
     def nearest(self, bits: str, dropped: int) -> str:
         """`bits` plus what makes truncating the lowest `dropped` bits round to nearest, ties to even."""

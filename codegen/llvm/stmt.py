@@ -140,8 +140,6 @@ class StmtEmitter(Visitor):
             return self.fb.let(f"fpext {kind} {name} to float")
         return self.exprs.memory.from_memory(name, var.dtype)
 
-    # -- plain statements
-
     def visit_seq_stmt(self, node: SeqStmt) -> None:
         for stmt in node.seq:
             self(stmt)
@@ -236,8 +234,6 @@ class StmtEmitter(Visitor):
                 self.fb.emit(line)
         self.fb.branch(str(targets[which]))
         self.fb.start(self.fb.new_label("unreachable"))
-
-    # -- control flow
 
     def visit_if_then_else(self, node: IfThenElse) -> None:
         other = node.else_case
@@ -339,8 +335,6 @@ class StmtEmitter(Visitor):
         content = module.node(f"unroll {hint}", f'!{{!"llvm.loop.unroll.{hint}"}}')
         return module.distinct(f"loop {module.number()}", content)
 
-    # -- memory
-
     def visit_allocate(self, node: Allocate) -> None:
         fb, buffer = self.fb, node.buffer
         size = _bytes(buffer)
@@ -366,8 +360,6 @@ class StmtEmitter(Visitor):
         self.exprs.vars[buffer.data] = memory
         with fb.cleanup(f"call void @tir_free(ptr {memory})"):
             self(node.body)
-
-    # -- parallel loops
 
     def parallel(self, node: For, begin: str, end: str) -> None:
         """Outline the loop's body into a function of a range of iterations and hand it to the thread pool."""

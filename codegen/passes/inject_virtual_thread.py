@@ -89,8 +89,6 @@ class _Interleave(Rewriter):
         self.spread()
         self.grown = {b: self.grow(b) for b in self.own if b.data in self.touched}
 
-    # -- what differs
-
     def spread(self) -> None:
         """Find everything that hangs on the virtual thread."""
         size = 0
@@ -133,8 +131,6 @@ class _Interleave(Rewriter):
         first = const(self.count, buffer.shape[0].dtype if buffer.shape else "int32")
         strides = (buffer.strides[0] * buffer.shape[0], *buffer.strides) if buffer.strides else ()
         return buffer.replace(shape=(first, *buffer.shape), strides=strides)
-
-    # -- statements
 
     def refuse(self, message: str, node: Node) -> None:
         raise LowerError(

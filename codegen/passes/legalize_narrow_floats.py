@@ -77,8 +77,6 @@ class _Legalize(Rewriter):
             hint="cast to float32 first",
         )
 
-    # -- memory
-
     def visit_buffer(self, node: Buffer) -> Buffer:
         found = self.buffers.get(node)
         if found is None:
@@ -110,8 +108,6 @@ class _Legalize(Rewriter):
         value = packed(self(node.value), str(node.value.dtype.element))
         return BufferStore(self(node.buffer), value, tuple(map(self, node.indices)), predicate)
 
-    # -- variables and constants
-
     def visit_var(self, node: Var) -> Expr:
         if node in self.params and self.goes(node.dtype):
             return Cast(FLOAT32, node)
@@ -132,8 +128,6 @@ class _Legalize(Rewriter):
 
     def visit_float_imm(self, node: FloatImm) -> Expr:
         return FloatImm(FLOAT32, node.value) if self.goes(node.dtype) else node
-
-    # -- operations
 
     def visit_binary_op(self, node: BinaryOp) -> Any:
         out = node.map_children(self)

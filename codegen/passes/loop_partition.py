@@ -83,8 +83,6 @@ class _Partition(Rewriter):
         self.analyzer.bind(loop.loop_var, loop.range, allow_override=True)
         return loop
 
-    # -- where to split
-
     def parts(self, node: For) -> list[tuple[Expr, Expr, dict[Expr, Expr]]] | None:
         """Begin, end and the conditions decided there, of each part; None where splitting decides nothing."""
         finder = Conditions()
@@ -192,8 +190,6 @@ class _Partition(Rewriter):
             return []
         parts = [(low, begin, {}), (begin, end, decided), (end, high, {})]
         return [part for part in parts if part[0] is not part[1] and not self.analyzer.equal(part[0], part[1])]
-
-    # -- the loops made
 
     def split(self, node: For, parts: list[tuple[Expr, Expr, dict[Expr, Expr]]]) -> Stmt:
         out = []

@@ -73,8 +73,6 @@ class _Lower(Rewriter):
         self.guarded.pop()
         return out
 
-    # -- memory
-
     def visit_allocate(self, node: Allocate) -> Stmt:
         if not _is_warp(node):
             return node.map_children(self)

@@ -53,8 +53,6 @@ class Narrow(Rewriter):
         self.analyzer = analyzer
         self.narrowed: dict[Var, Var] = {}
 
-    # -- expressions
-
     def narrow(self, e: Expr) -> Expr | None:
         """`e`, of type int64, in 32 bits; None where that is not shown to be exact."""
         if isinstance(e, Var):
@@ -119,8 +117,6 @@ class Narrow(Rewriter):
     def visit_buffer_load(self, node: BufferLoad) -> BufferLoad:
         predicate = None if node.predicate is None else self(node.predicate)
         return BufferLoad(node.buffer, map_tuple(node.indices, self.index), predicate)
-
-    # -- statements
 
     def visit_buffer_store(self, node: BufferStore) -> BufferStore:
         indices = map_tuple(node.indices, self.index)

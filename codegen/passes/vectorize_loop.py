@@ -148,8 +148,6 @@ class _Vectorizer(Rewriter):
         self.private: dict[Buffer, Buffer] = {}
         self.private_data: set[Var] = set()
 
-    # -- helpers
-
     def wide(self, value: Expr) -> Expr:
         return value if value.dtype.lanes > 1 else Broadcast(value, self.lanes)
 
@@ -160,8 +158,6 @@ class _Vectorizer(Rewriter):
         out = self(node)
         self.mask = before
         return out
-
-    # -- expressions
 
     def visit_var(self, node: Var) -> Expr:
         if node in self.private_data:
@@ -289,8 +285,6 @@ class _Vectorizer(Rewriter):
         then = self.under(held, node.args[1])
         other = self.under(Not(held), node.args[2])
         return Let(held, condition, Select(held, self.wide(then), self.wide(other)))
-
-    # -- statements
 
     def visit_buffer_store(self, node: BufferStore) -> Stmt:
         indices, predicate = self.access(node)

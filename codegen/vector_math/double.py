@@ -99,9 +99,6 @@ def _zero(m: Kit) -> Expr:
     return m.f(0.0)
 
 
-# -- hyperbolic functions
-
-
 def sinh(m: Kit, x: Expr) -> Expr:
     a = m.let(m.abs(x), "a")
     e = half_exp(m, clamped(m, a, 0.0, 712.0))
@@ -164,9 +161,6 @@ def atanh(m: Kit, x: Expr) -> Expr:
     value = Select(a == m.f(1.0), m.f(math.inf), Select(a > m.f(1.0), m.f(math.nan), value))
     value = Select(op.call("isnan", x), x, value)
     return Select(a < m.f(2.0**-30), x, m.with_sign(value, x))
-
-
-# -- trigonometric functions
 
 
 def tan(m: Kit, x: Expr) -> Expr:
@@ -294,9 +288,6 @@ def atan2(m: Kit, y: Expr, x: Expr) -> Expr:
     value = _angle(m, low, high, m.let(a > b, "steep"), behind)
     unordered = Or(op.call("isnan", x), op.call("isnan", y))
     return Select(unordered, m.f(math.nan), m.with_sign(value, y))
-
-
-# -- erf, hypot, pow
 
 
 def erf(m: Kit, x: Expr) -> Expr:

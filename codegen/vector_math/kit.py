@@ -45,8 +45,6 @@ class Kit:
         other.bindings = self.bindings
         return other
 
-    # -- values
-
     def f(self, value: float) -> Expr:
         """A constant of the type."""
         return self.spread(const(value, self.type.element))
@@ -72,8 +70,6 @@ class Kit:
     def choose(self, condition: Expr, a: Expr, b: Expr) -> Expr:
         """`a` where `condition` holds, else `b`."""
         return Select(condition, a, b)
-
-    # -- bits
 
     def as_int(self, x: Expr) -> Expr:
         """The bits of a float."""

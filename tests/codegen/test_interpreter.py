@@ -278,9 +278,6 @@ def test_what_nests_too_deeply_is_refused() -> None:
         run(function([a], BufferStore(a, e, (const(1),))), np.zeros(4))
 
 
-# -- vectors
-
-
 def test_vectors_of_all_kinds() -> None:
     @T.prim_func
     def vectors(A: T.Buffer((16,), "float32"), B: T.Buffer((16,), "float32"), C: T.Buffer((4,), "float32")):
@@ -337,9 +334,6 @@ def test_reductions_of_lanes() -> None:
     a, b = np.array([3, 1, 4, 1, 5, 9, -2, 6], "int32"), np.zeros(3, "int32")
     run(lanes, a, b)
     assert b.tolist() == [27, 9, -2]
-
-
-# -- calls, pointers, modules
 
 
 def test_functions_of_a_module_call_each_other() -> None:
@@ -473,9 +467,6 @@ def test_break_and_continue() -> None:
     assert a.tolist() == [0, 1, 0, 3, 0, 5, 0, 0, 0, 0]
 
 
-# -- symbolic shapes, strides, stored types
-
-
 def test_symbolic_shapes_are_found_from_the_arguments() -> None:
     @T.prim_func
     def add(a: T.handle, b: T.handle):
@@ -528,9 +519,6 @@ def test_arrays_that_overlap_are_one_memory() -> None:
     base = np.zeros(5, "int32")
     run(copy, base[:4], base[1:], sanitize=True)
     assert base.tolist() == [0, 1, 2, 3, 4]
-
-
-# -- the sanitizer agrees
 
 
 @given(programs())

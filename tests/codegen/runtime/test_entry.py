@@ -35,9 +35,6 @@ def buffers(*names: str, dtype: str = "float32", shape: tuple = ("n",), **option
     return Signature("f", tuple(BufferParam(name, dtype, shape, **options) for name in names), N64)
 
 
-# ---- buffers ----
-
-
 def test_the_kernel_receives_pointers_numbers_and_symbols_in_order(recorder) -> None:
     f = recorder(
         Signature(
@@ -214,8 +211,6 @@ def test_neighbours_do_not_overlap(recorder) -> None:
         f.function(a[:4], a[3:7])
 
 
-# ---- numbers ----
-
 INTEGERS = [kind for kind in KINDS.values() if kind.kind in ("int", "uint")]
 FLOATS = [kind for kind in KINDS.values() if kind.kind not in ("int", "uint", "bool")]
 
@@ -284,9 +279,6 @@ def test_numbers_bind_symbols(recorder) -> None:
     assert f(5, a) == (5, address(a))
     with pytest.raises(CallError, match=r"dimension 0 is 5, not n = 4, which is `n`"):
         f.function(4, a)
-
-
-# ---- calling ----
 
 
 def test_arguments_by_keyword(recorder) -> None:
@@ -412,9 +404,6 @@ def test_many_threads_call_one_function(recorder) -> None:
     assert failures == []
 
 
-# ---- what is left behind ----
-
-
 def test_arguments_are_let_go_of(recorder) -> None:
     params = (BufferParam("A", "uint8", ("n",)), BufferParam("B", "uint8", ("n",)), ScalarParam("x", "int64"))
     f = recorder(Signature("f", params, N64)).function
@@ -478,9 +467,6 @@ def test_an_exception_in_flight_in_the_arguments_comes_through(recorder) -> None
         f(Stubborn())
     with pytest.raises(ZeroDivisionError, match="mine"):
         f(Broken())
-
-
-# ---- garbage ----
 
 
 class RaisesEverywhere:

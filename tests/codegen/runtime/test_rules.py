@@ -113,8 +113,6 @@ def overlapping(a: np.ndarray) -> bool:
     return True
 
 
-# ---- signatures, and arrays that nearly fit them ----
-
 plain = st.one_of(st.integers(0, 4), st.sampled_from(SYMBOLS[:2]))
 operators = st.sampled_from(["+", "-", "*", "//", "%", "min", "max"])
 expressions = st.one_of(plain, st.tuples(operators, plain, plain))
