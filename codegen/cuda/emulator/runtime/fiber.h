@@ -96,15 +96,17 @@ class Stacks {
  public:
   static constexpr size_t SIZE = 128 * 1024;
 
-  void reserve(size_t count) {
-    if (count <= count_) return;
+  // Whether there is memory for so many.
+  bool reserve(size_t count) {
     release();
     size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     void* got = mmap(nullptr, count * SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (got == MAP_FAILED) abort();
+    if (got == MAP_FAILED) return false;
     base_ = static_cast<char*>(got);
     count_ = count;
-    for (size_t i = 0; i < count; ++i) mprotect(base_ + i * SIZE, page, PROT_NONE);
+    for (size_t i = 0; i < count; ++i)
+      if (mprotect(base_ + i * SIZE, page, PROT_NONE)) return false;
+    return true;
   }
   void release() {
     if (base_) munmap(base_, count_ * SIZE);

@@ -619,7 +619,11 @@ __attribute__((visibility("default"))) int tir_emu_launch(void (*kernel)(void**)
     return 1;
   }
   if (m.strips.empty()) find_strips();
-  m.stacks.reserve(n);
+  if (!m.stacks.reserve(n)) {
+    m.stacks.release();
+    report("there is no memory for the stacks of %zu threads, %zu bytes each", n, Stacks::SIZE);
+    return 1;
+  }
   m.threads = std::vector<Thread>(n);
   m.warps = std::vector<Warp>((n + 31) / 32);
   for (unsigned z = 0; z < grid[2] && !m.failed; ++z)
@@ -636,6 +640,8 @@ __attribute__((visibility("default"))) int tir_emu_launch(void (*kernel)(void**)
   m.threads.clear();
   m.warps.clear();
   m.shadows.clear();
+  // Each stack counts as two of the mappings that a process may have, which many kernels would use up.
+  m.stacks.release();
   pcs[0] = m.pcs[0];
   pcs[1] = m.pcs[1];
   return m.failed;

@@ -1,5 +1,7 @@
 """`tensorir.build(x, target="cuda-emulator")`: programs as kernels, run on the CPU."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorir
@@ -50,6 +52,15 @@ def test_arguments_are_checked() -> None:
         mod(np.zeros(4, "float32"), np.zeros(5, "float32"), 1.0)
     with pytest.raises(tensorir.CallError, match="must hold float32"):
         mod(np.zeros(4), np.zeros(4, "float32"), 1.0)
+
+
+def test_no_stacks_are_left_over() -> None:
+    """Those of a launch's threads are two mappings each, of which a process may have some ten thousands."""
+    mod = tensorir.build(tensorir.parse(SAXPY), "cuda-emulator")
+    mappings = Path("/proc/self/maps")
+    before = len(mappings.read_text().splitlines())
+    mod(np.zeros(64, "float32"), np.zeros(64, "float32"), 1.0)
+    assert len(mappings.read_text().splitlines()) < before + 64
 
 
 def test_source_is_the_text_that_ran() -> None:
