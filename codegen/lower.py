@@ -31,6 +31,7 @@ from .passes.lower_warp_memory import lower_warp_memory
 from .passes.merge_shared_memory_allocations import merge_shared_memory_allocations
 from .passes.narrow_data_type import narrow_data_type
 from .passes.plan_and_update_buffer_allocation_location import plan_and_update_buffer_allocation_location
+from .passes.remove_unread import remove_unread
 from .passes.rewrite_unsafe_select import rewrite_unsafe_select
 from .passes.simplify import simplify
 from .passes.storage_rewrite import storage_rewrite
@@ -56,6 +57,7 @@ PASSES: tuple[Pass, ...] = (
     rewrite_unsafe_select,
     loop_partition,
     hoist_if_then_else,
+    remove_unread,
     inject_virtual_thread,
     flatten_buffer,
     storage_rewrite,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...tir.arith import Analyzer
 from ...tir.buffer import Range
-from ...tir.expr import BinaryOp, Broadcast, Cast, Expr, Ramp, Var, binary, const
+from ...tir.expr import BinaryOp, Broadcast, Cast, Expr, Not, Ramp, Var, binary, const
 from ...tir.visit import substitute
 
 
@@ -33,6 +33,9 @@ def scalar_of(index: Expr, lane: Var) -> Expr | None:
     if isinstance(index, Cast):
         value = scalar_of(index.value, lane)
         return None if value is None else value.astype(index.dtype.element)
+    if isinstance(index, Not):
+        value = scalar_of(index.a, lane)
+        return None if value is None else Not(value)
     if isinstance(index, BinaryOp):
         a, b = scalar_of(index.a, lane), scalar_of(index.b, lane)
         return None if a is None or b is None else binary(type(index), a, b)

@@ -28,6 +28,7 @@ from ...tir.visit import Rewriter, free_vars, fresh, substitute
 from ..target import Target
 from .kernels import THREAD_AXES, is_bound
 from .thread_axes import require_distinct_axes
+from .thread_reductions import FOR_ALL, FOR_FIRST, SCOPE
 
 
 def lower_cross_thread_reduction(func: PrimFunc, target: Target) -> PrimFunc:
@@ -191,6 +192,11 @@ class _Reduction:
         return [init, fresh(body) if serial else body]
 
     @property
+    def own(self) -> bool:
+        """Whether each thread has memory of its own for the total."""
+        return all(s.buffer.scope == "local" for s in self.combined.stores)
+
+    @property
     def targets(self) -> set[Buffer]:
         return {s.buffer for s in self.combined.stores}
 
@@ -211,7 +217,7 @@ class _Reduction:
         axes = [n.loop_var for n in self.across]
         call = Call(VOID, OPS["tvm_thread_allreduce"], (const(len(values)), *values, condition, *results, *axes))
         reducer = CommReducer(made.left, made.right, made.combined, made.units)
-        body = AttrStmt(reducer, "reduce_scope", const(0), Evaluate(call))
+        body = AttrStmt(reducer, SCOPE, const(FOR_ALL if self.own else FOR_FIRST), Evaluate(call))
         block = Block((), reads, tuple(map(_all, totals)), f"{self.name}_cross_thread", body)
         return BlockRealize((), TRUE, block)
 
@@ -228,8 +234,7 @@ class _Reduction:
             body: Stmt = made.update([s.buffer for s in made.stores], [s.indices for s in made.stores], loads)
         else:
             body = seq(*(BufferStore(s.buffer, v, s.indices) for s, v in zip(made.stores, self.from_init(loads))))
-        own = all(s.buffer.scope == "local" for s in made.stores)
-        first = TRUE if own else all_of(*(n.loop_var == n.min for n in self.across))
+        first = TRUE if self.own else all_of(*(n.loop_var == n.min for n in self.across))
         kept = block.replace(
             iter_vars=tuple(iv for iv, _ in spatial),
             reads=tuple(map(_all, totals)) + (block.writes if block.init is None else ()),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from ...tir.arith import Analyzer
 from ...tir.buffer import Buffer, BufferLoad, Range, decl_buffer
 from ...tir.errors import LowerError
 from ...tir.expr import Call, Expr, IntImm, Var, cast, const
 from ...tir.function import PrimFunc
+from ...tir.node import DELETE
 from ...tir.op import OPS
 from ...tir.stmt import Allocate, BufferStore, Evaluate, For, IfThenElse, Stmt, While
 from ...tir.visit import Rewriter, free_vars, substitute, walk
 from ..target import Target
+from .barriers import WARP, barrier_of
 from .kernels import is_bound
 
 ALL_LANES = 0xFFFFFFFF
@@ -23,7 +26,8 @@ def lower_warp_memory(func: PrimFunc, target: Target) -> PrimFunc:
     """Turn buffers of scope "warp" into "local" ones and warp shuffles, as Apache TVM's pass of this name does.
 
     Where stores are to `m * lane + i` with `0 <= i < m` and multiples of `m * width` added, element `e` is the lane's
-    `e // m % width`, its `e // (m * width) * m + e % m`-th. A load of it is a shuffle from that lane.
+    `e // m % width`, its `e // (m * width) * m + e % m`-th. A load of it is a shuffle from that lane,
+    for which lanes wait by themselves: the barriers of warps below the allocation go.
 
     Raises
     ------
@@ -169,6 +173,11 @@ class _Lower(Rewriter):
         mask = const(ALL_LANES if width == self.warp else (1 << width) - 1, "uint32")
         args = (mask, load, lane, const(width), const(self.warp))
         return Call(node.dtype, OPS["tvm_warp_shuffle"], args)
+
+    def visit_evaluate(self, node: Evaluate) -> Any:
+        if self.parts and barrier_of(node) == WARP:
+            return DELETE
+        return node.map_children(self)
 
     def require_scalar(self, indices: Iterable[Expr], node: object) -> None:
         if any(i.dtype.lanes > 1 for i in indices):

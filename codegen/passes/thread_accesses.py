@@ -15,6 +15,7 @@ from ...tir.stmt import BufferStore, Evaluate, For, IfThenElse, LetStmt, Stmt, W
 from ...tir.visit import free_vars, substitute, walk_unique
 from ..fragments import LANE_LOAD, LOAD, STORE, WARP_OPERATIONS, Fragment, lane_axes, layout_of
 from .kernels import ONCE, THREAD_AXES, WAITING, is_bound
+from .lanes import scalar_of
 
 ORDERED = ONCE | {"ptx_wait_barrier"}
 """Intrinsics whose accesses a pipeline puts in order."""
@@ -157,7 +158,7 @@ def accesses(node: Stmt, where: Where) -> list[Access]:
         place = where if node.buffer.is_private else _alone(_first(where, repeated(node, where)))
         out = [a for e in (node.value, *node.indices, node.predicate) if e is not None for a in _in(e, place, node)]
         if where.sees(node.buffer):
-            out.append(_access(node.buffer, node.indices, place, node, written=True))
+            out.append(_access(node.buffer, node.indices, place, node, mask=node.predicate, written=True))
         return out
     if isinstance(node, Evaluate):
         if isinstance(node.value, Call) and node.value.op.name in ORDERED:
@@ -247,7 +248,14 @@ def _alone(where: Where, together: Collection[str] = ()) -> Where:
 
 
 def _access(
-    buffer: Buffer, indices: tuple[Expr, ...], where: Where, stmt: Stmt, *, written: bool, atomic: bool = False
+    buffer: Buffer,
+    indices: tuple[Expr, ...],
+    where: Where,
+    stmt: Stmt,
+    *,
+    written: bool,
+    atomic: bool = False,
+    mask: Expr | None = None,
 ) -> Access:
     index: Expr | None = indices[0] if indices else const(0)
     if len(indices) > 1:
@@ -260,16 +268,29 @@ def _access(
         index = where.seen(index)
         if _loads(index):
             index = None
+    if index is not None and mask is not None:
+        index, where = _masked(index, where.seen(mask), where)
     return Access(buffer, index, where.loops, where.conditions, written, atomic, where.nodes, stmt)
+
+
+def _masked(index: Expr, mask: Expr, where: Where) -> tuple[Expr, Where]:
+    """A vector of which a mask chooses lanes, as a loop over the lanes with a condition."""
+    lane = Var("lane", index.dtype.element)
+    place, chosen = scalar_of(index, lane), scalar_of(mask, lane)
+    if place is None or chosen is None:
+        return index, where
+    lanes = Range(const(0, lane.dtype), const(index.dtype.lanes, lane.dtype))
+    return place, replace(where, loops={**where.loops, lane: lanes}, conditions=(*where.conditions, chosen))
 
 
 def _in(e: Expr, where: Where, stmt: Stmt) -> Iterator[Access]:
     """The accesses of an expression."""
     if isinstance(e, BufferLoad):
         if where.sees(e.buffer):
-            yield _access(e.buffer, e.indices, where, stmt, written=False)
-        for index in e.indices:
-            yield from _in(index, where, stmt)
+            yield _access(e.buffer, e.indices, where, stmt, mask=e.predicate, written=False)
+        for part in (*e.indices, e.predicate):
+            if part is not None:
+                yield from _in(part, where, stmt)
         return
     if isinstance(e, Call) and e.op.name in ("address_of", "atomic_add") and isinstance(e.args[0], BufferLoad):
         load = e.args[0]

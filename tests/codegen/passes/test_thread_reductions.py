@@ -11,10 +11,11 @@ from tensorir.codegen.passes.lower_cross_thread_reduction import lower_cross_thr
 from tensorir.script import workloads
 from tensorir.tir.errors import LowerError
 from tensorir.tir.expr import Call
-from tensorir.tir.stmt import Block
+from tensorir.tir.stmt import Allocate, Block
 from tensorir.tir.visit import walk
 
-from ..cuda.stages import GPU, every_stage
+from ..cuda.stages import GPU, arguments, every_stage
+from .test_thread_sync import assert_barriers_are_needed, barriers
 
 SUM = """
 @T.prim_func
@@ -154,6 +155,90 @@ def test_virtual_threads_that_each_reduce():
     sch.bind(i, "vthread.x")
     sch.bind(inner, "threadIdx.x")
     every_stage(sch.func, func)
+
+
+IN_A_LOOP = """
+@T.prim_func
+def main(A: T.Buffer((3, {n}, {m}), "int32"), B: T.Buffer((3, {n}, {m}), "int32")):
+    for u in T.thread_binding({m}, thread="threadIdx.y"):
+        for t in T.thread_binding({n}, thread="threadIdx.x"):
+            total = T.alloc_buffer((1,), "int32", scope="local")
+            for k in range(3):
+                with T.attr(T.comm_reducer(lambda x, y: x + y, [0]), "reduce_scope", {scope}):
+                    T.tvm_thread_allreduce(1, A[k, t, u], True, total[0], {over})
+                if {scope} == 0 or {over} == 0:
+                    B[k, t, u] = total[0] + A[k, t, u]
+"""
+COUNTS = [
+    (3, 2, "u", "all", 3), (3, 2, "u", "first", 2), (2, 3, "u", "all", 3), (2, 3, "u", "first", 2),
+    (2, 8, "u", "all", 5), (2, 8, "u", "first", 4), (64, 1, "t", "all", 2), (40, 1, "t", "first", 2),
+    (8, 2, "t", "all", 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("n, m, over, who, count", COUNTS)
+def test_barriers_of_reductions_in_a_loop_are_needed(n, m, over, who, count):
+    func = tensorir.parse(IN_A_LOOP.format(n=n, m=m, over=over, scope=int(who == "first")))
+    out = lower(func, GPU)
+    assert len(barriers(out)) == count
+    a = np.arange(3 * n * m, dtype="int32").reshape(3, n, m)
+    assert_barriers_are_needed(out, [a, np.zeros_like(a)])
+
+
+def test_no_barrier_stands_before_memory_that_a_reduction_s_own_has_ordered():
+    func = tensorir.parse("""
+@T.prim_func
+def main(A: T.Buffer((64,), "int32"), B: T.Buffer((64,), "int32")):
+    for t in T.thread_binding(64, thread="threadIdx.x"):
+        total = T.alloc_buffer((1,), "int32", scope="local")
+        S = T.alloc_buffer((64,), "int32", scope="shared")
+        S[t] = A[t]
+        with T.attr(T.comm_reducer(lambda x, y: x + y, [0]), "reduce_scope", 0):
+            T.tvm_thread_allreduce(1, A[t], True, total[0], t)
+        B[t] = total[0] + S[63 - t]
+""")
+    out = lower(func, GPU)
+    assert len(barriers(out)) == 1
+    assert_barriers_are_needed(out, arguments(func))
+
+
+def test_a_barrier_of_warps_is_none_for_a_reduction_by_shared_memory():
+    """Between the turns of the loop, all threads of the block have to wait."""
+    func = tensorir.parse("""
+@T.prim_func
+def main(A: T.Buffer((3, 64), "int32"), B: T.Buffer((3, 64), "int32")):
+    for t in T.thread_binding(64, thread="threadIdx.x"):
+        total = T.alloc_buffer((1,), "int32", scope="local")
+        for k in range(3):
+            T.tvm_storage_sync("warp")
+            with T.attr(T.comm_reducer(lambda x, y: x + y, [0]), "reduce_scope", 0):
+                T.tvm_thread_allreduce(1, A[k, t], True, total[0], t)
+            B[k, t] = total[0]
+""")
+    out = lower(func, GPU)
+    assert [str(b.args[0].value) for b in barriers(out)].count("shared") == 2
+    a, b = np.arange(192, dtype="int32").reshape(3, 64), np.zeros((3, 64), "int32")
+    tensorir.build(func, "cuda-emulator")(a, b)
+    np.testing.assert_array_equal(b, np.broadcast_to(a.sum(1, keepdims=True), b.shape))
+
+
+def test_what_nobody_reads_is_not_reduced():
+    """A loop is cut where a condition changes; past it there is no store of the total, so no need for it either."""
+    func = tensorir.parse("""
+@T.prim_func
+def main(A: T.Buffer((64,), "int32"), B: T.Buffer((64,), "int32")):
+    for t in T.thread_binding(64, thread="threadIdx.x"):
+        total = T.alloc_buffer((1,), "int32", scope="local")
+        part = T.alloc_buffer((1,), "int32", scope="local")
+        part[0] = A[t]
+        part[0] = part[0] + 1
+        with T.attr(T.comm_reducer(lambda x, y: x + y, [0]), "reduce_scope", 0):
+            T.tvm_thread_allreduce(1, part[0], True, total[0], t)
+        B[t] = A[t]
+""")
+    out = lower(func, GPU)
+    assert not barriers(out) and not [n for n in walk(out.body) if isinstance(n, Allocate)]
+    every_stage(func, func)
 
 
 TOTAL = """

@@ -87,6 +87,21 @@ for k in range(2):
         S[r * 64 + 63 - tx] = A[tx]
 B[tx] = S[64 + tx]
 """),
+    "vectors of which a mask takes what no other thread touches": (0, """
+S.vstore([T.Ramp(tx * 2, 1, 4)], T.Broadcast(A[tx], 4), predicate=T.Ramp(0, 1, 4) < T.Broadcast(2, 4))
+B[tx] = S[tx * 2 + 1]
+"""),
+    "vectors of which a mask takes what others read": (1, """
+S.vstore([T.Ramp(tx * 2, 1, 4)], T.Broadcast(A[tx], 4), predicate=T.Ramp(0, 1, 4) < T.Broadcast(2, 4))
+B[tx] = S[126 - tx * 2]
+"""),
+    "a barrier of warps orders nothing else": (3, """
+W = T.allocate((64,), "float32", scope="warp")
+S[tx] = A[tx]
+for k in range(2):
+    W[tx % 32] = A[tx]
+    B[tx] = W[31 - tx % 32] + S[63 - tx]
+"""),
     "a barrier that is there": (1, """
 S[tx] = A[tx]
 T.tvm_storage_sync("shared")
@@ -162,6 +177,19 @@ def test_a_blocked_matmul():
     out = every_stage(sch.func, sch.original[sch.func_working_on])
     assert len(barriers(out)) == 2
     assert_barriers_are_needed(out, arguments(out))
+
+
+def test_a_condition_that_the_turn_before_changes():
+    body = """
+S[tx] = A[tx]
+T.tvm_storage_sync("shared")
+while S[0] < T.float32(3):
+    T.tvm_storage_sync("shared")
+    if tx == 0:
+        S[0] = S[0] + T.float32(1)
+"""
+    with pytest.raises(LowerError, match="not all threads"):
+        thread_sync(program(body), GPU)
 
 
 def test_a_barrier_where_not_all_come():

@@ -12,8 +12,6 @@ from tensorir.codegen.cuda.emulator import EmulatorError, emulate
 from tensorir.codegen.cuda.emulator.built import EmulatedModule
 from tensorir.codegen.lower import lower
 from tensorir.tir.errors import LowerError
-from tensorir.tir.stmt import Allocate
-from tensorir.tir.visit import walk
 
 from ....ready_workloads import Case
 from .. import kernels
@@ -124,13 +122,8 @@ def test_of_workloads_bound_by_default(case: Case) -> None:
 @settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(schedules())
 def test_of_random_schedules(drawn: tuple[PrimFunc, Schedule]) -> None:
-    """`thread_sync`'s, that is: where threads reduce together by shared memory, some barriers may be superfluous, as
-    `lower_thread_allreduce` says; that none is missing is looked at there, too."""
     try:
-        lowered = lower(drawn[1].func, GPU)
+        lower(drawn[1].func, GPU)
     except LowerError:
-        return
-    if any(isinstance(n, Allocate) and n.buffer.name.startswith("red_buf_shared") for n in walk(lowered.body)):
-        tensorir.build(drawn[1], tensorir.Target("cuda-emulator", arch="sm_90a"))(*arguments(drawn[0]))
         return
     assert_every_wait_is_needed(lambda: drawn[1])

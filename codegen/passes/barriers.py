@@ -1,0 +1,307 @@
+"""Where barriers stand in a kernel: between accesses that may come too early otherwise, as few as there can be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ...tir.dtype import VOID
+from ...tir.errors import LowerError
+from ...tir.expr import Call, Expr, IntImm, StringImm, Var, all_of
+from ...tir.function import PrimFunc
+from ...tir.op import OPS
+from ...tir.stmt import (
+    Allocate,
+    AttrStmt,
+    BufferStore,
+    DeclBuffer,
+    Evaluate,
+    For,
+    IfThenElse,
+    LetStmt,
+    SeqStmt,
+    Stmt,
+    While,
+    seq,
+)
+from ...tir.visit import Rewriter
+from .kernels import is_bound
+from .thread_accesses import Access, Where, accesses, contested, repeated, scope_of, turn_of
+from .thread_conflicts import Order, conflict
+from .thread_reductions import SCOPE, Allreduce, reduction
+
+NOTHING, WARP, BLOCK = range(3)
+"""What a barrier lets wait for each other, in order: none, the threads of a warp, those of a block."""
+
+_BARRIER = "tvm_storage_sync"
+
+
+@dataclass
+class _Part:
+    """A statement with its barriers.
+
+    Attributes
+    ----------
+    head: the accesses before the first barrier in it that orders them. tail: those after the last one. Both hold all
+    where there is none.
+    barrier: the widest barrier that every thread surely passes in it.
+    """
+
+    stmt: Stmt
+    head: list[Access] = field(default_factory=list)
+    tail: list[Access] = field(default_factory=list)
+    barrier: int = NOTHING
+
+
+def with_barriers(
+    node: Evaluate,
+    scope: AttrStmt | None,
+    axes: Mapping[str, tuple[Var, Expr]],
+    bound: Mapping[Var, str],
+    warp: int,
+    root: PrimFunc,
+) -> Stmt:
+    """The code of a reduction across threads (`reduction`) with the barriers that are needed inside of it."""
+    code = reduction(node, scope, axes, bound, warp, root)
+    return Plan(root, axes, warp).stmt(code, Where(axes, under=frozenset(axes))).stmt
+
+
+class Plan:
+    """Places the barriers of one kernel, whose threads' axes have these variables and extents."""
+
+    def __init__(self, func: PrimFunc, threads: Mapping[str, tuple[Var, Expr]], warp: int) -> None:
+        self.func, self.threads, self.warp = func, threads, warp
+        self.reduces: AttrStmt | None = None
+        self.known: dict[tuple[int, int, Order], tuple[Access, Access, bool]] = {}
+
+    def stmt(self, node: Stmt, where: Where) -> _Part:
+        """`node` with the barriers it needs inside."""
+        if isinstance(node, SeqStmt):
+            return self.sequence(node, self.parts(node, where), where)
+        if isinstance(node, (For, While)):
+            return self.loop(node, where)
+        if isinstance(node, IfThenElse):
+            return self.branch(node, where)
+        if isinstance(node, AttrStmt) and node.attr_key == "async_scope":
+            # They may not begin before what they overwrite is done with; for what comes after them the pipeline waits.
+            return _Part(_Once(where)(node), self.stmt(node.body, where).head)
+        if isinstance(node, (LetStmt, AttrStmt, Allocate, DeclBuffer)):
+            return self.scope(node, where)
+        if isinstance(node, BufferStore):
+            self.require_uncontested(node, where)
+        own = accesses(node, where)
+        call = Allreduce.of(node)
+        if call is not None:
+            return self.reduction(node, call, own, where)
+        level = barrier_of(node)
+        return _Part(_once(node, where), own, _unordered(own, level), level)
+
+    def scope(self, node: LetStmt | AttrStmt | Allocate | DeclBuffer, where: Where) -> _Part:
+        outer = self.reduces
+        if isinstance(node, AttrStmt) and node.attr_key == SCOPE:
+            self.reduces = node
+        own = accesses(node, where)
+        part = self.stmt(node.body, where.inside(node))
+        self.reduces = outer
+        before = [(a, Order(frozenset(where.loops))) for a in own]
+        level = self.meets(before, part.head)
+        if level:
+            # What a variable is to hold, all have read when the body changes it.
+            self.require_uniform(where, part, before)
+            head = _unordered(part.head, level)
+            part = _Part(seq(_barrier(level), part.stmt), head, part.tail, max(level, part.barrier))
+        rebuilt = node if part.stmt is node.body else node.replace(body=part.stmt)
+        return _Part(rebuilt, own + part.head, _unordered(own, part.barrier) + part.tail, part.barrier)
+
+    def reduction(self, node: Stmt, call: Allreduce, own: list[Access], where: Where) -> _Part:
+        """A reduction across threads, which `lower_thread_allreduce` gives its code with the barriers inside of it."""
+        bound = {loop.loop_var: axis for axis, (loop, _) in where.nodes.items()}
+        code = with_barriers(call.of_constants, self.reduces, self.threads, bound, self.warp, self.func)
+        # All threads run it, and none in place of others.
+        inner = self.stmt(code, replace(where, under=frozenset(self.threads), nodes={}))
+        return _Part(node, own + inner.head, _unordered(own, inner.barrier) + inner.tail, inner.barrier)
+
+    def require_uncontested(self, node: BufferStore, where: Where) -> None:
+        """Require that threads do not each store a value of their own at one place."""
+        loop = contested(node, where)
+        if loop is not None:
+            raise LowerError(
+                "each thread of {1} stores a value of its own at one place in {0}, in memory that the threads share",
+                node,
+                loop,
+                root=self.func,
+                hint=f"give {node.buffer.name} the scope 'local' (sch.set_scope), or each thread an element of its own",
+            )
+
+    # -- one after the other
+
+    def parts(self, body: Stmt, where: Where) -> list[_Part]:
+        """The statements that a body consists of, each with its barriers."""
+        return [self.stmt(node, where) for node in (body.seq if isinstance(body, SeqStmt) else (body,))]
+
+    def sequence(self, body: Stmt, parts: Sequence[_Part], where: Where, carry: _Carried = ()) -> _Part:
+        """The parts of a body in order, after the accesses of a loop's iteration before, if there are any."""
+        out: list[Stmt] = []
+        head: list[Access] = []
+        pending: list[Access] = []
+        passed = NOTHING
+        order = Order(frozenset(where.loops))
+        for part in parts:
+            before = [(a, order) for a in pending] + [(a, o) for a, o in carry if _needs(a) > passed]
+            level = self.meets(before, part.head)
+            if level:
+                self.require_uniform(where, part, before)
+                out.append(_barrier(level))
+                passed, pending = max(passed, level), _unordered(pending, level)
+            head += _unordered(part.head, passed)
+            pending = _unordered(pending, part.barrier) + part.tail
+            passed = max(passed, part.barrier)
+            out.append(part.stmt)
+        stmts = body.seq if isinstance(body, SeqStmt) else (body,)
+        changed = len(out) != len(stmts) or any(a is not b for a, b in zip(out, stmts))
+        return _Part(seq(*out) if changed else body, head, pending, passed)
+
+    def meets(self, before: _Carried, head: list[Access]) -> int:
+        """The barrier without which an access may come too early."""
+        return max((_needs(a) for b in head for a, order in before if self.conflict(a, b, order)), default=NOTHING)
+
+    def conflict(self, a: Access, b: Access, order: Order) -> bool:
+        """Whether two accesses meet, asked once."""
+        key = (id(a), id(b), order)
+        if key not in self.known:
+            self.known[key] = a, b, conflict(a, b, order, self.threads)
+        return self.known[key][2]
+
+    def require_uniform(self, where: Where, part: _Part, before: _Carried) -> None:
+        if not where.diverges:
+            return
+        a, b = next((a, b) for b in part.head for a, order in before if self.conflict(a, b, order))
+        raise LowerError(
+            f"between {{0}} and {{1}} threads must wait for each other, as both touch {a.buffer.name}, but not all "
+            "threads of the block come there",
+            a.stmt,
+            b.stmt,
+            root=self.func,
+            hint="let all threads take part: put the condition around the accesses only, or give the loops bound to "
+            "one thread axis the same extent",
+        )
+
+    # -- loops and branches
+
+    def loop(self, node: For | While, where: Where) -> _Part:
+        inner = where.inside(node)
+        own = accesses(node, where)
+        parts = self.parts(node.body, inner)
+        part = self.sequence(node.body, parts, inner)
+        if not is_bound(node):
+            part = self.carried(node, parts, inner, part)
+        if isinstance(node, While):
+            # What the condition reads, the turn before has left: there is no place for a barrier in between.
+            before = self.turns(part.tail, node, inner, part.barrier)
+            if self.meets(before, own):
+                self.require_uniform(inner, _Part(node, own), before)
+        rebuilt = node if part.stmt is node.body else node.replace(body=part.stmt)
+        once = isinstance(node, For) and isinstance(node.extent, IntImm) and node.extent.value > 0
+        surely = part.barrier if once else NOTHING
+        return _Part(rebuilt, own + part.head, _unordered(own + part.head, surely) + part.tail, surely)
+
+    def carried(self, node: For | While, parts: Sequence[_Part], inner: Where, part: _Part) -> _Part:
+        """The body with barriers between the end of one iteration and the start of the next."""
+        if isinstance(node, For) and isinstance(node.extent, IntImm) and node.extent.value < 2:
+            return part
+        tail: list[Access] = []
+        while True:
+            fresh = [a for a in part.tail if not any(a is b for b in tail)]
+            before = self.turns([*tail, *fresh], node, inner, part.barrier)
+            if not fresh or not self.meets(before[len(tail) :], part.head):
+                return part
+            tail += fresh
+            part = self.sequence(node.body, parts, inner, before)
+
+    def turns(self, tail: Sequence[Access], node: For | While, inner: Where, barrier: int) -> _Carried:
+        """The accesses of a loop's turn as they come before those of later ones, with a barrier in each turn.
+
+        What the barrier orders only the very next turn can come too early for.
+        """
+        var = node.loop_var if isinstance(node, For) else turn_of(node)
+        around = frozenset(v for v in inner.loops if v is not var)
+        near, far = (Order(around, var, next_only=next_only) for next_only in (True, False))
+        return [(a, near if barrier >= _needs(a) else far) for a in tail]
+
+    def branch(self, node: IfThenElse, where: Where) -> _Part:
+        own = accesses(node, where)
+        then = self.stmt(node.then_case, where.where(node.condition, holds=True))
+        other = None
+        if node.else_case is not None:
+            other = self.stmt(node.else_case, where.where(node.condition, holds=False))
+        parts = [then, other] if other is not None else [then]
+        same = then.stmt is node.then_case and (other is None or other.stmt is node.else_case)
+        rebuilt = node if same else node.replace(then_case=then.stmt, else_case=None if other is None else other.stmt)
+        barrier = min(p.barrier for p in parts) if other is not None else NOTHING
+        head = own + [a for p in parts for a in p.head]
+        tail = [a for p in parts for a in p.tail]
+        return _Part(rebuilt, head, _unordered(head, barrier) + tail, barrier)
+
+
+class _Once(Rewriter):
+    """Copies of an asynchronous stage, begun by one thread where all would begin the same."""
+
+    def __init__(self, where: Where) -> None:
+        self.where = where
+
+    def visit_for(self, node: For) -> Stmt:
+        return self.below(node)
+
+    def visit_let_stmt(self, node: LetStmt) -> Stmt:
+        return self.below(node)
+
+    def visit_if_then_else(self, node: IfThenElse) -> Stmt:
+        outer = self.where
+        self.where = outer.where(node.condition, holds=True)
+        then = self(node.then_case)
+        self.where = outer.where(node.condition, holds=False)
+        other = None if node.else_case is None else self(node.else_case)
+        self.where = outer
+        same = then is node.then_case and other is node.else_case
+        return node if same else node.replace(then_case=then, else_case=other)
+
+    def visit_buffer_store(self, node: BufferStore) -> Stmt:
+        return _once(node, self.where)
+
+    def below(self, node: Stmt) -> Stmt:
+        outer, self.where = self.where, self.where.inside(node)
+        out: Stmt = node.map_children(self)
+        self.where = outer
+        return out
+
+
+def _once(node: Stmt, where: Where) -> Stmt:
+    """A statement, done by the first thread of the axes whose threads would all do the same."""
+    axes = repeated(node, where) if isinstance(node, BufferStore) else []
+    loops = [where.nodes[axis][0] for axis in axes]
+    return IfThenElse(all_of(*(n.loop_var == n.min for n in loops)), node) if loops else node
+
+
+_Carried = Sequence[tuple[Access, Order]]
+"""What comes before: accesses, and how they do."""
+
+
+def _needs(access: Access) -> int:
+    """The barrier that orders an access and a later one of another thread."""
+    return WARP if access.buffer.scope.startswith("warp") else BLOCK
+
+
+def _unordered(found: list[Access], level: int) -> list[Access]:
+    """Those accesses that a barrier does not order."""
+    return [a for a in found if _needs(a) > level]
+
+
+def _barrier(level: int) -> Stmt:
+    return Evaluate(Call(VOID, OPS[_BARRIER], (StringImm("warp" if level == WARP else "shared"),)))
+
+
+def barrier_of(node: Stmt) -> int:
+    """Which threads wait for each other at a statement."""
+    if not isinstance(node, Evaluate) or not isinstance(node.value, Call) or node.value.op.name != _BARRIER:
+        return NOTHING
+    return WARP if scope_of(node.value).startswith("warp") else BLOCK
