@@ -7,7 +7,7 @@ what is touched and reused at every loop level; added to them are estimates of t
 from __future__ import annotations
 
 from hashlib import blake2b
-from math import log2, prod
+from math import ceil, log2, prod
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from ..codegen.target import Target
 from ..tir.function import IRModule, PrimFunc
 from ..tir.stmt import ForKind
+from .locality import Since, fetched, footprint, since
 from .nest import OPS, StoreNest, Touch, nests
 from .turns import turn_of
 
@@ -22,21 +23,26 @@ BUFFERS = 4
 """Buffers of a store that are described one by one: the stored one, then those read, by bytes."""
 CURVE = 8
 """Points at which the footprint is sampled between the innermost and the outermost loop."""
+_POINTS = np.linspace(0, 1, CURVE)
 STORES = 3
 """Stores of a program that are described one by one, the one with most work first."""
+
+CYCLES_PER_BYTE = (1 / 64, 1 / 24, 1 / 6)
+"""What bringing a byte into each cache takes."""
 
 KINDS = ("parallel", "vectorized", "unroll", "block", "thread", "vthread", "serial")
 _OF_KIND = {ForKind.PARALLEL: "parallel", ForKind.VECTORIZED: "vectorized", ForKind.UNROLLED: "unroll"}
 _BUFFER = (
     "bytes", "uses", "l1", "l2", "l3", "tile", "stride", "contiguous", "broadcast", "reuse_extent", "reuse_distance",
     "reuse_none", "written", "local", "line_waste", "inner", "size", "turning_contiguous", "turning_broadcast",
+    "passed", "again",
 )  # fmt: skip
 _STORE = (
     *(f"ops_{name}" for name in OPS), "flops", "runs", "work", "depth", "init", "guards", "unroll_hint", "hints",
     *(f"{kind}_extent" for kind in KINDS), *(f"{kind}_count" for kind in KINDS), "innermost", "inner_vector_lanes",
     "vector_registers", "reduce_extent", "reduce_innermost", "reduce_inner", "tile_registers", "tile_flops_per_load",
     "turning_extent", "turning_vectors", "sums_registers", "sums_moving", "parallel_outer", "parallel_chunks",
-    "flops_per_byte", "traffic_l1", "traffic_l2", "traffic_l3", "traffic",
+    "repeated", "repeated_turns", "code", "flops_per_byte", "traffic_l1", "traffic_l2", "traffic_l3", "traffic",
     "cycles_arithmetic", "cycles_memory", "cycles",
 )  # fmt: skip
 
@@ -47,7 +53,7 @@ STORE_NAMES: tuple[str, ...] = (
 )
 """The names of the columns of `store_features`. Sizes are log2(1 + x)."""
 
-_SUMMED = ("work", "runs", "traffic_l1", "traffic_l2", "traffic_l3", "traffic", "cycles", "cycles_arithmetic")
+_SUMMED = ("work", "runs", "traffic_l1", "traffic_l2", "traffic_l3", "traffic", "cycles", "cycles_arithmetic", "code")
 _PLACE = {name: n for n, name in enumerate(STORE_NAMES)}
 
 NAMES: tuple[str, ...] = (
@@ -65,7 +71,9 @@ def store_features(function: PrimFunc, target: Target) -> np.ndarray:
     found = nests(function)
     if not found:
         return np.zeros((0, len(STORE_NAMES)), np.float32)
-    rows = [_row(nest, target) for nest in found]
+    footprints = [footprint(nest) for nest in found]
+    pasts = since(found, footprints)
+    rows = [_row(nest, touched, past, target) for nest, touched, past in zip(found, footprints, pasts)]
     table = np.log2(1 + np.array([values for values, _ in rows], np.float64)).astype(np.float32)
     for n, (_, flags) in enumerate(rows):
         for name, value in flags.items():
@@ -90,8 +98,15 @@ def pooled(table: np.ndarray) -> np.ndarray:
     return np.concatenate([np.array(head, np.float32), rows.ravel()])
 
 
-def _row(nest: StoreNest, target: Target) -> tuple[list[float], dict[str, float]]:
-    """The sizes of a store, to be put on a logarithmic scale, and the figures that stay as they are."""
+def _row(
+    nest: StoreNest, touched: list[float], pasts: list[Since], target: Target
+) -> tuple[list[float], dict[str, float]]:
+    """The sizes of a store, to be put on a logarithmic scale, and the figures that stay as they are.
+
+    Parameters
+    ----------
+    touched: bytes, from each loop inwards. pasts: for each touch.
+    """
     extents, loops, runs = nest.extents, nest.loops, nest.runs
     depth = len(loops)
     kinds = ["serial"] * depth
@@ -111,11 +126,20 @@ def _row(nest: StoreNest, target: Target) -> tuple[list[float], dict[str, float]
     outer = [1.0] * (depth + 1)
     for n, extent in enumerate(extents):
         outer[n + 1] = outer[n] * extent
-    footprint = [sum(t.elements[n] * t.element_bytes for t in nest.touches) for n in range(depth + 1)]
     caches = (target.l1_bytes or 1 << 15, target.l2_bytes or 1 << 19, target.l3_bytes or 1 << 23)
-    fits = [next(n for n in range(depth + 1) if footprint[n] <= size or n == depth) for size in caches]
-    traffic = [sum(_traffic(t, level, extents) for t in nest.touches) for level in fits]
-    everything = footprint[0]
+    fits = [next(n for n in range(depth + 1) if touched[n] <= size or n == depth) for size in caches]
+    traffic = [
+        sum(fetched(t, level, extents, size, past) for t, past in zip(nest.touches, pasts))
+        for level, size in zip(fits, caches)
+    ]
+    everything = touched[0]
+
+    # Loops that change nothing of what the store does, and the turns of others inside of them: compilers take out of
+    # the loops what has no turns.
+    still = [n for n in range(depth) if not any(t.strides[n] or t.anywhere for t in nest.touches)]
+    idle = [n for n in still if kinds[n] in ("serial", "unroll")]
+    repeated = prod(extents[n] for n in idle)
+    turns = prod(extents[n] for n in range(idle[0], inner) if n not in idle) if idle else 0
 
     # The register tile: what lies inside of the innermost loop that turns.
     tile = written.elements[inner] * element / max(register, 1)
@@ -127,8 +151,9 @@ def _row(nest: StoreNest, target: Target) -> tuple[list[float], dict[str, float]
     threads = min(product["parallel"], target.num_threads or 1) if by_kind["parallel"] else 1
     if by_kind["block"]:
         threads = product["block"] * product["thread"] * product["vthread"]
-    arithmetic = outer[turn.level] * turn.cycles / threads
-    memory = (traffic[0] / 64 + traffic[1] / 24 + traffic[2] / 8 + everything / 4) / threads
+    arithmetic = outer[turn.level] * turn.cycles / threads / (repeated if turns == 1 else 1)
+    memory = sum(fetched_bytes * each for fetched_bytes, each in zip(traffic, CYCLES_PER_BYTE)) / threads
+    code = ceil(prod(extents[inner:]) / lanes) * (sum(nest.ops) + sum(t.uses for t in nest.touches))
     unroll = max((v for k, v in nest.hints.items() if "unroll" in k), default=0)
 
     sizes: list[float] = [
@@ -139,7 +164,7 @@ def _row(nest: StoreNest, target: Target) -> tuple[list[float], dict[str, float]
         extents[-1] if depth and nest.reducing[-1] else 1, tile, inside * max(flops, 1) / max(loaded, 1),
         turning, 0, written.elements[first] * element / max(register, 1), moving,
         outer[by_kind["parallel"][0]] if by_kind["parallel"] else 0, product["parallel"] / max(threads, 1),
-        runs * max(flops, 1) / max(everything, 1), *traffic, everything,
+        repeated, turns, code, runs * max(flops, 1) / max(everything, 1), *traffic, everything,
         arithmetic, memory, max(arithmetic, memory) + 0.2 * min(arithmetic, memory),
     ]  # fmt: skip
     flags = {
@@ -147,16 +172,15 @@ def _row(nest: StoreNest, target: Target) -> tuple[list[float], dict[str, float]
         "reduce_innermost": float(bool(depth and nest.reducing[-1])),
         "turning_vectors": float(turn.vectorised),
     }
-    others = sorted((t for t in nest.touches if not t.written), key=lambda t: -t.elements[0] * t.element_bytes)
-    described = [written, *others][:BUFFERS]
-    for n, touch in enumerate(described):
-        values, own = _buffer(touch, footprint, extents, fits, inner, runs)
+    order = sorted(zip(nest.touches, pasts), key=lambda t: (not t[0].written, -t[0].elements[0] * t[0].element_bytes))
+    described = order[:BUFFERS]
+    for n, (touch, past) in enumerate(described):
+        values, own = _buffer(touch, past, touched, extents, fits, inner, runs)
         sizes += values
         flags.update({f"buffer{n}_{name}": value for name, value in own.items()})
     sizes += [0.0] * (len(_BUFFER) * (BUFFERS - len(described)))
     logs = [log2(1 + n) for n in outer]
-    points = np.linspace(0, logs[-1], CURVE)
-    sizes += np.interp(points, logs, footprint).tolist()
+    sizes += np.interp(_POINTS * logs[-1], logs, touched).tolist()
     return sizes, flags
 
 
@@ -166,20 +190,8 @@ def _thread_kind(binding: str) -> str:
     return "block" if binding.startswith("blockIdx") else "vthread" if binding.startswith("vthread") else "thread"
 
 
-def _traffic(touch: Touch, level: int, extents: list[int]) -> float:
-    """Bytes brought into a cache that holds what the loops from `level` inwards touch: what the loop around them does
-    not move stays there."""
-    times = 1.0
-    moving = False
-    for n in reversed(range(level)):
-        moving = moving or touch.strides[n] != 0 or touch.anywhere
-        if moving:
-            times *= extents[n]
-    return times * touch.elements[level] * touch.element_bytes
-
-
 def _buffer(
-    touch: Touch, footprint: list[float], extents: list[int], fits: list[int], inner: int, runs: int
+    touch: Touch, past: Since, touched: list[float], extents: list[int], fits: list[int], inner: int, runs: int
 ) -> tuple[list[float], dict[str, float]]:
     size = touch.element_bytes
     depth = len(extents)
@@ -196,7 +208,7 @@ def _buffer(
         0,
         0,
         extents[reuse] if reuse is not None else 0,
-        footprint[reuse + 1] if reuse is not None else 0,
+        touched[reuse + 1] if reuse is not None else 0,
         0,
         0,
         0,
@@ -204,6 +216,8 @@ def _buffer(
         touch.elements[depth - 1] if depth else 1,
         size,
         0,
+        0,
+        past.passed,
         0,
     ]
     flags: dict[str, Any] = {
@@ -214,5 +228,6 @@ def _buffer(
         "reuse_none": float(reuse is None),
         "written": float(touch.written) + 2 * float(touch.read),
         "local": float(touch.buffer.scope != "global"),
+        "again": float(past.again),
     }
     return sizes, flags
