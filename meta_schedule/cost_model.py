@@ -23,6 +23,9 @@ WORST = 8.0
 ESTIMATE = NAMES.index("sum_cycles")
 """The feature that trees start from: log2 of the cycles that a program is thought to take before any is measured."""
 
+TRUST = 4.0
+"""How firmly what was known before is believed to tell times to scale: like measurements of so much variance in all."""
+
 
 class Scored(Protocol):
     """What a model needs of a candidate."""
@@ -120,23 +123,28 @@ def relative(ms: Array) -> Array:
 
 
 class Line(NamedTuple):
-    """How `relative` falls with the `ESTIMATE`."""
+    """How `relative` rises with what is known of programs before they are measured."""
 
     slope: float
     offset: float
 
     @staticmethod
-    def through(features: Array, y: Array) -> Line:
-        """The line nearest to measurements, those that failed left out; level where the estimate says nothing."""
+    def through(known: Array, y: Array) -> Line:
+        """The line nearest to measurements, those that failed left out; of slope 1 where they say little about it."""
         works = y >= -WORST
-        x, y = -features[works, ESTIMATE].astype(np.float64), y[works]
-        spread = float(((x - x.mean()) ** 2).sum())
-        slope = max(float(((x - x.mean()) * (y - y.mean())).sum()) / spread, 0.0) if spread > 1e-9 else 0.0
+        x, y = known[works], y[works]
+        slope = (float(((x - x.mean()) * (y - y.mean())).sum()) + TRUST) / (float(((x - x.mean()) ** 2).sum()) + TRUST)
+        slope = max(slope, 0.0)
         return Line(slope, float(y.mean() - slope * x.mean()))
 
-    def __call__(self, features: Array) -> Array:
+    def __call__(self, known: Array) -> Array:
         """Its value for each program."""
-        return self.offset - self.slope * features[:, ESTIMATE].astype(np.float64)
+        return self.offset + self.slope * known
+
+
+def estimated(features: Array) -> Array:
+    """What is known of any program: -log2 of its cycles."""
+    return -features[:, ESTIMATE].astype(np.float64)
 
 
 OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
@@ -199,7 +207,7 @@ class LightGBMModel:
         self.fallback = fallback
         self.prior: dict[str, Any] = {}
         self.local: dict[str, dict[str, Any]] = {}
-        self.lines: dict[str, Line] = {}
+        self.lines: dict[str, dict[str, Line]] = {}
         self.usual = Line(1.0, 0.0)
 
     def update(self, task: str, features: Array, ms: Array) -> None:
@@ -207,7 +215,7 @@ class LightGBMModel:
         if len(ms) < self.least or not np.isfinite(ms).any():
             return
         y = relative(ms)
-        self.lines[task] = Line.through(features, y)
+        self.lines[task] = {name: Line.through(self._known(name, features), y) for name in self.objectives}
         self.local[task] = {
             name: self._train(name, features, y, [len(y)], self._before(task, name, features))
             for name in self.objectives
@@ -219,9 +227,9 @@ class LightGBMModel:
         if not usable:
             return False
         groups = [len(y) for _, y in usable]
-        lines = [Line.through(x, y) for x, y in usable]
+        lines = [Line.through(estimated(x), y) for x, y in usable]
         self.usual = Line(float(np.mean([line.slope for line in lines])), 0.0)
-        base = np.concatenate([line(x) for line, (x, _) in zip(lines, usable)])
+        base = np.concatenate([line(estimated(x)) for line, (x, _) in zip(lines, usable)])
         x, y = np.concatenate([x for x, _ in usable]), np.concatenate([y for _, y in usable])
         self.prior = {name: self._train(name, x, y, groups, base) for name in self.objectives}
         return True
@@ -252,12 +260,18 @@ class LightGBMModel:
             total += (own - own.mean()) / spread if len(self.objectives) > 1 and spread > 0 else own
         return total
 
-    def _before(self, task: str, objective: str, features: Array) -> Array:
-        """What is known of programs without the task's own trees: its line, or the usual one, and the prior."""
-        out: Array = self.lines.get(task, self.usual)(features)
+    def _known(self, objective: str, features: Array) -> Array:
+        """What is known of programs of any task: the usual line, and what the prior tells."""
+        out = self.usual(estimated(features))
         if objective in self.prior:
             out = out + self.prior[objective].predict(features, raw_score=True)
         return out
+
+    def _before(self, task: str, objective: str, features: Array) -> Array:
+        """What is known of programs of a task without its own trees."""
+        known = self._known(objective, features)
+        lines = self.lines.get(task, {})
+        return lines[objective](known) if objective in lines else known
 
     def _train(self, objective: str, x: Array, y: Array, groups: list[int], base: Array) -> Any:
         few = len(y) < 64
@@ -311,7 +325,9 @@ class LightGBMModel:
                 )
             self = cls(objectives=data["objectives"], **options)
             self.usual = Line(*data["usual"])
-            self.lines = {task: Line(*line) for task, line in data["lines"].items()}
+            self.lines = {
+                task: {name: Line(*line) for name, line in lines.items()} for task, lines in data["lines"].items()
+            }
             booster = self.lgb.Booster
             self.prior = {name: booster(model_str=text) for name, text in data["prior"].items()}
             self.local = {
