@@ -2,12 +2,13 @@
 
     python benchmarks/cost_model.py collect FILE     measures random candidates of the operators into a tuning database
     python benchmarks/cost_model.py evaluate FILE    trains on half of them and judges by the other half, ten times
+    python benchmarks/cost_model.py teach FILE       tunes other shapes of the operators into a database
     python benchmarks/cost_model.py speed            computes features
     python benchmarks/cost_model.py ablate           tunes each operator with parts of the search left out
-    python benchmarks/cost_model.py transfer FILE    tunes each with a prior from the others' candidates, and without
+    python benchmarks/cost_model.py transfer FILE    tunes each operator with what `teach` left, and from nothing
 
-Each but `speed` and `evaluate` takes `--seconds` in all. Times are the processor time of one thread, which depends
-little on what else the machine does. Of the held-out candidates,
+`collect` and `ablate` take `--seconds` in all, `teach` and `transfer` `--trials` for each. Times are the processor time
+of one thread, which depends little on what else the machine does. Of the held-out candidates,
 
     pairs   is the share of pairs that are put in the right order
     recall  is the share of the 30 fastest among the 30 with the greatest scores
@@ -17,6 +18,7 @@ Ansor's figures (Zheng et al., OSDI 2020, section 7.3) are .851 and .624.
 
 import argparse
 import math
+import shutil
 import statistics
 import sys
 import tempfile
@@ -28,7 +30,7 @@ from typing import Any
 import numpy as np
 from tensorir import PrimFunc, Schedule, Target, tune
 from tensorir.meta_schedule.cost_model import LightGBMModel
-from tensorir.meta_schedule.database import Database, TaskKey
+from tensorir.meta_schedule.database import Database
 from tensorir.meta_schedule.features import program_features
 from tensorir.meta_schedule.keys import target_text
 from tensorir.meta_schedule.replay import Replayer
@@ -44,6 +46,12 @@ OPERATORS = {
     "conv2d": workloads.conv2d_nhwc(1, 56, 56, 64, 64, 3, 1, 1),
     "softmax": workloads.softmax(1024, 1024),
 }
+OTHERS = {
+    "matmul": [workloads.matmul(256, 1024, 384), workloads.matmul(1024, 192, 768)],
+    "conv2d": [workloads.conv2d_nhwc(1, 28, 28, 128, 96, 3, 1, 1), workloads.conv2d_nhwc(1, 56, 56, 64, 128, 3, 2, 1)],
+    "softmax": [workloads.softmax(512, 4096), workloads.layer_norm(1024, 1024)],
+}
+"""Workloads of other shapes, which a prior is learnt from."""
 MODELS = {
     "rank": ("rank",),
     "regression": ("regression",),
@@ -62,11 +70,22 @@ SAME = 1.05
 def collect(path: Path, names: list[str], seconds: float) -> None:
     """Measure random candidates of some operators."""
     for name in names:
-        known = {"strategy": "random", "cost_model": "random", "transfer": False, "batch": 32}
+        with Database(path) as database:
+            seed = len(database)  # others than those that are known already
+        known = {"strategy": "random", "cost_model": "random", "transfer": False, "batch": 32, "seed": seed}
         result = tune(OPERATORS[name], TARGET, seconds=seconds, trials=100_000, database=path, **known)
         print(
             f"{name}: {len(result.tasks[0].trials)} candidates in {result.seconds:.0f} s, best {result.best_ms:.3g} ms"
         )
+
+
+def teach(path: Path, names: list[str], trials: int) -> None:
+    """Tune other workloads than the operators, as an earlier user of the database did."""
+    for name in names:
+        for function in OTHERS[name]:
+            result = tune(function, TARGET, trials=trials, database=path, transfer=False)
+            found = len(result.tasks[0].trials)
+            print(f"{function.name}: {found} candidates in {result.seconds:.0f} s, best {result.best_ms:.3g} ms")
 
 
 def pairs(score: np.ndarray, ms: np.ndarray) -> float:
@@ -155,46 +174,49 @@ def ablate(names: list[str], seconds: float, seeds: int) -> None:
         whole = None
         for label, options in ABLATIONS.items():
             runs = [run(OPERATORS[name], seed, seconds=each, **options) for seed in range(seeds)]
-            best = mean([min(ms) for ms in runs])
+            best = mean([best for _, best in runs])
             whole = whole or best
-            trials = statistics.mean(map(len, runs))
+            trials = statistics.mean(len(ms) for ms, _ in runs)
             print(f"{name:<10} {label:<18} {best:6.4g} ms {best / whole:8.2f}x {trials:6.0f}", flush=True)
 
 
-def transfer(path: Path, names: list[str], seconds: float, seeds: int) -> None:
-    """Print how many trials it takes, with and without a prior, to come within `SAME` of a run without one.
-
-    The prior is learnt from the candidates of the other operators in the database at `path`.
-    """
-    with Database(path) as database:
-        known = database.learning(target_text(TARGET))
-    each = seconds / (len(names) * seeds * 2)
-    print(f"runs of {each:.0f} s with {seeds} seeds; {seconds / 60:.0f} minutes in all")
-    print(f"{'operator':<10} {'seed':>4} {'speed reached':>13} {'without prior':>13} {'with':>5} {'ratio':>6}")
+def transfer(path: Path, names: list[str], trials: int, seeds: int) -> None:
+    """Print how many trials it takes, with and without what `teach` left at `path`, to come within `SAME` of a run of
+    so many without it."""
+    print(f"runs of {trials} trials with {seeds} seeds")
+    print(f"{'operator':<10} {'seed':>4} {'speed reached':>13} {'alone':>5} {'taught':>6} {'ratio':>6}  best, taught")
     ratios = []
     for name in names:
-        own = TaskKey.of(OPERATORS[name], TARGET).workload
-        others = {key: data for key, data in known.items() if key != own}
         for seed in range(seeds):
-            prior = LightGBMModel(seed=seed)
-            if not prior.train_prior(others):
-                raise SystemExit(f"{path} has too few candidates of other operators than {name}: collect some")
-            alone = run(OPERATORS[name], seed, seconds=each)
-            taught = run(OPERATORS[name], seed, seconds=each, cost_model=prior)
-            goal = SAME * min(alone)
-            without, with_prior = trials_until(alone, goal), trials_until(taught, goal)
-            ratios.append(with_prior / without)
-            shown = f"{with_prior:5}" if min(taught) <= goal else f">{len(taught):4}"
-            print(f"{name:<10} {seed:>4} {goal:10.4g} ms {without:>13} {shown} {ratios[-1]:6.2f}", flush=True)
+            alone, best = run(OPERATORS[name], seed, trials=trials)
+            taught, best_taught = run(OPERATORS[name], seed, known=path, trials=trials)
+            goal = SAME * best
+            without, with_others = trials_until(alone, goal), trials_until(taught, goal)
+            ratios.append(with_others / without)
+            shown = f"{with_others:6}" if min(taught) <= goal else f">{len(taught):5}"
+            print(
+                f"{name:<10} {seed:>4} {goal:10.4g} ms {without:>5} {shown} {ratios[-1]:6.2f}  {best_taught:6.4g} ms",
+                flush=True,
+            )
     print(f"geometric mean of the ratios: {mean(ratios):.2f}")
 
 
-def run(function: PrimFunc, seed: int, **options: Any) -> list[float]:
-    """Milliseconds of the candidates of a tuning from nothing, in order, the default schedule not among them."""
+def run(function: PrimFunc, seed: int, known: Path | None = None, **options: Any) -> tuple[list[float], float]:
+    """Milliseconds of the candidates of a tuning, in order, and of the best as it was raced in the end.
+
+    The default schedule is not among them, which would be found without a search.
+
+    Parameters
+    ----------
+    known: a database of other workloads to start from; None to start from nothing.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        known = {"database": Path(folder) / "t.db", "default_first": False, "transfer": False}
-        result = tune(function, TARGET, seed=seed, **known, **options)
-    return [trial.outcome.ms if trial.outcome.ok else math.inf for trial in result.tasks[0].trials] or [math.inf]
+        database = Path(folder) / "t.db"
+        if known is not None:
+            shutil.copyfile(known, database)
+        result = tune(function, TARGET, seed=seed, database=database, default_first=False, **options)
+    ms = [trial.outcome.ms if trial.outcome.ok else math.inf for trial in result.tasks[0].trials]
+    return ms, result.best_ms
 
 
 def trials_until(ms: list[float], goal: float) -> int:
@@ -210,16 +232,19 @@ def mean(values: list[float]) -> float:
 def main() -> int:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("do", choices=("collect", "evaluate", "speed", "ablate", "transfer"))
+    parser.add_argument("do", choices=("collect", "evaluate", "teach", "speed", "ablate", "transfer"))
     parser.add_argument("file", type=Path, nargs="?", help="the tuning database (collect, evaluate, transfer)")
     parser.add_argument("--operators", nargs="+", choices=[*OPERATORS], default=[*OPERATORS])
     parser.add_argument("--seconds", type=float, default=360.0, help="how long to take in all (default 360)")
     parser.add_argument("--seeds", type=int, default=1, help="ablate, transfer: runs of each (default 1)")
+    parser.add_argument("--trials", type=int, default=64, help="teach, transfer: candidates of each (default 64)")
     options = parser.parse_args()
-    if options.do in ("collect", "evaluate", "transfer") and options.file is None:
+    if options.do in ("teach", "collect", "evaluate", "transfer") and options.file is None:
         parser.error(f"{options.do} takes a file")
     if options.do == "collect":
         collect(options.file, options.operators, options.seconds / len(options.operators))
+    elif options.do == "teach":
+        teach(options.file, options.operators, options.trials)
     elif options.do == "evaluate":
         evaluate(options.file)
     elif options.do == "speed":
@@ -227,7 +252,7 @@ def main() -> int:
     elif options.do == "ablate":
         ablate(options.operators, options.seconds, options.seeds)
     else:
-        transfer(options.file, options.operators, options.seconds, options.seeds)
+        transfer(options.file, options.operators, options.trials, options.seeds)
     return 0
 
 

@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -256,6 +256,14 @@ class Database:
         """The fastest candidates that work, the fastest first."""
         condition = "WHERE workload = ? AND target = ? AND version = ? AND status = 'ok' ORDER BY ms, id LIMIT ?"
         return self._query(condition, (*_where(task), k))
+
+    def others(self, task: TaskKey, k: int) -> list[Record]:
+        """The `k` fastest candidates of each other workload measured for the same target and version."""
+        known = self._connection.execute(
+            "SELECT DISTINCT workload FROM candidate WHERE workload <> ? AND target = ? AND version = ?", _where(task)
+        )
+        keys = sorted(key for (key,) in known)
+        return [record for key in keys for record in self.top_k(replace(task, workload=key), k)]
 
     def record(self, number: int) -> Record:
         """The measurement with a number.

@@ -19,9 +19,13 @@ from .measure.outcome import Outcome
 from .measure.runner import Job, Runner
 from .search.candidate import Candidate, Pool
 from .search.evolutionary import ELITE
+from .search.inherited import inherited
 from .search.strategy import Measured, find_strategy
 from .space import design_space
 from .task_scheduler import Progress
+
+HEIRS = 4
+"""Candidates of each other workload that are tried first, in what they come to here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +87,13 @@ class Task:
         """What reports call the task."""
         return self.names[0]
 
-    def open(self, model: CostModel, space: Any, strategy: str, seed: int) -> None:
-        """Make the design space (`space` as `design_space`'s `rules`) and take in what the database knows."""
+    def open(self, model: CostModel, space: Any, strategy: str, seed: int, transfer: bool) -> None:
+        """Make the design space (`space` as `design_space`'s `rules`) and take in what the database knows.
+
+        Parameters
+        ----------
+        transfer: whether the fastest candidates of other workloads are tried first.
+        """
 
         def generate(seed: int) -> list[Schedule]:
             return design_space(self.mod, self.target, rules=space, seed=seed)
@@ -92,6 +101,8 @@ class Task:
         self.model = model
         self.pool = Pool(self.mod, self.target, generate(seed))
         self.search = find_strategy(strategy)(self.pool, model, self.key.workload, seed, generate)
+        if transfer:
+            self.search.inherited = inherited(self.pool, [r.trace for r in self.database.others(self.key, HEIRS)])
         self.synchronise()
 
     @property

@@ -70,7 +70,8 @@ def tune(
     space: rules (see `design_space`), or a function `space(sch)` with sampling calls; None takes the target's rules.
     strategy: "evolutionary", "annealing", "replay-trace", "replay-func", "random" or "grid".
     cost_model: "lightgbm", "analytical", "random", a file that `LightGBMModel.save` wrote, or a model.
-    transfer: whether LightGBM first learns from other workloads in the database.
+    transfer: whether to start from other workloads in the database: LightGBM learns from them first, and the fastest
+        traces of those that have the same steps are tried first, fitted to this one's extents.
     task_scheduler: "gradient" or "round-robin": how functions share the time.
     weights: how much the time of each function counts, by name; 1 where nothing is said.
     batch: candidates proposed at a time, between which the model learns; by default 16, or more where the runner
@@ -200,7 +201,7 @@ class Tuning:
             model.train_prior({key: data for key, data in known.items() if key not in own})
         for task in self.tasks:
             self.tell("making the design space")
-            task.open(model, space, strategy, seed)
+            task.open(model, space, strategy, seed, transfer)
             task.search.over = lambda: self.left <= 0
 
     def run(self, choose: Callable[[Sequence[Any]], int]) -> None:

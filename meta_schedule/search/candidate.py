@@ -227,14 +227,15 @@ class Pool:
 
     def wish(self, request: Request) -> Wish:
         """The wish that `request` made plain data of."""
-        return Wish(self._with_decisions(request.sketch, request.decisions), request.sketch, request.seed)
+        return Wish(self.with_decisions(request.sketch, request.decisions), request.sketch, request.seed)
 
     def close(self) -> None:
         """End the processes that make candidates."""
         if self.makers is not None:
             self.makers.close()
 
-    def _with_decisions(self, sketch: int, decisions: Sequence[Any]) -> Trace:
+    def with_decisions(self, sketch: int, decisions: Sequence[Any]) -> Trace:
+        """A sketch's steps with other decisions, in order."""
         left = iter(decisions)
         steps = self.sketches[sketch].insts
         return Trace([step._replace(decision=next(left)) if step.primitive.samples else step for step in steps])
@@ -246,7 +247,7 @@ class Pool:
             if wish.seed is None:
                 self._remember(decisions_in(wish.source, wish.sketch), None)
             return None
-        made = Candidate(self._with_decisions(wish.sketch, found.decisions), wish.sketch, self.replay)
+        made = Candidate(self.with_decisions(wish.sketch, found.decisions), wish.sketch, self.replay)
         made.features, made.maker = found.features, maker
         if found.predicted_ms is not None:
             made.predicted_ms = found.predicted_ms
@@ -280,15 +281,16 @@ class Pool:
 
     def recall(self, text: str) -> Candidate | None:
         """The candidate whose trace was written to a database; None where it no longer applies."""
-        read = self._read(text)
+        read = self.read(text)
         return None if read is None else self.make(Wish(*read))
 
     def decisions_of(self, text: str) -> Decisions | None:
         """The decisions of such a candidate, without making it; None for a trace that cannot be read."""
-        read = self._read(text)
+        read = self.read(text)
         return None if read is None else decisions_in(*read)
 
-    def _read(self, text: str) -> tuple[Trace, int] | None:
+    def read(self, text: str) -> tuple[Trace, int] | None:
+        """A trace from a database, and the sketch whose steps it has, -1 if none; None where it cannot be read."""
         try:
             trace = Trace.from_json(text).without_postproc()
         except UserError as error:

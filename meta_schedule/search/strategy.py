@@ -33,6 +33,7 @@ class Strategy(ABC):
 
     Attributes
     ----------
+    inherited: what to try first, from other workloads.
     seen: the decisions of candidates that were proposed or measured; they are not proposed again.
     over: says that time is over, so that what is found by then has to do.
     """
@@ -42,14 +43,25 @@ class Strategy(ABC):
     ) -> None:
         self.pool, self.model, self.task, self.generate = pool, model, task, generate
         self.rng = Random(seed)
+        self.inherited: Sequence[Wish] = ()
         self.seen: set[Decisions] = set()
         self.over: Callable[[], bool] = lambda: False
 
     def propose(self, count: int, measured: Sequence[Measured]) -> list[Candidate]:
         """Up to `count` new candidates, the most promising first; fewer where no more are found."""
-        chosen = self.choose(count, measured)
+        first = self._inherited(count // 2)
+        self.seen.update(c.decisions for c in first)
+        chosen = self.choose(count - len(first), measured)
         self.seen.update(c.decisions for c in chosen)
-        return chosen
+        return [*first, *chosen]
+
+    def _inherited(self, most: int) -> list[Candidate]:
+        """The best of what is inherited, once."""
+        wishes, self.inherited = self.inherited, ()
+        made = [c for c in self.made(wishes) if c is not None and c.decisions not in self.seen]
+        new = list({c.decisions: c for c in made}.values())
+        self.scored(new)
+        return best_first(new)[:most]
 
     @abstractmethod
     def choose(self, count: int, measured: Sequence[Measured]) -> list[Candidate]:
