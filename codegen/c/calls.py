@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from ...tir import expr as E
 from ...tir import op
-from ...tir.buffer import Buffer, BufferLoad
+from ...tir.buffer import Buffer
 from ...tir.dtype import DType
 from ...tir.errors import LowerError
 from ...tir.expr import Call, Expr, GlobalVar, IntImm, StringImm, Var, cast
 from ...tir.function import IRModule, PrimFunc
+from ..operands import element_of
 from ..passes.flatten_buffer import strides_of
 from ..runtime import codes
 from ..signatures import kernel_params
@@ -246,7 +247,7 @@ class CallEmitter:
         return Code("1")
 
     def address_of(self, node: Call) -> Code:
-        return self.exprs.memory.address(_element(node))
+        return self.exprs.memory.address(element_of(node))
 
     def access_ptr(self, node: Call) -> Code:
         annotation, data, offset = node.args[:3]
@@ -254,7 +255,7 @@ class CallEmitter:
         return Code(f"(({memory_type(annotation.dtype)} *)(void *){self.exprs(data)} + {at.within(ADD + 1)})")
 
     def atomic_add(self, node: Call) -> Code:
-        load, type_, w = _element(node), node.dtype, self.exprs.w
+        load, type_, w = element_of(node), node.dtype, self.exprs.w
         if is_narrow(type_) or type_.bits < 8 or type_.lanes > 1:
             raise LowerError(f"T.atomic_add of {type_} has no code", node)
         kind = memory_type(unsigned(type_)) if type_.is_int else memory_type(type_)
@@ -269,7 +270,7 @@ class CallEmitter:
     def prefetch(self, node: Call) -> Code:
         given = [int(getattr(a, "value", 0)) for a in node.args[1:3]]
         write, locality = given if len(given) == 2 else (0, 3)
-        return Code(f"__builtin_prefetch({self.exprs.memory.address(_element(node))}, {write}, {locality})")
+        return Code(f"__builtin_prefetch({self.exprs.memory.address(element_of(node))}, {write}, {locality})")
 
     def assume(self, node: Call) -> Code:
         """Checked in a sanitized module."""
@@ -344,13 +345,6 @@ class CallEmitter:
             node,
             hint="pass a parameter of the calling function, or make the extent a parameter",
         )
-
-
-def _element(node: Call) -> BufferLoad:
-    load = node.args[0]
-    if not isinstance(load, BufferLoad):
-        raise LowerError(f"T.{node.op.name} takes an element of a buffer", node)
-    return load
 
 
 RULES: dict[str, Rule] = {

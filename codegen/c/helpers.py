@@ -6,6 +6,7 @@ Narrow floats round to nearest, ties to even; beyond the range float8_e4m3fn, wh
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 from ...tir.dtype import dtype
@@ -265,9 +266,8 @@ def table() -> dict[str, str]:
     return {name: text for names, text in grouped.items() for name in names.split()}
 
 
-def needed(text: str) -> str:
-    """The helpers that `text` calls and those that they call, each before its use."""
-    known = table()
+def needed(text: str, known: Mapping[str, str]) -> str:
+    """The helpers of those `known` by their names that `text` uses and those that they use, each before its use."""
     out: dict[str, None] = {}
 
     def add(body: str) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from ...tir.dtype import dtype
 from ...tir.function import IRModule, PrimFunc
-from ...tir.stmt import Block, BufferStore
 from ...tir.visit import walk_unique
 from ..bounds import to_check
 from ..runtime import stored
@@ -15,6 +14,7 @@ from ..runtime.signature import ScalarParam, Signature
 from ..signatures import RESULT, kernel_params, signature_of, written_pointers
 from ..streaming import fenced, find
 from ..target import Target, host
+from .blocks import blocks_of
 from .calls import symbol
 from .helpers import needed, table
 from .names import Names
@@ -80,7 +80,7 @@ def emit(module: IRModule, target: Target, program: IRModule | None = None, *, s
     functions, prototypes = [], []
     for name, func in module.items():
         shared.checked = to_check(program[name] if program is not None and name in program else func, func)
-        blocks = _blocks(program[name]) if program is not None and name in program else {}
+        blocks = blocks_of(program[name]) if program is not None and name in program else {}
         prototype, body = _function(shared, module, func, target, blocks)
         prototypes.append(prototype)
         functions.append(f"{prototype} {{\n{body}}}\n")
@@ -92,7 +92,7 @@ def emit(module: IRModule, target: Target, program: IRModule | None = None, *, s
     parts = [
         _TOP.format(functions=f": {', '.join(map(_comment, module))}", codes=_codes(messages)),
         *(f"{text}\n" for text in (*shared.vectors.values(), *shared.externs.values())),
-        needed(code),
+        needed(code, table()),
         "\n",
         *(f"{text};\n" for text in prototypes),
         "\n",
@@ -142,21 +142,6 @@ def _as_called(signature: Signature | None) -> Signature | None:
         for p in signature.params
     )
     return replace(signature, params=params)
-
-
-def _blocks(func: PrimFunc) -> dict[str, list[str]]:
-    """The names of the blocks that store to each buffer, by the buffer's name."""
-    out: dict[str, list[str]] = {}
-    for block in walk_unique(func.body):
-        if isinstance(block, Block) and block is not func.root:
-            own = [n for n in walk_unique(block.body) if isinstance(n, (BufferStore, Block))]
-            if not any(isinstance(n, Block) for n in own):
-                for store in own:
-                    assert isinstance(store, BufferStore)
-                    names = out.setdefault(store.buffer.name, [])
-                    if block.name_hint not in names:
-                        names.append(block.name_hint)
-    return out
 
 
 def _function(

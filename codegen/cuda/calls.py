@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...tir.buffer import BufferLoad
 from ...tir.dtype import DType
 from ...tir.errors import LowerError
 from ...tir.expr import Call, GlobalVar, IntImm, StringImm
 from ...tir.op import Effect, Intrinsic
 from ..c.writer import ADD, BITS, COMPARE, UNARY, Code
+from ..operands import element_of
 from . import casts, fragments
 from .types import scalar
 
@@ -208,7 +208,7 @@ class CallEmitter:
     # -- memory
 
     def address_of(self, node: Call) -> Code:
-        return self.exprs.memory.address(_element(node))
+        return self.exprs.memory.address(element_of(node))
 
     def access_ptr(self, node: Call) -> Code:
         annotation, data, offset = node.args[:3]
@@ -222,13 +222,13 @@ class CallEmitter:
         type_ = node.dtype
         if type_.lanes > 1 or (type_.is_integral and type_.bits < 32) or (type_.is_float and type_.bits < 16):
             raise LowerError(f"T.atomic_add of {type_} has no code for the CUDA target", node)
-        address, value = self.exprs.memory.address(_element(node)), self.exprs(node.args[1])
+        address, value = self.exprs.memory.address(element_of(node)), self.exprs(node.args[1])
         if type_.is_int and type_.bits == 64:
             return Code(f"(long long)atomicAdd((unsigned long long*){address}, (unsigned long long){value.within(15)})")
         return Code(f"atomicAdd({address}, {value})")
 
     def prefetch(self, node: Call) -> Code:
-        return Code(f'asm volatile("prefetch.global.L2 [%0];" ::"l"({self.exprs.memory.address(_element(node))}))')
+        return Code(f'asm volatile("prefetch.global.L2 [%0];" ::"l"({self.exprs.memory.address(element_of(node))}))')
 
     def nothing(self, node: Call) -> Code:
         return Code("")
@@ -249,13 +249,6 @@ def _float(type_: DType) -> DType:
     from ...tir.dtype import FLOAT32
 
     return FLOAT32 if type_.bits < 32 else type_.element
-
-
-def _element(node: Call) -> BufferLoad:
-    load = node.args[0]
-    if not isinstance(load, BufferLoad):
-        raise LowerError(f"T.{node.op.name} takes an element of a buffer", node)
-    return load
 
 
 RULES: dict[str, Rule] = {

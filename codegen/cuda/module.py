@@ -5,8 +5,10 @@ from __future__ import annotations
 from ...tir.buffer import Buffer
 from ...tir.expr import Expr, IntImm, Var, const
 from ...tir.function import IRModule, PrimFunc
-from ...tir.stmt import Block, BufferStore, For, Stmt
+from ...tir.stmt import For, Stmt
 from ...tir.visit import walk_unique
+from ..c.blocks import blocks_of
+from ..c.helpers import needed
 from ..c.names import Names
 from ..c.writer import Code, Shared, Writer
 from ..passes.kernels import AXES, is_bound
@@ -18,7 +20,7 @@ from . import fragments
 from .instructions import capability, require_instructions
 from .limits import require_bound, require_fits
 from .names import RESERVED
-from .prelude import needed, table
+from .prelude import table
 from .source import CudaSource, Kernel, KernelParam
 from .stmt import ALIGNMENT, Stmts
 from .types import HEADERS, scalar
@@ -61,7 +63,7 @@ def generate(module: IRModule, target: Target, program: IRModule | None = None) 
         expanded(program or module, target),
         "".join(f"#include <{header}>\n" for header in headers),
         "".join(f"\n{text}" for text in structs.values()),
-        needed(code),
+        needed(code, table()),
         code,
     ]
     host = IRModule({n: f for n, f in split.items() if not f.attrs.get(KERNEL)}, module.attrs)
@@ -78,21 +80,6 @@ def expanded(module: IRModule, target: Target) -> str:
                 f"// {name} is kept as its bits and computed in float: {target.arch} has no instructions for it.\n"
             )
     return "".join(lines)
-
-
-def blocks_of(func: PrimFunc) -> dict[str, list[str]]:
-    """The names of the blocks that store to each buffer, by the buffer's name."""
-    out: dict[str, list[str]] = {}
-    for block in walk_unique(func.body):
-        if isinstance(block, Block) and block is not func.root:
-            own = [n for n in walk_unique(block.body) if isinstance(n, (BufferStore, Block))]
-            if not any(isinstance(n, Block) for n in own):
-                for store in own:
-                    assert isinstance(store, BufferStore)
-                    names = out.setdefault(store.buffer.name, [])
-                    if block.name_hint not in names:
-                        names.append(block.name_hint)
-    return out
 
 
 def _kernel(name: str, func: PrimFunc, target: Target, blocks: dict[str, list[str]]) -> tuple[str, Kernel, Stmts]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
 _HEAD = "static __device__ __forceinline__"
@@ -102,19 +101,3 @@ def table() -> dict[str, str]:
             _FP8.format(head=_HEAD, name=name, type=type_, kind=kind, source=source) for source in ("float", "double")
         )
     return out
-
-
-def needed(text: str) -> str:
-    """The helpers that `text` uses and those that they use, each before its use."""
-    known = table()
-    out: dict[str, None] = {}
-
-    def add(body: str) -> None:
-        for name in dict.fromkeys(re.findall(r"\w+", body)):
-            helper = known.get(name)
-            if helper is not None and helper is not body and helper not in out:
-                add(helper)
-                out[helper] = None
-
-    add(text)
-    return "".join(out)

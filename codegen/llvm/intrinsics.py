@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...tir.buffer import BufferLoad
 from ...tir.dtype import DType, dtype
 from ...tir.errors import LowerError
 from ...tir.expr import Broadcast, Call, Expr, GlobalVar, IntImm, const
+from ..operands import element_of
 from ..runtime import codes
 from .function import FunctionBuilder
 from .narrow import Narrow, round_double_to_odd
@@ -271,9 +271,7 @@ class CallEmitter:
         return "zeroinitializer" if node.dtype.lanes > 1 else self.exprs.constant_of(0, node.dtype)
 
     def address_of(self, node: Call) -> str:
-        (load,) = node.args
-        if not isinstance(load, BufferLoad):
-            raise LowerError("T.address_of takes an element of a buffer", node)
+        load = element_of(node)
         return self.exprs.memory.address(load.buffer, load.indices[0] if load.indices else const(0))
 
     def access_ptr(self, node: Call) -> str:
@@ -284,10 +282,7 @@ class CallEmitter:
         )
 
     def atomic_add(self, node: Call) -> str:
-        load, value = node.args
-        if not isinstance(load, BufferLoad):
-            raise LowerError("T.atomic_add takes an element of a buffer", node)
-        type_ = node.dtype
+        load, value, type_ = element_of(node), node.args[1], node.dtype
         if is_narrow_float(type_) or type_.bits < 8 or type_.lanes > 1:
             raise LowerError(f"T.atomic_add of {type_} has no code", node)
         at = self.exprs.memory.address(load.buffer, load.indices[0] if load.indices else const(0))
@@ -296,9 +291,7 @@ class CallEmitter:
         return self.fb.let(f"atomicrmw {operation} ptr {at}, {register_type(type_)} {self.exprs(value)} monotonic")
 
     def prefetch(self, node: Call) -> str:
-        load = node.args[0]
-        if not isinstance(load, BufferLoad):
-            raise LowerError("T.prefetch takes an element of a buffer", node)
+        load = element_of(node)
         write, locality = (int(getattr(a, "value", 0)) for a in (*node.args[1:3], *[const(0), const(3)])[:2])
         at = self.exprs.memory.address(load.buffer, load.indices[0] if load.indices else const(0))
         callee = self.fb.module.intrinsic("llvm.prefetch.p0", "void", "ptr", "i32", "i32", "i32")

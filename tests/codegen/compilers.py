@@ -9,7 +9,7 @@ from tensorir.tir.errors import BuildError
 
 def _missing() -> str:
     try:
-        compiler.find()
+        compiler.CC.command()
     except BuildError as error:
         return str(error)
     return ""

@@ -104,7 +104,7 @@ load(sys.argv[1])(*[np.load(f) for f in sys.argv[2:]])
 
 def test_a_program_runs_clean_under_address_and_undefined_behaviour_sanitizers(tmp_path):
     flags = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
-    runtime = subprocess.run([*compiler.find(), "-print-file-name=libasan.so"], capture_output=True, text=True)
+    runtime = subprocess.run([*compiler.CC.command(), "-print-file-name=libasan.so"], capture_output=True, text=True)
     library = runtime.stdout.strip()
     if not os.path.isabs(library):
         pytest.skip(f"the compiler has no address sanitizer: {library}")

@@ -71,7 +71,7 @@ def test_c_links_two_objects_with_parallel_loops(tmp_path):
     (tmp_path / "main.c").write_text(MAIN)
     objects = [tmp_path / name for name in ("main.c", "nested.o", "total_of.o")]
     program = tmp_path / "program"
-    subprocess.run([*compiler.find(), *objects, "-pthread", "-lm", "-o", program], check=True, timeout=60)
+    subprocess.run([*compiler.CC.command(), *objects, "-pthread", "-lm", "-o", program], check=True, timeout=60)
     done = subprocess.run([program], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, f"{7 * 7 + 72 + 7 + 6} 6\n")
 

@@ -20,7 +20,7 @@ SCRIPT = Path(__file__).with_name("sanitized.py")
 def runtime(name: str) -> str:
     """The path of a sanitizer's runtime library; "" where the compiler has none."""
     found = subprocess.run(
-        [*compiler.find(), f"-print-file-name={name}"], capture_output=True, text=True
+        [*compiler.CC.command(), f"-print-file-name={name}"], capture_output=True, text=True
     ).stdout.strip()
     return found if os.path.isabs(found) else ""
 

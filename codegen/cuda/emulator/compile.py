@@ -5,21 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shlex
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
-from ....tir.errors import BuildError
-from ...c.compiler import cache_folder
+from ...compiler import Compiler
 
 HERE = Path(__file__).parent
 INCLUDE = HERE.parent / "include"
 """Headers that CUDA and the emulator share; those of the emulator come first."""
-CANDIDATES = ("c++", "g++", "clang++")
+CXX = Compiler(
+    language="C++",
+    variable="CXX",
+    candidates=("c++", "g++", "clang++"),
+    needed_by="the CUDA emulator",
+    advice="install g++ or clang++, or name one in the environment variable CXX",
+)
 FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-fno-threadsafe-statics", "-w")
 _CHECKED = (
     "-O1", "-g1", "-fsanitize=thread", "-fsanitize=bounds,alignment", "-fno-inline-functions-called-once",
@@ -33,31 +34,6 @@ _FAST = ("-O2", "-fno-strict-aliasing")
 
 _DYNAMIC = re.compile(r"extern\s+__shared__\s+(?:(?:__align__|alignas)\(\d+\)\s+)?([^;\[]*?)(\w+)\s*\[\s*\]\s*;")
 _STATIC = re.compile(r"^(\s*)(__shared__\s+[^;]*;)", re.MULTILINE)
-
-
-@cache
-def find() -> tuple[str, ...]:
-    """The C++ compiler's command: what the environment variable CXX says, or the first of `CANDIDATES` on the path.
-
-    Raises
-    ------
-    BuildError: there is none.
-    """
-    given = shlex.split(os.environ.get("CXX", ""))
-    for command in [given] if given else [[name] for name in CANDIDATES]:
-        path = shutil.which(command[0])
-        if path is not None:
-            return (path, *command[1:])
-    looked = f"{given[0]!r}, which CXX names," if given else f"none of {', '.join(CANDIDATES)}"
-    raise BuildError(
-        f"the CUDA emulator needs a C++ compiler, and {looked} {'is not' if given else 'is'} on the path; install g++ "
-        "or clang++, or name one in the environment variable CXX"
-    )
-
-
-@cache
-def _version(command: tuple[str, ...]) -> str:
-    return _run([*command, "--version"]).stdout
 
 
 @cache
@@ -128,7 +104,7 @@ def _words(flags: tuple[str, ...]) -> tuple[str, ...]:
     """
     header = HERE / "include" / "tensorir_emulator.h"
     folders: tuple[str, ...] = ("-I", str(header.parent), "-I", str(INCLUDE))
-    if "Free Software Foundation" in _version(find()):
+    if "Free Software Foundation" in CXX.version():
         name = f"{header.name}.gch"
         command = (*flags, *folders, "-x", "c++-header", str(header))
         made = _made("", flags, name, lambda _, fresh: _invoke(*command, "-o", str(fresh)))
@@ -137,28 +113,8 @@ def _words(flags: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _made(source: str, flags: tuple[str, ...], name: str, make: Callable[[Path, Path], None]) -> Path:
-    """The file `name` in a folder of the cache for all that it depends on, made by `make(scratch folder, file)`."""
-    command = find()
-    key = "\0".join((name, source, *command, _version(command), *flags, _headers()))
-    made = cache_folder() / f"emu{hashlib.sha256(key.encode()).hexdigest()[:29]}" / name
-    if not made.exists():
-        made.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=made.parent, prefix="build-") as scratch:
-            fresh = Path(scratch) / name
-            make(Path(scratch), fresh)
-            os.replace(fresh, made)
-    return made
+    """The file `name`, made of `source`, the headers and the runtime by `make(scratch folder, file)`, or kept."""
+    return CXX.made(name, (source, *flags, _headers()), make)
 
 
-def _invoke(*options: str) -> None:
-    done = _run([*find(), *options])
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise BuildError("the C++ compiler refuses the CUDA text: " + "\n".join(lines[:12]))
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise BuildError(f"the C++ compiler {command[0]} cannot be run: {error}") from None
+_invoke = partial(CXX.invoke, refused="the CUDA text")
