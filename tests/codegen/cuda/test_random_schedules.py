@@ -115,12 +115,12 @@ def bind(draw, sch, block):
             attempt(sch.decompose_reduction, block, draw(st.sampled_from([outer, around])))
     for tile in tiles:
         if attempt(sch.compute_at, tile, at) is None:
-            sch.set_scope(tile, 0, "global")
+            attempt(sch.set_scope, tile, 0, "global")
         elif draw(st.booleans()):
             distribute(draw, sch, tile)
     if written is not None:
         if attempt(sch.reverse_compute_at, written, around) is None:
-            sch.set_scope(block, 0, "global")
+            attempt(sch.set_scope, block, 0, "global")
         elif draw(st.booleans()):
             distribute(draw, sch, written)
 

@@ -9,11 +9,9 @@ from tensorir.codegen import interpreter
 from tensorir.codegen.cuda import nvrtc
 from tensorir.codegen.fragments import lane_and_register
 from tensorir.codegen.intrinsics import cuda_lanes
-from tensorir.codegen.lower import PASSES
-from tensorir.codegen.passes.thread_sync import thread_sync
 from tensorir.tir.errors import LowerError
 
-from ..cuda.stages import GPU, every_stage
+from ..cuda.stages import every_stage
 from .test_cuda_tile import numbers
 
 
@@ -138,14 +136,9 @@ def test_arithmetic_on_what_tensor_cores_leave(dtype: str, trans: bool) -> None:
     assert np.array_equal(again, want)
 
 
-def test_after_every_pass_from_barriers_on() -> None:
+def test_after_every_pass() -> None:
     original, sch = product(right=by_columns_of_rows)
-    func = sch.mod["main"]
-    # Until barriers are placed, what a thread has of its own is one piece, which all threads of a reduction store to.
-    placed = PASSES.index(thread_sync) + 1
-    for step in PASSES[:placed]:
-        func = step(func, GPU)
-    every_stage(func, original, passes=PASSES[placed:])
+    every_stage(sch.mod["main"], original)
 
 
 def test_registers_are_a_few_and_compile() -> None:

@@ -183,6 +183,8 @@ const char* verb(Access kind) {
   abandon();
 }
 
+constexpr char STILL_COPIED[] = ", which an asynchronous copy is still to read: nobody has waited for it";
+
 void check_shared(Shadow& shadow, size_t offset, uintptr_t address, size_t size, Access kind, uint32_t pc) {
   const Cell* cell = nullptr;
   unsigned other = 0;
@@ -192,6 +194,7 @@ void check_shared(Shadow& shadow, size_t offset, uintptr_t address, size_t size,
     case Verdict::UNINITIALISED: bad_access(kind, address, size, pc, ", which nothing has written");
     case Verdict::NOT_ARRIVED:
       bad_access(kind, address, size, pc, ", which an asynchronous copy is still to fill: nobody has waited for it");
+    case Verdict::STILL_COPIED: bad_access(kind, address, size, pc, STILL_COPIED);
     case Verdict::RACE_WITH_WRITE:
       bad_access(kind, address, size, pc, ", which " + name_of(m.threads[other]) + " writes{1}: nothing orders the two",
                  cell->write_pc);
@@ -218,6 +221,7 @@ void check_global(const Region& r, uintptr_t address, size_t size, Access kind, 
     unsigned other = 0;
     Verdict verdict = r.shadow->access(offset, size, kind, m.block_number, m.current->number, m.current->clock, pc,
                                        &cell, &other, &past);
+    if (verdict == Verdict::STILL_COPIED) bad_access(kind, address, size, pc, STILL_COPIED);
     if (verdict != Verdict::FINE) {
       bool read = verdict == Verdict::RACE_WITH_READ;
       std::string who = name_of(m.threads[past ? past->thread : other]);
@@ -275,6 +279,13 @@ void check_access(uintptr_t address, size_t size, Access kind, uint32_t pc) {
   bad_access(kind, address, size, pc, ", outside every array");
 }
 
+// Notes that a copy of these bytes begins or ends; only of memory that the kernel writes is anything known.
+void note_source(const Copy& c, int change) {
+  uintptr_t from = reinterpret_cast<uintptr_t>(c.from);
+  for (const Region& r : m.regions)
+    if (c.valid && r.shadow && from - r.begin < r.bytes) return r.shadow->copied(from - r.begin, c.valid, change);
+}
+
 void finish(std::vector<Copy>& copies) {
   for (const Copy& c : copies) {
     if (m.checked) {
@@ -284,6 +295,7 @@ void finish(std::vector<Copy>& copies) {
       Shadow& shadow = is_fixed ? m.fixed : m.dynamic;
       size_t offset = to - (is_fixed ? fixed : reinterpret_cast<uintptr_t>(tir_dynamic_shared));
       shadow.pending(offset, c.size, -1);
+      note_source(c, -1);
       check_shared(shadow, offset, to, c.size, Access::WRITE, c.pc);
     }
     memcpy(c.to, c.from, c.valid);
@@ -500,6 +512,7 @@ __attribute__((noinline)) void copy_async(void* to, const void* from, size_t siz
       fail("cp.async copies into shared memory only");
   }
   m.current->uncommitted.push_back({to, from, size, valid, pc});
+  if (m.checked) note_source(m.current->uncommitted.back(), 1);
 }
 
 void commit_group() {

@@ -9,7 +9,7 @@
 namespace tir_emu {
 
 enum class Access : uint8_t { READ, WRITE, ATOMIC };
-enum class Verdict : uint8_t { FINE, RACE_WITH_WRITE, RACE_WITH_READ, UNINITIALISED, NOT_ARRIVED };
+enum class Verdict : uint8_t { FINE, RACE_WITH_WRITE, RACE_WITH_READ, UNINITIALISED, NOT_ARRIVED, STILL_COPIED };
 
 struct Cell {
   uint32_t write_time, read_time;
@@ -17,7 +17,8 @@ struct Cell {
   uint32_t list;  // number of its list of readers plus one, 0 where it has none yet
   uint32_t plain_time;  // of the last write that was not atomic
   uint16_t writer, reader, plain_writer;
-  uint8_t written, atomic, many, pending;  // many: the list counts, not `reader`; pending: copies on their way
+  uint8_t written, atomic, many;  // many: the list counts, not `reader`
+  uint8_t pending, copied;  // asynchronous copies on their way here, and from here
 };
 
 // One cell for `1 << shift` bytes.
@@ -48,10 +49,8 @@ class Shadow {
     return Verdict::FINE;
   }
 
-  void pending(size_t offset, size_t size, int change) {
-    for (size_t i = offset >> shift_; i <= (offset + size - 1) >> shift_; ++i)
-      cells_[i].pending = static_cast<uint8_t>(cells_[i].pending + change);
-  }
+  void pending(size_t offset, size_t size, int change) { count(&Cell::pending, offset, size, change); }
+  void copied(size_t offset, size_t size, int change) { count(&Cell::copied, offset, size, change); }
 
  protected:
   unsigned shift_ = 0;
@@ -60,6 +59,11 @@ class Shadow {
   std::vector<uint32_t> lists_;
 
  private:
+  void count(uint8_t Cell::*what, size_t offset, size_t size, int change) {
+    for (size_t i = offset >> shift_; i <= (offset + size - 1) >> shift_; ++i)
+      cells_[i].*what = static_cast<uint8_t>(cells_[i].*what + change);
+  }
+
   uint32_t* readers(const Cell& c) { return &lists_[(c.list - 1) * threads_]; }
 
   static bool before(unsigned other, uint32_t time, unsigned thread, const Clock& clock) {
@@ -88,6 +92,7 @@ class Shadow {
   Verdict write(Cell& c, Access kind, unsigned thread, const Clock& clock, uint32_t pc, unsigned* other) {
     bool atomic = kind == Access::ATOMIC;
     if (c.pending) return Verdict::NOT_ARRIVED;
+    if (c.copied) return Verdict::STILL_COPIED;
     if (atomic && !c.written) return Verdict::UNINITIALISED;
     // Atomic writes need no order among each other, but one with the plain write before.
     bool only_plain = atomic && c.atomic;

@@ -175,6 +175,27 @@ KERNEL cp_async_into_what_is_read(const float* A, float* B) {
   tir::cp_async_commit();
   tir::cp_async_wait<0>();
 }
+KERNEL cp_async_from_what_is_written(const float* A, float* B) {
+  __shared__ __align__(16) float X[64];
+  B[threadIdx.x] = A[threadIdx.x];
+  __syncthreads();
+  if (threadIdx.x < 16) tir::cp_async<16>(X + 4 * threadIdx.x, B + 4 * threadIdx.x);
+  tir::cp_async_commit();
+  if (!BAD) tir::cp_async_wait<0>();
+  __syncthreads();
+  B[threadIdx.x] = 0.0f;
+  tir::cp_async_wait<0>();
+  __syncthreads();
+  B[threadIdx.x] = X[threadIdx.x];
+}
+KERNEL cp_async_of_less_than_is_read(const float* A, float* B) {
+  __shared__ __align__(16) float X[64];
+  if (threadIdx.x < 16) tir::cp_async<BAD ? 8 : 16>(X + 4 * threadIdx.x, A + 4 * threadIdx.x);
+  tir::cp_async_commit();
+  tir::cp_async_wait<0>();
+  __syncthreads();
+  B[threadIdx.x] = X[threadIdx.x];
+}
 KERNEL atomics(const float* A, float* B) {
   __shared__ float X[1];
   if (threadIdx.x == 0) X[0] = 0.0f;
@@ -248,6 +269,8 @@ EXPECTED = {
     "cp_async_waits_for_too_few": "nobody has waited for it",
     "cp_async_wait_is_of_one_thread": "nobody has waited for it|nothing orders|nothing has written",
     "cp_async_into_what_is_read": "nothing orders the two",
+    "cp_async_from_what_is_written": r"writes 4 bytes at B\[\d+\] .*, which an asynchronous copy is still to read",
+    "cp_async_of_less_than_is_read": r"reads 4 bytes at X\[63\] .*, which nothing has written",
     "atomics": "nothing orders the two",
     "threads_write_one_element": r"thread \(1, 0, 0\) of block \(0, 0, 0\) writes 4 bytes at B\[0\] .* line \d+, "
     r"which thread \(0, 0, 0\) writes in line \d+: nothing orders",
