@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _ctypes
 import ctypes
 import re
+import weakref
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,6 +70,8 @@ class Program:
     def __init__(self, text: str, kernels: tuple[str, ...], path: Path, *, check: bool) -> None:
         self.text, self.kernels, self.check = text, kernels, check
         self._library = ctypes.CDLL(str(path))
+        # ctypes keeps libraries for good, a megabyte each.
+        weakref.finalize(self, _ctypes.dlclose, self._library._handle).atexit = False
         self._symbols = Symbols(path, self._library, text)
         # The finest grain at which threads may share a word: bytes only where elements are bytes.
         self._shift = 0 if _NARROW.search(text) or "extern __shared__" in text else 1

@@ -1,5 +1,6 @@
 """`tensorir.build(x, target="cuda-emulator")`: programs as kernels, run on the CPU."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -54,13 +55,17 @@ def test_arguments_are_checked() -> None:
         mod(np.zeros(4), np.zeros(4, "float32"), 1.0)
 
 
-def test_no_stacks_are_left_over() -> None:
-    """Those of a launch's threads are two mappings each, of which a process may have some ten thousands."""
-    mod = tensorir.build(tensorir.parse(SAXPY), "cuda-emulator")
+def test_nothing_is_left_over() -> None:
+    """The stacks of a launch's threads are two mappings each, of which a process may have some ten thousands."""
+    mod = tensorir.build(tensorir.parse(SAXPY), "cuda-emulator", flags=("unchecked",))
     mappings = Path("/proc/self/maps")
     before = len(mappings.read_text().splitlines())
     mod(np.zeros(64, "float32"), np.zeros(64, "float32"), 1.0)
     assert len(mappings.read_text().splitlines()) < before + 64
+    libraries = mappings.read_text().count("kernels.so")
+    del mod
+    gc.collect()
+    assert mappings.read_text().count("kernels.so") < libraries
 
 
 def test_source_is_the_text_that_ran() -> None:
