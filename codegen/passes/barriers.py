@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from ...tir.dtype import VOID
 from ...tir.errors import LowerError
-from ...tir.expr import Call, Expr, IntImm, StringImm, Var, all_of
+from ...tir.expr import Call, Expr, IntImm, StringImm, Var
 from ...tir.function import PrimFunc
 from ...tir.op import OPS
 from ...tir.stmt import (
@@ -24,11 +24,12 @@ from ...tir.stmt import (
     While,
     seq,
 )
-from ...tir.visit import Rewriter
 from .kernels import is_bound
-from .thread_accesses import Access, Where, accesses, contested, repeated, scope_of, turn_of
+from .one_writer import Once, once, require_uncontested
+from .thread_accesses import Access, accesses
 from .thread_conflicts import Order, conflict
 from .thread_reductions import SCOPE, Allreduce, reduction
+from .thread_where import Where, turn_of
 
 NOTHING, WARP, BLOCK = range(3)
 """What a barrier lets wait for each other, in order: none, the threads of a warp, those of a block."""
@@ -84,17 +85,17 @@ class Plan:
             return self.branch(node, where)
         if isinstance(node, AttrStmt) and node.attr_key == "async_scope":
             # They may not begin before what they overwrite is done with; for what comes after them the pipeline waits.
-            return _Part(_Once(where)(node), self.stmt(node.body, where).head)
+            return _Part(Once(where)(node), self.stmt(node.body, where).head)
         if isinstance(node, (LetStmt, AttrStmt, Allocate, DeclBuffer)):
             return self.scope(node, where)
         if isinstance(node, BufferStore):
-            self.require_uncontested(node, where)
+            require_uncontested(self.func, node, where)
         own = accesses(node, where)
         call = Allreduce.of(node)
         if call is not None:
             return self.reduction(node, call, own, where)
         level = barrier_of(node)
-        return _Part(_once(node, where), own, _unordered(own, level), level)
+        return _Part(once(node, where), own, _unordered(own, level), level)
 
     def scope(self, node: LetStmt | AttrStmt | Allocate | DeclBuffer, where: Where) -> _Part:
         outer = self.reduces
@@ -120,18 +121,6 @@ class Plan:
         # All threads run it, and none in place of others.
         inner = self.stmt(code, replace(where, under=frozenset(self.threads), nodes={}))
         return _Part(node, own + inner.head, _unordered(own, inner.barrier) + inner.tail, inner.barrier)
-
-    def require_uncontested(self, node: BufferStore, where: Where) -> None:
-        """Require that threads do not each store a value of their own at one place."""
-        loop = contested(node, where)
-        if loop is not None:
-            raise LowerError(
-                "each thread of {1} stores a value of its own at one place in {0}, in memory that the threads share",
-                node,
-                loop,
-                root=self.func,
-                hint=f"give {node.buffer.name} the scope 'local' (sch.set_scope), or each thread an element of its own",
-            )
 
     # -- one after the other
 
@@ -243,45 +232,6 @@ class Plan:
         return _Part(rebuilt, head, _unordered(head, barrier) + tail, barrier)
 
 
-class _Once(Rewriter):
-    """Copies of an asynchronous stage, begun by one thread where all would begin the same."""
-
-    def __init__(self, where: Where) -> None:
-        self.where = where
-
-    def visit_for(self, node: For) -> Stmt:
-        return self.below(node)
-
-    def visit_let_stmt(self, node: LetStmt) -> Stmt:
-        return self.below(node)
-
-    def visit_if_then_else(self, node: IfThenElse) -> Stmt:
-        outer = self.where
-        self.where = outer.where(node.condition, holds=True)
-        then = self(node.then_case)
-        self.where = outer.where(node.condition, holds=False)
-        other = None if node.else_case is None else self(node.else_case)
-        self.where = outer
-        same = then is node.then_case and other is node.else_case
-        return node if same else node.replace(then_case=then, else_case=other)
-
-    def visit_buffer_store(self, node: BufferStore) -> Stmt:
-        return _once(node, self.where)
-
-    def below(self, node: Stmt) -> Stmt:
-        outer, self.where = self.where, self.where.inside(node)
-        out: Stmt = node.map_children(self)
-        self.where = outer
-        return out
-
-
-def _once(node: Stmt, where: Where) -> Stmt:
-    """A statement, done by the first thread of the axes whose threads would all do the same."""
-    axes = repeated(node, where) if isinstance(node, BufferStore) else []
-    loops = [where.nodes[axis][0] for axis in axes]
-    return IfThenElse(all_of(*(n.loop_var == n.min for n in loops)), node) if loops else node
-
-
 _Carried = Sequence[tuple[Access, Order]]
 """What comes before: accesses, and how they do."""
 
@@ -304,4 +254,5 @@ def barrier_of(node: Stmt) -> int:
     """Which threads wait for each other at a statement."""
     if not isinstance(node, Evaluate) or not isinstance(node.value, Call) or node.value.op.name != _BARRIER:
         return NOTHING
-    return WARP if scope_of(node.value).startswith("warp") else BLOCK
+    (scope,) = node.value.args[:1] or (None,)
+    return WARP if isinstance(scope, StringImm) and scope.value.startswith("warp") else BLOCK

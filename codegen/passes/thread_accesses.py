@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from weakref import WeakKeyDictionary
+from dataclasses import dataclass, replace
 
-from ...tir.arith import Analyzer
 from ...tir.buffer import Buffer, BufferLoad, Range, decl_buffer
-from ...tir.expr import Call, Expr, IntImm, Not, Or, Ramp, StringImm, Var, const
-from ...tir.node import Node
-from ...tir.op import Effect, Intrinsic
+from ...tir.expr import Call, Expr, IntImm, Ramp, Var, const
 from ...tir.stmt import BufferStore, Evaluate, For, IfThenElse, LetStmt, Stmt, While
-from ...tir.visit import free_vars, substitute, walk_unique
 from ..fragments import LANE_LOAD, LOAD, STORE, WARP_OPERATIONS, Fragment, lane_axes, layout_of
-from .kernels import ONCE, THREAD_AXES, WAITING, is_bound
+from .kernels import ONCE, THREAD_AXES, WAITING
 from .lanes import scalar_of
+from .one_writer import repeated
+from .thread_where import Where, loads_memory
 
 ORDERED = ONCE | {"ptx_wait_barrier"}
 """Intrinsics whose accesses a pipeline puts in order."""
@@ -58,100 +55,6 @@ class Access:
         )
 
 
-@dataclass(frozen=True)
-class Where:
-    """What is around a statement: variables of thread axes by axis, loops, conditions.
-
-    Attributes
-    ----------
-    threads: the variable and the extent of every thread axis of the kernel. under: the axes with a loop around.
-    names: what each bound loop's variable is in terms of `threads`.
-    diverges: whether threads of a block may differ in getting here. watched: pointers to memory of each thread's own
-    that is looked at as well. loaded: variables let to be what a thread loaded. registers: of buffers that each thread
-    has alone, the axes along which their values differ (`thread_values`).
-    """
-
-    threads: Mapping[str, tuple[Var, Expr]]
-    under: frozenset[str] = frozenset()
-    names: Mapping[Var, Expr] = field(default_factory=dict)
-    loops: Mapping[Var, Range] = field(default_factory=dict)
-    conditions: tuple[Expr, ...] = ()
-    diverges: bool = False
-    nodes: Mapping[str, tuple[For, frozenset[Var]]] = field(default_factory=dict)
-
-    watched: frozenset[Var] = frozenset()
-    loaded: frozenset[Var] = frozenset()
-    registers: Mapping[Var, frozenset[str]] = field(default_factory=dict)
-
-    def sees(self, buffer: Buffer) -> bool:
-        """Whether accesses to a buffer are of interest: threads share it, or its pointer is among `watched`."""
-        return not buffer.is_private or buffer.data in self.watched
-
-    def inside(self, node: Stmt) -> Where:
-        """What is around the body of a loop or let."""
-        if isinstance(node, For) and is_bound(node):
-            return self._bound(node)
-        if isinstance(node, For):
-            loops = {**self.loops, node.loop_var: Range(self.seen(node.min), self.seen(node.extent))}
-            return replace(self, loops=loops, diverges=self.diverges or self.differs(node.extent, node.min))
-        if isinstance(node, While):
-            loops = {**self.loops, turn_of(node): Range(const(0), Var("turns"))}
-            return replace(self, loops=loops, diverges=self.diverges or self.differs(node.condition))
-        if isinstance(node, LetStmt):
-            if _loads(node.value):
-                return replace(self, loaded=self.loaded | {node.var})
-            return replace(self, names={**self.names, node.var: self.seen(node.value)})
-        return self
-
-    def where(self, condition: Expr, *, holds: bool) -> Where:
-        """What is around a branch."""
-        known = self.seen(condition)
-        conditions = (*self.conditions, known if holds else Not(known))
-        return replace(self, conditions=conditions, diverges=self.diverges or self.differs(condition))
-
-    def _bound(self, node: For) -> Where:
-        axis = str(node.thread_binding)
-        if axis not in self.threads:
-            # All threads of a block are in one iteration.
-            return replace(
-                self, loops={**self.loops, node.loop_var: Range(self.seen(node.min), self.seen(node.extent))}
-            )
-        var, extent = self.threads[axis]
-        here: Expr = var + self.seen(node.min)
-        out = replace(
-            self,
-            under=self.under | {axis},
-            names={**self.names, node.loop_var: here},
-            nodes={**self.nodes, axis: (node, frozenset(self.loops))},
-        )
-        own = self.seen(node.extent)
-        if own is extent or (isinstance(own, IntImm) and isinstance(extent, IntImm) and own.value == extent.value):
-            return out
-        return replace(out, conditions=(*self.conditions, var < own), diverges=True)
-
-    def seen(self, e: Expr) -> Expr:
-        """An expression in terms of the thread axes' variables."""
-        out: Expr = substitute(e, self.names)
-        return out
-
-    def differs(self, *exprs: Expr) -> bool:
-        """Whether the values may differ between threads of a block."""
-        threads = {var for var, _ in self.threads.values()}
-        for e in exprs:
-            for n in _walk(self.seen(e)):
-                if n in threads or n in self.loaded or isinstance(n, (BufferLoad, Call)):
-                    return True
-        return False
-
-
-_TURNS: WeakKeyDictionary[While, Var] = WeakKeyDictionary()
-
-
-def turn_of(node: While) -> Var:
-    """The variable that stands for the number of a `while`'s iteration."""
-    return _TURNS.setdefault(node, Var("turn"))
-
-
 def accesses(node: Stmt, where: Where) -> list[Access]:
     """What one statement by itself (a store, a call, the value of a let, a condition) does to shared memory."""
     if isinstance(node, BufferStore):
@@ -175,64 +78,6 @@ def accesses(node: Stmt, where: Where) -> list[Access]:
     if isinstance(node, For):
         return [a for e in (node.min, node.extent) for a in _in(e, where, node)]
     return []
-
-
-def repeated(node: BufferStore, where: Where) -> list[str]:
-    """The axes whose threads would all store the same to one element of their block's memory: one store is enough.
-
-    Memory allocated inside of a loop over threads is each iteration's in the program, but one piece on the GPU. A
-    store there whose place, value and conditions do not depend on the thread is done by the first.
-    """
-    if not node.buffer.scope.startswith("shared"):
-        return []
-    parts = [where.seen(e) for e in (*node.indices, node.value, node.predicate) if e is not None]
-    known = [e for r in where.loops.values() for e in (r.min, r.extent)]
-    used = {v for e in (*parts, *known) for v in free_vars(e)}
-    varying = _varying(where, *parts)
-    if used & where.loaded:
-        return []
-    out = []
-    for axis in where.nodes:
-        if axis in varying:
-            continue
-        var, extent = where.threads[axis]
-        first = {var: const(0, var.dtype)}
-        held = [c for c in where.conditions if var in free_vars(c)]
-        if var in used or (isinstance(extent, IntImm) and extent.value == 1):
-            continue
-        if all(Analyzer().prove(Or(Not(c), substitute(c, first))) for c in held):
-            out.append(axis)
-    return out
-
-
-def _varying(where: Where, *exprs: Expr) -> set[str]:
-    """The axes along which what expressions load from memory of a thread's own may differ."""
-    read = {n.buffer for e in exprs for n in _walk(e) if isinstance(n, BufferLoad) and n.buffer.is_private}
-    return {axis for buffer in read for axis in where.registers.get(buffer.data, ())}
-
-
-def contested(node: BufferStore, where: Where) -> For | None:
-    """A loop over threads each of which surely stores to the same element of their block's memory, and what depends on
-    the thread or may differ between threads."""
-    if not node.buffer.scope.startswith("shared"):
-        return None
-    place = [where.seen(e) for e in (*node.indices, node.predicate) if e is not None]
-    known = [e for r in where.loops.values() for e in (r.min, r.extent)]
-    fixed = {v for e in (*place, *known) for v in free_vars(e)}
-    told, varying = free_vars(where.seen(node.value)), _varying(where, where.seen(node.value))
-    if fixed & where.loaded:
-        return None
-    for axis, (loop, _) in where.nodes.items():
-        var, extent = where.threads[axis]
-        same = var not in told and axis not in varying
-        if var in fixed or same or (isinstance(extent, IntImm) and extent.value == 1):
-            continue
-        both = [
-            substitute(c, {var: const(n, var.dtype)}) for c in where.conditions if var in free_vars(c) for n in (0, 1)
-        ]
-        if all(map(Analyzer().prove, both)):
-            return loop
-    return None
 
 
 def _first(where: Where, axes: Sequence[str]) -> Where:
@@ -266,7 +111,7 @@ def _access(
             index = None if index.dtype.lanes > 1 else Ramp(index * per, const(1, index.dtype), per)
     if index is not None:
         index = where.seen(index)
-        if _loads(index):
+        if loads_memory(index):
             index = None
     if index is not None and mask is not None:
         index, where = _masked(index, where.seen(mask), where)
@@ -358,21 +203,3 @@ def _pointed(e: Call, where: Where, stmt: Stmt) -> Iterator[Access]:
         if bits & bit:
             found = _access(buffer, (const(0),), where, stmt, written=bit == WRITES)
             yield replace(found, index=None if index is None else where.seen(index))
-
-
-def _walk(e: Expr) -> Iterator[Node]:
-    return walk_unique(e)
-
-
-def _loads(e: Expr) -> bool:
-    return any(
-        isinstance(n, BufferLoad)
-        or (isinstance(n, Call) and not (isinstance(n.op, Intrinsic) and n.op.effect is Effect.PURE))
-        for n in _walk(e)
-    )
-
-
-def scope_of(node: Call) -> str:
-    """The memory a barrier is for."""
-    arg = node.args[0] if node.args else None
-    return arg.value if isinstance(arg, StringImm) else "shared"

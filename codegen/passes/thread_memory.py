@@ -1,19 +1,20 @@
-"""Refuses memory that does not fit its threads: each has its own but passes values by it, or many write one element."""
+"""Refuses programs whose threads pass values by memory of which each has its own, or blocks by that of a block."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ...tir.buffer import Buffer, BufferLoad
 from ...tir.errors import LowerError
-from ...tir.expr import Call, Expr, IntImm, Var
+from ...tir.expr import Expr, Var
 from ...tir.function import PrimFunc
-from ...tir.stmt import Allocate, BufferStore, For, IfThenElse, LetStmt, Stmt, While
-from ...tir.visit import Visitor, free_vars, walk, walk_unique
+from ...tir.stmt import Allocate, BufferStore, For, IfThenElse, Stmt
+from ...tir.visit import free_vars, walk, walk_unique
 from .kernels import BLOCK_AXES, is_bound
-from .thread_accesses import Access, Where, accesses
+from .thread_accesses import Access, accesses
 from .thread_conflicts import Order, conflict
 from .thread_values import differing
+from .thread_where import Where
 
 
 def require_private(func: PrimFunc, kernel: Stmt, threads: dict[str, tuple[Var, Expr]]) -> None:
@@ -32,7 +33,6 @@ def require_private(func: PrimFunc, kernel: Stmt, threads: dict[str, tuple[Var, 
         _require_one_block(func, node)
     own = {n.buffer.data for n in outside if n.buffer.is_private}
     around = dict(_bound_around(kernel, frozenset()))
-    totals = _totals(kernel)
     if not own or not threads:
         return
     registers = differing(kernel)
@@ -45,7 +45,7 @@ def require_private(func: PrimFunc, kernel: Stmt, threads: dict[str, tuple[Var, 
 
     for a in (x for x in found if x.written and x.buffer.data in own):
         # Where a thread's loop is not around the writing, all threads write the same, each for itself.
-        varying = [axis for axis in threads if axis in a.nodes and not _stores_alike(a, axis, threads, totals)]
+        varying = [axis for axis in threads if axis in a.nodes and not _stores_alike(a, axis, threads, registers)]
         for b in (x for x in found if x.buffer.data is a.buffer.data):
             # Under no other loop over threads than one around the allocation, each has its own in the program, too.
             axes = {
@@ -64,83 +64,6 @@ def require_private(func: PrimFunc, kernel: Stmt, threads: dict[str, tuple[Var, 
                 )
 
 
-def require_one_writer(func: PrimFunc, kernel: Stmt) -> None:
-    """Require that threads do not all store to one element of global memory, which nothing would put in order.
-
-    Raises
-    ------
-    LowerError: the place and the conditions of a store do not depend on a bound loop around it.
-    """
-    _Writers(func)(kernel)
-
-
-class _Writers(Visitor):
-    """Looks at each store to global memory; `means` has for each variable the bound loops that decide its value."""
-
-    def __init__(self, func: PrimFunc) -> None:
-        self.func = func
-        self.bound: list[For] = []
-        self.means: dict[Var, frozenset[For]] = {}
-        self.conditions: frozenset[For] = frozenset()
-
-    def decide(self, *exprs: Expr | None) -> frozenset[For]:
-        """The bound loops that the values of expressions depend on; all of them where memory decides."""
-        found: set[For] = set()
-        for e in exprs:
-            for n in walk_unique(e) if e is not None else ():
-                if isinstance(n, BufferLoad):
-                    return frozenset(self.bound)
-                if isinstance(n, Var):
-                    found |= self.means.get(n, frozenset())
-        return frozenset(found)
-
-    def visit_for(self, node: For) -> None:
-        self.means[node.loop_var] = self.decide(node.min, node.extent)
-        if not is_bound(node):
-            return self(node.body)
-        self.means[node.loop_var] |= {node}
-        self.bound.append(node)
-        self(node.body)
-        self.bound.pop()
-
-    def visit_let_stmt(self, node: LetStmt) -> None:
-        self.means[node.var] = self.decide(node.value)
-        self(node.body)
-
-    def visit_if_then_else(self, node: IfThenElse) -> None:
-        outer = self.conditions
-        self.conditions = outer | self.decide(node.condition)
-        self(node.then_case)
-        if node.else_case is not None:
-            self(node.else_case)
-        self.conditions = outer
-
-    def visit_while(self, node: While) -> None:
-        outer = self.conditions
-        self.conditions = outer | self.decide(node.condition)
-        self(node.body)
-        self.conditions = outer
-
-    def visit_buffer_store(self, node: BufferStore) -> None:
-        if node.buffer.scope != "global":
-            return
-        told = self.conditions | self.decide(*node.indices, node.predicate)
-        for loop in self.bound:
-            if loop not in told and not (isinstance(loop.extent, IntImm) and loop.extent.value <= 1):
-                own = not any(node.buffer.data is b.data for b in self.func.buffers)
-                hint = "let the place depend on it, or store under a condition that one iteration fulfils"
-                if own:
-                    hint = f"give {node.buffer.name} the scope 'local' or 'shared' (sch.set_scope)"
-                raise LowerError(
-                    f"each iteration of {{1}}, which is bound to {loop.thread_binding}, stores to the same elements of "
-                    f"{node.buffer.name} in {{0}}, in global memory, which has them once for all threads",
-                    node,
-                    loop,
-                    root=self.func,
-                    hint=hint,
-                )
-
-
 def _bound_around(node: Stmt, loops: frozenset[For]) -> Iterator[tuple[Var, frozenset[For]]]:
     """The pointer of each allocation, with the bound loops around it."""
     if isinstance(node, Allocate):
@@ -152,28 +75,16 @@ def _bound_around(node: Stmt, loops: frozenset[For]) -> Iterator[tuple[Var, froz
             yield from _bound_around(child, loops)
 
 
-def _totals(kernel: Stmt) -> dict[Var, set[str]]:
-    """The pointers of what reductions across threads leave with each, and the axes whose threads have the same."""
-    bound = {n.loop_var: str(n.thread_binding) for n in walk(kernel) if isinstance(n, For) and is_bound(n)}
-    found: dict[Var, set[str]] = {}
-    for n in walk(kernel):
-        if isinstance(n, Call) and n.op.name == "tvm_thread_allreduce" and isinstance(n.args[0], IntImm):
-            count = n.args[0].value
-            axes = {bound[v] for v in n.args[2 + 2 * count :] if isinstance(v, Var) and v in bound}
-            for result in n.args[2 + count : 2 + 2 * count]:
-                if isinstance(result, BufferLoad):
-                    found[result.buffer.data] = axes
-    return found
-
-
-def _stores_alike(a: Access, axis: str, threads: dict[str, tuple[Var, Expr]], totals: dict[Var, set[str]]) -> bool:
-    """Whether all threads of an axis store one value at one place: a total of theirs, or what does not vary."""
+def _stores_alike(
+    a: Access, axis: str, threads: Mapping[str, tuple[Var, Expr]], registers: Mapping[Var, frozenset[str]]
+) -> bool:
+    """Whether all threads of an axis store one value at one place: from registers that hold the same in all of them."""
     if not isinstance(a.stmt, BufferStore) or a.index is None:
         return False
     loop = a.nodes[axis][0].loop_var
     used = {*free_vars(a.index), *(v for c in a.conditions for v in free_vars(c))}
     loads = [n for n in walk_unique(a.stmt.value) if isinstance(n, BufferLoad)]
-    same = all(axis in totals.get(n.buffer.data, ()) for n in loads)
+    same = all(n.buffer.is_private and axis not in registers.get(n.buffer.data, ()) for n in loads)
     return same and threads[axis][0] not in used and loop not in free_vars(a.stmt.value)
 
 

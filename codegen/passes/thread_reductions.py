@@ -58,6 +58,11 @@ class Allreduce:
         return Evaluate(Call(VOID, OPS[ALLREDUCE], args))
 
 
+def is_for_first(scope: AttrStmt) -> bool:
+    """Whether the first of the threads that reduce together is the only one that needs the totals."""
+    return isinstance(scope.value, IntImm) and scope.value.value == FOR_FIRST
+
+
 def reduction(
     node: Evaluate,
     scope: AttrStmt | None,
@@ -93,8 +98,7 @@ def reduction(
     team = _team(axes, names, node, root)
     pairs = zip(call.values, scope.node.identity_element)
     values = [v if _is_true(call.condition) else Select(call.condition, v, e) for v, e in pairs]
-    alone = isinstance(scope.value, IntImm) and scope.value.value == FOR_FIRST
-    return _Code(scope.node, team, warp, alone=alone).reduce(values, call.results)
+    return _Code(scope.node, team, warp, alone=is_for_first(scope)).reduce(values, call.results)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from ..fragments import lanes_needed
 from ..target import Target
 from .barriers import Plan
 from .kernels import THREAD_AXES, is_bound, is_kernel
-from .thread_accesses import Where
-from .thread_memory import require_one_writer, require_private
+from .one_writer import require_one_writer
+from .thread_memory import require_private
 from .thread_values import differing
+from .thread_where import Where
 
 
 def thread_sync(func: PrimFunc, target: Target) -> PrimFunc:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ...tir.buffer import BufferLoad
 from ...tir.expr import Call, Expr, Var
-from ...tir.stmt import BufferStore, Evaluate, For, IfThenElse, LetStmt, Stmt, While
+from ...tir.stmt import AttrStmt, BufferStore, Evaluate, For, IfThenElse, LetStmt, Stmt, While
 from ...tir.visit import Visitor, walk_unique
 from .kernels import THREAD_AXES, WAITING, is_bound
+from .thread_reductions import ALLREDUCE, SCOPE, Allreduce, is_for_first
 
-EXCHANGES = WAITING - {"tvm_storage_sync", "tvm_thread_allreduce"} | {"tvm_warp_activemask"}
+EXCHANGES = WAITING - {"tvm_storage_sync", ALLREDUCE} | {"tvm_warp_activemask"}
 """Intrinsics whose results differ from lane to lane whatever they are given."""
 
 NOWHERE: frozenset[str] = frozenset()
@@ -28,6 +29,7 @@ class _Values(Visitor):
         self.registers: dict[Var, frozenset[str]] = {}
         self.variables: dict[Var, frozenset[str]] = {}
         self.conditions = NOWHERE
+        self.scope: AttrStmt | None = None
 
     def of(self, *exprs: Expr | None) -> frozenset[str]:
         """The axes along which values of expressions differ."""
@@ -67,7 +69,24 @@ class _Values(Visitor):
     def visit_buffer_store(self, node: BufferStore) -> None:
         self.change(node.buffer.data, self.of(node.value, *node.indices, node.predicate))
 
+    def visit_attr_stmt(self, node: AttrStmt) -> None:
+        outer, self.scope = self.scope, node if node.attr_key == SCOPE else self.scope
+        self(node.body)
+        self.scope = outer
+
+    def total(self, call: Allreduce) -> None:
+        """Threads that reduce together have the same, if all of them get it."""
+        axes, given = self.of(*call.axes), self.of(*call.values, call.condition)
+        found = given | axes if self.scope is not None and is_for_first(self.scope) else given - axes
+        for result in call.results:
+            data = result.buffer.data if isinstance(result, BufferLoad) else result
+            if isinstance(data, Var):
+                self.change(data, found)
+
     def visit_evaluate(self, node: Evaluate) -> None:
+        call = Allreduce.of(node)
+        if call is not None:
+            return self.total(call)
         axes = self.of(node.value)
         for n in walk_unique(node.value):
             if isinstance(n, BufferLoad) and n.buffer.is_private:

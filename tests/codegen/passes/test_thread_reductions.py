@@ -222,6 +222,23 @@ def main(A: T.Buffer((3, 64), "int32"), B: T.Buffer((3, 64), "int32")):
     np.testing.assert_array_equal(b, np.broadcast_to(a.sum(1, keepdims=True), b.shape))
 
 
+def test_a_total_that_all_have_is_stored_by_the_first_to_memory_they_share():
+    func = tensorir.parse("""
+@T.prim_func
+def main(A: T.Buffer((64,), "int32"), B: T.Buffer((64,), "int32")):
+    for t in T.thread_binding(64, thread="threadIdx.x"):
+        total = T.alloc_buffer((1,), "int32", scope="local")
+        S = T.alloc_buffer((1,), "int32", scope="shared")
+        with T.attr(T.comm_reducer(lambda x, y: x + y, [0]), "reduce_scope", 0):
+            T.tvm_thread_allreduce(1, A[t], True, total[0], t)
+        S[0] = total[0]
+        B[t] = S[0]
+""")
+    a, b = np.arange(64, dtype="int32"), np.zeros(64, "int32")
+    tensorir.build(func, "cuda-emulator")(a, b)
+    np.testing.assert_array_equal(b, np.full(64, a.sum()))
+
+
 def test_what_nobody_reads_is_not_reduced():
     """A loop is cut where a condition changes; past it there is no store of the total, so no need for it either."""
     func = tensorir.parse("""
