@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 WORST = 8.0
 """Slower than the best by 2 to this power, and failing, are the same to a model."""
 
+FAILED = 0.3
+"""How much a failure counts beside a time: it says little of how fast those are that look like it."""
+
 ESTIMATE = NAMES.index("sum_cycles")
 """The feature that trees start from: log2 of the cycles that a program is thought to take before any is measured."""
 
@@ -288,7 +291,8 @@ class LightGBMModel:
         if objective == "rank":
             label = np.round((y + WORST + 1) * 63 / (WORST + 1)).astype(int)
             group = groups
-        data = self.lgb.Dataset(x, label, group=group, init_score=base, free_raw_data=True)
+        weight = np.where(y < -WORST, FAILED, 1.0)
+        data = self.lgb.Dataset(x, label, weight=weight, group=group, init_score=base, free_raw_data=True)
         return self.lgb.train(params, data, self.rounds // 2 if few else self.rounds)
 
     def save(self, path: str | os.PathLike[str]) -> None:

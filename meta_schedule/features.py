@@ -7,8 +7,10 @@ what is touched and reused at every loop level; added to them are estimates of t
 from __future__ import annotations
 
 from hashlib import blake2b
+from itertools import accumulate
 from math import ceil, log2, prod
-from typing import Any
+from operator import mul
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -66,26 +68,50 @@ FEATURE_SET = blake2b(" ".join(NAMES).encode(), digest_size=6).hexdigest()
 """Says which features were kept: those of another set are not comparable."""
 
 
-def store_features(function: PrimFunc, target: Target) -> np.ndarray:
-    """A row of `STORE_NAMES` for each store, those with most work first. float32, shape (stores, features)."""
+class Row(NamedTuple):
+    """What all stores of a program are described by: sizes by `_STORE`, to be put on a logarithmic scale, and figures
+    that stay as they are; with them the loops from which on each cache holds all, and how many there are to the
+    innermost one that turns."""
+
+    sizes: list[float]
+    flags: dict[str, float]
+    fits: list[int]
+    inner: int
+
+    @property
+    def cycles(self) -> float:
+        """How long the store takes in all."""
+        return self.sizes[-1]
+
+
+def store_features(function: PrimFunc, target: Target, described: int | None = None) -> np.ndarray:
+    """A row of `STORE_NAMES` for each store, those that take longest first. float32, shape (stores, features).
+
+    Parameters
+    ----------
+    described: how many rows say something of each buffer; None for all.
+    """
     found = nests(function)
-    if not found:
-        return np.zeros((0, len(STORE_NAMES)), np.float32)
     footprints = [footprint(nest) for nest in found]
-    pasts = since(found, footprints)
-    rows = [_row(nest, touched, past, target) for nest, touched, past in zip(found, footprints, pasts)]
-    table = np.log2(1 + np.array([values for values, _ in rows], np.float64)).astype(np.float32)
-    for n, (_, flags) in enumerate(rows):
-        for name, value in flags.items():
-            table[n, _PLACE[name]] = value
-    order = np.argsort(-table[:, _PLACE["cycles"]], kind="stable")
-    return table[order]
+    given = list(zip(found, footprints, since(found, footprints)))
+    rows = [_row(nest, touched, past, target) for nest, touched, past in given]
+    order = sorted(range(len(rows)), key=lambda n: -rows[n].cycles)
+    table = np.zeros((len(rows), len(STORE_NAMES)))
+    table[:, : len(_STORE)] = np.array([rows[n].sizes for n in order]).reshape(len(rows), len(_STORE))
+    flags = [rows[n].flags for n in order]
+    for place, n in enumerate(order[:described]):
+        table[place, len(_STORE) :], own = _described(*given[n], rows[n])
+        flags[place] = {**flags[place], **own}
+    out: np.ndarray = np.log2(1 + table).astype(np.float32)
+    for values, named in zip(out, flags):
+        values[[_PLACE[name] for name in named]] = list(named.values())
+    return out
 
 
 def program_features(program: PrimFunc | IRModule, target: Target) -> np.ndarray:
     """A program as one vector of `NAMES`, float32."""
     functions = list(program.functions.values()) if isinstance(program, IRModule) else [program]
-    table = np.concatenate([store_features(f, target) for f in functions])
+    table = np.concatenate([store_features(f, target, STORES) for f in functions])
     return pooled(table)
 
 
@@ -98,10 +124,8 @@ def pooled(table: np.ndarray) -> np.ndarray:
     return np.concatenate([np.array(head, np.float32), rows.ravel()])
 
 
-def _row(
-    nest: StoreNest, touched: list[float], pasts: list[Since], target: Target
-) -> tuple[list[float], dict[str, float]]:
-    """The sizes of a store, to be put on a logarithmic scale, and the figures that stay as they are.
+def _row(nest: StoreNest, touched: list[float], pasts: list[Since], target: Target) -> Row:
+    """A store among others.
 
     Parameters
     ----------
@@ -172,14 +196,22 @@ def _row(
         "reduce_innermost": float(bool(depth and nest.reducing[-1])),
         "turning_vectors": float(turn.vectorised),
     }
+    return Row(sizes, flags, fits, inner)
+
+
+def _described(
+    nest: StoreNest, touched: list[float], pasts: list[Since], row: Row
+) -> tuple[list[float], dict[str, float]]:
+    """The sizes of a store's buffers and its footprint, and the figures of the buffers that stay as they are."""
+    sizes: list[float] = []
+    flags: dict[str, float] = {}
     order = sorted(zip(nest.touches, pasts), key=lambda t: (not t[0].written, -t[0].elements[0] * t[0].element_bytes))
-    described = order[:BUFFERS]
-    for n, (touch, past) in enumerate(described):
-        values, own = _buffer(touch, past, touched, extents, fits, inner, runs)
+    for n, (touch, past) in enumerate(order[:BUFFERS]):
+        values, own = _buffer(touch, past, touched, nest.extents, row.fits, row.inner, nest.runs)
         sizes += values
         flags.update({f"buffer{n}_{name}": value for name, value in own.items()})
-    sizes += [0.0] * (len(_BUFFER) * (BUFFERS - len(described)))
-    logs = [log2(1 + n) for n in outer]
+    sizes += [0.0] * (len(_BUFFER) * (BUFFERS - min(len(order), BUFFERS)))
+    logs = [log2(1 + turns) for turns in accumulate(nest.extents, mul, initial=1)]
     sizes += np.interp(_POINTS * logs[-1], logs, touched).tolist()
     return sizes, flags
 
