@@ -29,10 +29,9 @@ from typing import Any
 
 import numpy as np
 from tensorir import PrimFunc, Schedule, Target, tune
-from tensorir.meta_schedule.cost_model import LightGBMModel
+from tensorir.meta_schedule.cost_model import LightGBMModel, estimated
 from tensorir.meta_schedule.database import Database
 from tensorir.meta_schedule.features import program_features
-from tensorir.meta_schedule.keys import target_text
 from tensorir.meta_schedule.replay import Replayer
 from tensorir.meta_schedule.rules import Context, default_rules, rule
 from tensorir.meta_schedule.rules.multi_level_tiling import PACK
@@ -100,18 +99,33 @@ def recall(score: np.ndarray, ms: np.ndarray, k: int) -> float:
     return len(set(np.argsort(-score)[:k]) & set(np.argsort(ms)[:k])) / k
 
 
+def learnt(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Features, computed anew from the traces, and milliseconds of all candidates of each workload in a database."""
+    found: dict[str, tuple[list[np.ndarray], list[float]]] = {}
+    with Database(path) as database:
+        for record in database.records():
+            sch = Schedule(database.program(record.task.workload), seed=0)
+            record.schedule_trace().apply_to(sch)
+            features, ms = found.setdefault(record.task.workload, ([], []))
+            features.append(program_features(sch.mod, TARGET))
+            ms.append(record.outcome.ms)
+    return {key: (np.stack(features), np.array(ms)) for key, (features, ms) in found.items()}
+
+
 def evaluate(path: Path) -> None:
     """Print pairs and recall for every operator and model, and what others teach: means of `SPLITS`."""
+    known = learnt(path)
     with Database(path) as database:
-        known = database.learning(target_text(TARGET))
         names = database.workloads()
-    print(f"{'operator':<10} {'model':<22} {'trained':>7} {'held out':>8} {'pairs':>6} {'recall':>6}")
+    print(f"{'operator':<12} {'model':<28} {'trained':>7} {'held out':>8} {'pairs':>6} {'recall':>6}")
     for key, (features, ms) in known.items():
         others = {k: data for k, data in known.items() if k != key}
         half = len(ms) // 2
-        ways = [(label, half, False) for label in MODELS]
+        works = np.isfinite(ms)
+        alone = pairs(estimated(features[works]), ms[works]), recall(estimated(features[works]), ms[works], TOP)
+        print(f"{names[key]:<12} {'the estimate alone':<28} {0:>7} {works.sum():>8} {alone[0]:6.3f} {alone[1]:6.3f}")
         for label, count, prior in [
-            *ways,
+            *((label, half, False) for label in MODELS),
             ("regression", 32, False),
             ("regression", 32, True),
             ("regression", 0, True),
@@ -131,7 +145,7 @@ def evaluate(path: Path) -> None:
                 found.append((pairs(score, ms[test]), recall(score, ms[test], top)))
             figures = " ".join(f"{figure:6.3f}" for figure in np.mean(found, axis=0))
             title = label + (", others' prior" if prior else "")
-            print(f"{names[key]:<10} {title:<22} {min(count, half):>7} {len(test):>8} {figures}  (top {top})")
+            print(f"{names[key]:<12} {title:<28} {min(count, half):>7} {len(test):>8} {figures}  (top {top})")
 
 
 def speed() -> None:
