@@ -258,12 +258,13 @@ class Database:
         return self._query(condition, (*_where(task), k))
 
     def others(self, task: TaskKey, k: int) -> list[Record]:
-        """The `k` fastest candidates of each other workload measured for the same target and version."""
+        """The `k` fastest candidates of each other workload measured for the same target and version, the fastest of
+        each first, then the second ones."""
         known = self._connection.execute(
             "SELECT DISTINCT workload FROM candidate WHERE workload <> ? AND target = ? AND version = ?", _where(task)
         )
-        keys = sorted(key for (key,) in known)
-        return [record for key in keys for record in self.top_k(replace(task, workload=key), k)]
+        best = [self.top_k(replace(task, workload=key), k) for key in sorted(key for (key,) in known)]
+        return [records[rank] for rank in range(k) for records in best if rank < len(records)]
 
     def record(self, number: int) -> Record:
         """The measurement with a number.

@@ -10,15 +10,20 @@ from ...schedule.tiling import divisors
 from ...schedule.trace import Instruction
 from .candidate import Pool, Wish
 
+MOST = 48
+"""Candidates that are made of what other workloads have: the search is to begin soon, however many these are."""
+
 
 def inherited(pool: Pool, traces: Sequence[str]) -> list[Wish]:
-    """What traces of other workloads (JSON) come to in this one; those whose steps no sketch of it has are left out.
+    """What the first traces of other workloads (JSON) come to in this one, but for those whose steps no sketch has.
 
     A workload of another shape has the same sketches, and what is good for it is mostly good here: the tile that fits
     the registers, where stages are computed, how far loops are unrolled.
     """
-    out = []
+    out: list[Wish] = []
     for text in traces:
+        if len(out) == MOST:
+            break
         read = pool.read(text)
         if read is None or read[1] < 0:
             continue

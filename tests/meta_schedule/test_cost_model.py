@@ -8,7 +8,7 @@ import pytest
 from tensorir import Schedule, Target, UserError
 from tensorir.meta_schedule import cost_model
 from tensorir.meta_schedule.analytical import predict_ms
-from tensorir.meta_schedule.cost_model import AnalyticalModel, LightGBMModel, RandomModel, default_model, relative
+from tensorir.meta_schedule.cost_model import AnalyticalModel, LightGBMModel, Line, RandomModel, default_model, relative
 from tensorir.meta_schedule.features import NAMES, program_features
 from tensorir.script import workloads
 
@@ -114,3 +114,22 @@ def test_without_the_openmp_library_one_line_says_so(monkeypatch: pytest.MonkeyP
     assert "libgomp" in line and "apt-get install libgomp1" in line and "\n" not in line
     with pytest.raises(UserError, match="OpenMP"):
         cost_model.lightgbm()
+
+
+def test_what_is_known_is_scaled_by_measurements_that_differ() -> None:
+    wide, near = np.linspace(-8, 0, 32), np.linspace(-0.1, 0, 32)
+    assert abs(Line.through(wide, 0.5 * wide).slope - 0.5) < 0.02
+    assert Line.through(near, -3 * near).slope > 0.9, "differences between candidates that are alike mean little"
+    assert Line.through(wide, -wide).slope == 0, "what is known is never turned around"
+    failed = np.where(np.arange(32) % 3, 0.5 * wide, -cost_model.WORST - 1)
+    assert np.allclose(Line.through(wide, failed), Line.through(wide[failed > -9], failed[failed > -9]))
+
+
+def test_failures_among_the_fastest_leave_these_in_order() -> None:
+    ms = MS.copy()
+    fast = np.median(MS) > MS
+    ms[fast & (np.arange(len(MS)) % 2 == 0)] = np.inf
+    model = LightGBMModel()
+    model.update("t", X[:200], ms[:200])
+    works = np.isfinite(ms[200:])
+    assert pairs(model.predict("t", X[200:])[works], ms[200:][works]) > 0.73
