@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 from ...tir.dtype import VOID
 from ...tir.errors import LowerError
@@ -54,19 +55,6 @@ class _Part:
     barrier: int = NOTHING
 
 
-def with_barriers(
-    node: Evaluate,
-    scope: AttrStmt | None,
-    axes: Mapping[str, tuple[Var, Expr]],
-    bound: Mapping[Var, str],
-    warp: int,
-    root: PrimFunc,
-) -> Stmt:
-    """The code of a reduction across threads (`reduction`) with the barriers that are needed inside of it."""
-    code = reduction(node, scope, axes, bound, warp, root)
-    return Plan(root, axes, warp).stmt(code, Where(axes, under=frozenset(axes))).stmt
-
-
 class Plan:
     """Places the barriers of one kernel, whose threads' axes have these variables and extents."""
 
@@ -74,6 +62,11 @@ class Plan:
         self.func, self.threads, self.warp = func, threads, warp
         self.reduces: AttrStmt | None = None
         self.known: dict[tuple[int, int, Order], tuple[Access, Access, bool]] = {}
+
+    def code(self, node: Evaluate, scope: AttrStmt | None, bound: Mapping[Var, str]) -> Stmt:
+        """The code of a reduction across threads (`reduction`) with the barriers that are needed inside of it."""
+        code = reduction(node, scope, self.threads, bound, self.warp, self.func)
+        return self.stmt(code, Where(self.threads, under=frozenset(self.threads))).stmt
 
     def stmt(self, node: Stmt, where: Where) -> _Part:
         """`node` with the barriers it needs inside."""
@@ -102,22 +95,15 @@ class Plan:
         if isinstance(node, AttrStmt) and node.attr_key == SCOPE:
             self.reduces = node
         own = accesses(node, where)
-        part = self.stmt(node.body, where.inside(node))
+        part = self.body(node.body, where.inside(node), _same_turn(own, where))
         self.reduces = outer
-        before = [(a, Order(frozenset(where.loops))) for a in own]
-        level = self.meets(before, part.head)
-        if level:
-            # What a variable is to hold, all have read when the body changes it.
-            self.require_uniform(where, part, before)
-            head = _unordered(part.head, level)
-            part = _Part(seq(_barrier(level), part.stmt), head, part.tail, max(level, part.barrier))
         rebuilt = node if part.stmt is node.body else node.replace(body=part.stmt)
         return _Part(rebuilt, own + part.head, _unordered(own, part.barrier) + part.tail, part.barrier)
 
     def reduction(self, node: Stmt, call: Allreduce, own: list[Access], where: Where) -> _Part:
         """A reduction across threads, which `lower_thread_allreduce` gives its code with the barriers inside of it."""
         bound = {loop.loop_var: axis for axis, (loop, _) in where.nodes.items()}
-        code = with_barriers(call.of_constants, self.reduces, self.threads, bound, self.warp, self.func)
+        code = self.code(call.of_constants, self.reduces, bound)
         # All threads run it, and none in place of others.
         inner = self.stmt(code, replace(where, under=frozenset(self.threads), nodes={}))
         return _Part(node, own + inner.head, _unordered(own, inner.barrier) + inner.tail, inner.barrier)
@@ -128,8 +114,12 @@ class Plan:
         """The statements that a body consists of, each with its barriers."""
         return [self.stmt(node, where) for node in (body.seq if isinstance(body, SeqStmt) else (body,))]
 
+    def body(self, node: Stmt, where: Where, before: _Carried) -> _Part:
+        """What stands inside of a statement, after the accesses of the statement itself."""
+        return self.sequence(node, self.parts(node, where), where, before)
+
     def sequence(self, body: Stmt, parts: Sequence[_Part], where: Where, carry: _Carried = ()) -> _Part:
-        """The parts of a body in order, after the accesses of a loop's iteration before, if there are any."""
+        """The parts of a body in order, after what comes before the first of them."""
         out: list[Stmt] = []
         head: list[Access] = []
         pending: list[Access] = []
@@ -139,7 +129,8 @@ class Plan:
             before = [(a, order) for a in pending] + [(a, o) for a, o in carry if _needs(a) > passed]
             level = self.meets(before, part.head)
             if level:
-                self.require_uniform(where, part, before)
+                if where.diverges:
+                    self.refuse(part.head, before)
                 out.append(_barrier(level))
                 passed, pending = max(passed, level), _unordered(pending, level)
             head += _unordered(part.head, passed)
@@ -161,10 +152,9 @@ class Plan:
             self.known[key] = a, b, conflict(a, b, order, self.threads)
         return self.known[key][2]
 
-    def require_uniform(self, where: Where, part: _Part, before: _Carried) -> None:
-        if not where.diverges:
-            return
-        a, b = next((a, b) for b in part.head for a, order in before if self.conflict(a, b, order))
+    def refuse(self, after: list[Access], before: _Carried) -> NoReturn:
+        """Say that there can be no barrier between accesses of which one may come too early."""
+        a, b = next((a, b) for b in after for a, order in before if self.conflict(a, b, order))
         raise LowerError(
             f"between {{0}} and {{1}} threads must wait for each other, as both touch {a.buffer.name}, but not all "
             "threads of the block come there",
@@ -180,21 +170,25 @@ class Plan:
     def loop(self, node: For | While, where: Where) -> _Part:
         inner = where.inside(node)
         own = accesses(node, where)
-        parts = self.parts(node.body, inner)
-        part = self.sequence(node.body, parts, inner)
+        parts, first = self.parts(node.body, inner), _same_turn(own, where)
+        part = self.sequence(node.body, parts, inner, first)
         if not is_bound(node):
-            part = self.carried(node, parts, inner, part)
+            part = self.carried(node, parts, inner, part, first)
         if isinstance(node, While):
-            # What the condition reads, the turn before has left: there is no place for a barrier in between.
             before = self.turns(part.tail, node, inner, part.barrier)
-            if self.meets(before, own):
-                self.require_uniform(inner, _Part(node, own), before)
+            level = self.meets(before, own)
+            if level and inner.diverges:
+                self.refuse(own, before)
+            if level:
+                # What the condition reads, the turn before has left.
+                stmt, tail = seq(part.stmt, _barrier(level)), _unordered(part.tail, level)
+                part = _Part(stmt, part.head, tail, max(level, part.barrier))
         rebuilt = node if part.stmt is node.body else node.replace(body=part.stmt)
         once = isinstance(node, For) and isinstance(node.extent, IntImm) and node.extent.value > 0
         surely = part.barrier if once else NOTHING
         return _Part(rebuilt, own + part.head, _unordered(own + part.head, surely) + part.tail, surely)
 
-    def carried(self, node: For | While, parts: Sequence[_Part], inner: Where, part: _Part) -> _Part:
+    def carried(self, node: For | While, parts: Sequence[_Part], inner: Where, part: _Part, first: _Carried) -> _Part:
         """The body with barriers between the end of one iteration and the start of the next."""
         if isinstance(node, For) and isinstance(node.extent, IntImm) and node.extent.value < 2:
             return part
@@ -205,7 +199,7 @@ class Plan:
             if not fresh or not self.meets(before[len(tail) :], part.head):
                 return part
             tail += fresh
-            part = self.sequence(node.body, parts, inner, before)
+            part = self.sequence(node.body, parts, inner, [*first, *before])
 
     def turns(self, tail: Sequence[Access], node: For | While, inner: Where, barrier: int) -> _Carried:
         """The accesses of a loop's turn as they come before those of later ones, with a barrier in each turn.
@@ -219,10 +213,11 @@ class Plan:
 
     def branch(self, node: IfThenElse, where: Where) -> _Part:
         own = accesses(node, where)
-        then = self.stmt(node.then_case, where.where(node.condition, holds=True))
+        before = _same_turn(own, where)
+        then = self.body(node.then_case, where.where(node.condition, holds=True), before)
         other = None
         if node.else_case is not None:
-            other = self.stmt(node.else_case, where.where(node.condition, holds=False))
+            other = self.body(node.else_case, where.where(node.condition, holds=False), before)
         parts = [then, other] if other is not None else [then]
         same = then.stmt is node.then_case and (other is None or other.stmt is node.else_case)
         rebuilt = node if same else node.replace(then_case=then.stmt, else_case=None if other is None else other.stmt)
@@ -234,6 +229,11 @@ class Plan:
 
 _Carried = Sequence[tuple[Access, Order]]
 """What comes before: accesses, and how they do."""
+
+
+def _same_turn(own: list[Access], where: Where) -> _Carried:
+    """The accesses of a statement, before those inside of it."""
+    return [(a, Order(frozenset(where.loops))) for a in own]
 
 
 def _needs(access: Access) -> int:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ...tir.buffer import BufferLoad
 from ...tir.errors import LowerError
 from ...tir.expr import CommReducer, Expr, Var
 from ...tir.function import PrimFunc
 from ...tir.stmt import AttrStmt, Evaluate, For, IfThenElse, Stmt, While
-from ...tir.visit import Rewriter, walk
+from ...tir.visit import Rewriter
 from ..target import Target
-from .barriers import with_barriers
+from .barriers import Plan
 from .kernels import THREAD_AXES, is_bound
 from .thread_reductions import SCOPE, Allreduce
+from .thread_values import Values
 
 
 def lower_thread_allreduce(func: PrimFunc, target: Target) -> PrimFunc:
@@ -33,9 +33,12 @@ class _Lower(Rewriter):
         self.axes: dict[str, tuple[Var, Expr]] = {}
         self.reduces: AttrStmt | None = None
         self.guarded: list[Stmt] = []
+        self.values = Values()
 
     def visit_for(self, node: For) -> Stmt:
         if is_bound(node) and node.thread_binding in THREAD_AXES:
+            if not self.axes:
+                self.values = Values.of_kernel(node)
             self.axes[str(node.thread_binding)] = node.loop_var, node.extent
             out = node.map_children(self)
             del self.axes[str(node.thread_binding)]
@@ -50,9 +53,7 @@ class _Lower(Rewriter):
 
     def below(self, node: Stmt, *decides: Expr) -> Stmt:
         """A statement with a body, which threads may differ in running."""
-        threads = {var for var, _ in self.axes.values()}
-        differs = any(n in threads or isinstance(n, BufferLoad) for e in decides for n in walk(e))
-        if not differs:
+        if not self.values.of(*decides):
             return node.map_children(self)
         self.guarded.append(node)
         out = node.map_children(self)
@@ -79,4 +80,4 @@ class _Lower(Rewriter):
                 hint="let all threads take part, and give the condition to the values: T.Select(condition, x, unit)",
             )
         bound = {var: axis for axis, (var, _) in self.axes.items()}
-        return with_barriers(node, self.reduces, self.axes, bound, self.warp, self.func)
+        return Plan(self.func, self.axes, self.warp).code(node, self.reduces, bound)

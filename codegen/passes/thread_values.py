@@ -17,14 +17,21 @@ NOWHERE: frozenset[str] = frozenset()
 
 def differing(kernel: Stmt) -> dict[Var, frozenset[str]]:
     """The thread axes along which what is in a buffer of a thread's own may differ, by the buffer's pointer."""
-    found = _Values()
-    size = -1
-    while size != (size := sum(map(len, found.registers.values()))):
-        found(kernel)
-    return found.registers
+    return Values.of_kernel(kernel).registers
 
 
-class _Values(Visitor):
+class Values(Visitor):
+    """Along which axes values differ: of variables, and of what is in registers at any time."""
+
+    @staticmethod
+    def of_kernel(kernel: Stmt) -> Values:
+        """What is known once nothing is added any more."""
+        found = Values()
+        size = -1
+        while size != (size := sum(map(len, found.registers.values()))):
+            found(kernel)
+        return found
+
     def __init__(self) -> None:
         self.registers: dict[Var, frozenset[str]] = {}
         self.variables: dict[Var, frozenset[str]] = {}

@@ -91,12 +91,15 @@ class Where:
         return out
 
     def differs(self, *exprs: Expr) -> bool:
-        """Whether the values may differ between threads of a block."""
+        """Whether the values may differ between threads of a block, if nobody changes memory that they share."""
         threads = {var for var, _ in self.threads.values()}
         for e in exprs:
             for n in walk_unique(self.seen(e)):
-                if n in threads or n in self.loaded or isinstance(n, (BufferLoad, Call)):
+                if n in threads or n in self.loaded or isinstance(n, Call):
                     return True
+                if isinstance(n, BufferLoad) and n.buffer.is_private:
+                    if not self.registers.get(n.buffer.data, self.threads.keys()).isdisjoint(self.threads):
+                        return True
         return False
 
 

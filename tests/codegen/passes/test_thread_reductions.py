@@ -239,6 +239,32 @@ def main(A: T.Buffer((64,), "int32"), B: T.Buffer((64,), "int32")):
     np.testing.assert_array_equal(b, np.full(64, a.sum()))
 
 
+@pytest.mark.parametrize("turns, comes", [
+    ("range(N[0])", True), ("range(N[t])", False), ("range(n[0])", False), ("range(t, 40)", False),
+])  # fmt: skip
+def test_all_come_as_often_where_threads_do_not_differ_in_the_turns(turns, comes):
+    func = tensorir.parse(f"""
+@T.prim_func
+def main(A: T.Buffer((40,), "int32"), N: T.Buffer((40,), "int32"), B: T.Buffer((40,), "int32")):
+    for t in T.thread_binding(40, thread="threadIdx.x"):
+        total = T.alloc_buffer((1,), "int32", scope="local")
+        n = T.alloc_buffer((1,), "int32", scope="local")
+        n[0] = N[t]
+        B[t] = 0
+        for k in {turns}:
+            with T.attr(T.comm_reducer(lambda x, y: x + y, [0]), "reduce_scope", 0):
+                T.tvm_thread_allreduce(1, A[t] + k, True, total[0], t)
+            B[t] = B[t] + total[0]
+""")
+    if not comes:
+        with pytest.raises(LowerError, match=r"not all (of them|threads)"):
+            lower(func, GPU)
+        return
+    a, n, b = np.arange(40, dtype="int32"), np.full(40, 3, "int32"), np.zeros(40, "int32")
+    tensorir.build(func, "cuda-emulator")(a, n, b)
+    np.testing.assert_array_equal(b, np.full(40, 3 * a.sum() + 3 * 40))
+
+
 def test_what_nobody_reads_is_not_reduced():
     """A loop is cut where a condition changes; past it there is no store of the total, so no need for it either."""
     func = tensorir.parse("""

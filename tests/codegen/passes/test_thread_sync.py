@@ -102,6 +102,20 @@ for k in range(2):
     W[tx % 32] = A[tx]
     B[tx] = W[31 - tx % 32] + S[63 - tx]
 """),
+    "a condition that each turn changes": (3, """
+S[tx] = T.float32(0)
+while S[0] < T.float32(3):
+    if tx == 0:
+        S[0] = S[0] + T.float32(1)
+B[tx] = S[0]
+"""),
+    "a condition that its branch changes": (2, """
+S[tx] = A[tx]
+if S[5] < T.float32(9):
+    if tx == 5:
+        S[5] = T.float32(9)
+B[tx] = S[tx]
+"""),
     "a barrier that is there": (1, """
 S[tx] = A[tx]
 T.tvm_storage_sync("shared")
@@ -179,14 +193,11 @@ def test_a_blocked_matmul():
     assert_barriers_are_needed(out, arguments(out))
 
 
-def test_a_condition_that_the_turn_before_changes():
+def test_a_condition_that_differs_and_that_the_turn_before_changes():
     body = """
 S[tx] = A[tx]
-T.tvm_storage_sync("shared")
-while S[0] < T.float32(3):
-    T.tvm_storage_sync("shared")
-    if tx == 0:
-        S[0] = S[0] + T.float32(1)
+while S[tx] < T.float32(3):
+    S[63 - tx] = T.float32(3)
 """
     with pytest.raises(LowerError, match="not all threads"):
         thread_sync(program(body), GPU)
