@@ -6,7 +6,7 @@ from functools import cached_property
 
 from ..tir.arith.region_bounds import exact_unions
 from ..tir.buffer import Buffer
-from ..tir.stmt import IfThenElse, IterType
+from ..tir.stmt import Block, IfThenElse, IterType
 from ..tir.visit import free_vars
 from .edit import common, wrappers
 from .footprint import Footprints
@@ -23,16 +23,18 @@ class Privacy:
         self.s = s
         self.loop = loop
         self.known: dict[Buffer, bool] = {}
+        self.feet: dict[SRef, Footprints] = {}
 
     @cached_property
     def blocks(self) -> list[BlockSRef]:
         """The blocks below the loop."""
         return self.s.child_blocks(self.loop)
 
-    @cached_property
-    def foot(self) -> Footprints:
-        """What the blocks touch in one iteration."""
-        return Footprints(self.s, self.loop)
+    def foot(self, boundary: SRef) -> Footprints:
+        """What the blocks touch in one iteration of the loop or of one inside."""
+        if boundary not in self.feet:
+            self.feet[boundary] = Footprints(self.s, boundary)
+        return self.feet[boundary]
 
     def of(self, buffer: Buffer) -> bool:
         """Whether `buffer` is private."""
@@ -48,7 +50,7 @@ class Privacy:
         """Whether nothing outside of the loop touches the buffer, so that it can be allocated in the loop."""
         scope, inside = self.loop.scope, set(self.blocks)
         while True:
-            if any(_touches(block, buffer) for block in self.s.child_blocks(scope) if block not in inside):
+            if any(touches(block.stmt, buffer) for block in self.s.child_blocks(scope) if block not in inside):
                 return False
             if buffer in scope.stmt.alloc_buffers:
                 return True
@@ -59,7 +61,7 @@ class Privacy:
 
     def _is_private_further_in(self, buffer: Buffer) -> bool:
         """Whether the buffer is private to an iteration of a loop inside, around all that touches it."""
-        users: list[SRef] = [block for block in self.blocks if _touches(block, buffer)]
+        users: list[SRef] = [block for block in self.blocks if touches(block.stmt, buffer)]
         at = common(users)
         return at is not self.loop and isinstance(at, LoopSRef) and Privacy(self.s, at).of(buffer)
 
@@ -76,22 +78,31 @@ class Privacy:
 
     def _own_values(self, buffer: Buffer) -> bool:
         """Whether all that is read in an iteration has been written in it before."""
-        foot = self.foot
         writers: list[BlockSRef] = []
         for block in self.blocks:
             if not all(isinstance(stmt, IfThenElse) for stmt in wrappers(self.loop, block)):
                 return False
-            needed = foot.union(block, block.stmt.reads, buffer)
-            if needed is not None:
-                boxes = exact_unions(foot.an, written_boxes(foot, writers, block, buffer))
-                if not any(foot.contains(box, needed) for box in boxes):
-                    inside = foot.clipped(needed, buffer)
-                    if not any(foot.contains(box, inside) for box in boxes):
-                        return False
+            if any(region.buffer is buffer for region in block.stmt.reads):
+                if not self._finds_all(block, writers, buffer):
+                    return False
             if any(region.buffer is buffer for region in block.stmt.writes):
                 writers.append(block)
         return True
 
+    def _finds_all(self, reader: BlockSRef, writers: list[BlockSRef], buffer: Buffer) -> bool:
+        """Whether blocks before `reader` have written all that it reads, in the same turn of the loops they share."""
+        shared = [common([writer, reader]) for writer in writers]
+        innermost = self.foot(max(shared, key=lambda ref: len(ref.ancestors()), default=self.loop))
+        needed = innermost.union(reader, reader.stmt.reads, buffer)
+        assert needed is not None
+        pairs = zip(writers, shared, strict=True)
+        written = [box for writer, at in pairs for box in written_boxes(self.foot(at), [writer], reader, buffer)]
+        boxes = exact_unions(innermost.an, written)
+        return any(innermost.contains(box, needed) for box in boxes) or any(
+            innermost.contains(box, innermost.clipped(needed, buffer)) for box in boxes
+        )
 
-def _touches(block: BlockSRef, buffer: Buffer) -> bool:
-    return any(region.buffer is buffer for region in (*block.stmt.reads, *block.stmt.writes))
+
+def touches(block: Block, buffer: Buffer) -> bool:
+    """Whether a block declares to read or write `buffer`."""
+    return any(region.buffer is buffer for region in (*block.reads, *block.writes))

@@ -53,18 +53,21 @@ def supply(
     before = [p for p in scope.writers.get(region.buffer, ()) if p.index < child.index]
     if not before:
         return None
-    loops: list[For | None] = [common_loop(p, child) for p in before]
-    depths = [0 if loop is None else child.loops.index(loop) + 1 for loop in loops]
-    depth = min(depths)
-    shared = loops[depths.index(depth)]
+    shared = [common_loop(p, child) for p in before]
+    depths = [0 if loop is None else child.loops.index(loop) + 1 for loop in shared]
     an = scope.analyzer(around)
-    for outer in child.loops[:depth]:
+    for outer in child.loops[: max(depths)]:
         an.bind(outer.loop_var, outer.range, allow_override=True)
-    below = child.below(shared)
-    needed = clipped(an, eval_box(an, child.bound(region).region, below), region.buffer.shape)
-    given = [c for c in conjuncts(child.realize.predicate) if not below.keys() & free_vars(c).keys()]
-    written = [box for p in before for box in surely_written(an, p, region.buffer, shared, given)]
-    return Supply(shared) if any(box_contains(an, box, needed) for box in exact_unions(an, written)) else None
+    innermost = shared[depths.index(max(depths))]
+    needed = clipped(an, eval_box(an, child.bound(region).region, child.below(innermost)), region.buffer.shape)
+    written: list[Box] = []
+    for p, loop in zip(before, shared, strict=True):
+        below = child.below(loop)
+        given = [c for c in conjuncts(child.realize.predicate) if not below.keys() & free_vars(c).keys()]
+        written += surely_written(an, p, region.buffer, loop, given)
+    if not any(box_contains(an, box, needed) for box in exact_unions(an, written)):
+        return None
+    return Supply(shared[depths.index(min(depths))])
 
 
 def cover_failure(scope: Scope, child: Child, around: Mapping[Var, Range] | None = None) -> Failure | None:

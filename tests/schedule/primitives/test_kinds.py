@@ -55,7 +55,19 @@ def gaps(A: T.Buffer((4, 8), "float32"), B: T.Buffer((4, 8), "float32")) -> None
                 B[vv, vj] = X[vj * 2 + 2] * T.float32(2)
 
 
-@pytest.mark.parametrize("program", [guarded, gaps])
+def behind(A: T.Buffer((4, 8), "float32"), B: T.Buffer((4, 8), "float32")) -> None:
+    X = T.alloc_buffer((8,), "float32")
+    for v, j in T.grid(4, 8):
+        with T.block("X"):
+            vv, vj = T.axis.remap("SS", [v, j])
+            X[vj] = A[vv, vj]
+        with T.block("B"):
+            vv, vj = T.axis.remap("SS", [v, j])
+            T.where(j >= 4 or v >= 1)
+            B[vv, vj] = X[7 - vj] * T.float32(2)
+
+
+@pytest.mark.parametrize("program", [guarded, gaps, behind])
 def test_what_an_iteration_does_not_write_for_sure_passes_from_one_to_another(program) -> None:
     sch = Schedule(T.prim_func(program))
     with pytest.raises(ScheduleError, match="cannot run in parallel"):

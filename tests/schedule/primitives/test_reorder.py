@@ -105,3 +105,28 @@ def test_a_running_sum_keeps_its_order() -> None:
     i, k = sch.get_loops("B")
     sch.reorder(k, i)
     sch.verify(trials=1, backend="interpreter")
+
+
+@T.prim_func
+def mirrored(A: T.Buffer((2, 3, 4), "float32"), C: T.Buffer((2, 3, 4), "float32")):
+    B = T.alloc_buffer((4,), "float32")
+    for i, j, k in T.grid(2, 3, 4):
+        with T.block("B"):
+            vi, vj, vk = T.axis.remap("SSS", [i, j, k])
+            B[vk] = A[vi, vj, vk] * T.float32(2)
+        with T.block("C"):
+            vi, vj, vk = T.axis.remap("SSS", [i, j, k])
+            T.where(k >= 2)
+            C[vi, vj, vk] = B[3 - vk]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_no_other_iteration_gets_between_a_value_and_its_use(order: tuple[int, ...]) -> None:
+    """Each iteration of `j` writes first what it reads, and no iteration of `k` does."""
+    sch = Schedule(mirrored)
+    loops = sch.get_loops("B")
+    try:
+        sch.reorder(*(loops[n] for n in order))
+    except ScheduleError:
+        assert order != (0, 1, 2)
+    sch.verify(trials=1, backend="interpreter", sanitize=True)

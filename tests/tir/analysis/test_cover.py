@@ -110,6 +110,26 @@ for i in range(4):
     assert cover_failure(outside, named(outside, "C")) is not None
 
 
+@pytest.mark.parametrize("read,covered", [("vj", True), ("0", True), ("15 - vj", False)])
+def test_each_writer_is_asked_in_the_loop_that_it_shares(read: str, covered: bool) -> None:
+    text = """
+D = T.alloc_buffer((16, 16))
+for i in range(16):
+    with T.block("first"):
+        vi = T.axis.spatial(16, i)
+        D[vi, 0] = A[vi, 0]
+    for j in range(16):
+        with T.block("D"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            D[vi, vj] = A[vi, vj]
+        with T.block("C"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            C[vi, vj] = D[vi, READ]
+"""
+    found = scope(text.replace("READ", read))
+    assert (cover_failure(found, named(found, "C")) is None) == covered
+
+
 def test_nothing_written_before() -> None:
     text = """
 D = T.alloc_buffer((16, 16))
