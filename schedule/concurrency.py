@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from ..tir.buffer import Buffer
 from ..tir.errors import ScheduleError
 from ..tir.expr import IntImm
 from ..tir.stmt import Block, For, ForKind, IterType
 from ..tir.visit import free_vars
 from .conditions import require_independent
 from .errors import refusal, require
+from .privacy import touches
 from .rewrite import drivers
 from .scopes import shared_across
-from .sref import BlockSRef, LoopSRef, SRef
+from .sref import BlockSRef, LoopSRef, SRef, blocks_below
 from .state import State
 
 SERIAL = (ForKind.SERIAL, ForKind.UNROLLED)
@@ -31,6 +33,12 @@ def concurrent_loops(*refs: SRef) -> dict[LoopSRef, For]:
     return out
 
 
+def loops_at_once(s: State, owner: BlockSRef, buffer: Buffer) -> dict[LoopSRef, For]:
+    """The loops around uses of a buffer in the block that allocates it, of which iterations run at once."""
+    users = [s.srefs[block] for block in blocks_below(owner.stmt) if touches(block, buffer)]
+    return concurrent_loops(*users)
+
+
 def require_still_private(s: State, block: BlockSRef) -> None:
     """Require, after `block` was put around others, that loops around and inside may still run at once.
 
@@ -48,10 +56,15 @@ def require_still_concurrent(
     loops: dict[LoopSRef, For],
     block: Block,
     hint: str = "move the block first, or choose a place outside of the loop",
+    buffer: Buffer | None = None,
 ) -> None:
     """Require, after `block` moved or came, that iterations of loops that it may touch on may still run at once.
 
     The threads of a GPU may all fetch into shared memory, each the same values, until the fetch's own loops are bound.
+
+    Parameters
+    ----------
+    buffer: the only one that is touched otherwise than before.
     """
     fetches = all(region.buffer.scope.startswith("shared") for region in block.writes)
     for ref, stmt in loops.items():
@@ -60,9 +73,8 @@ def require_still_concurrent(
         require_alike(s, ref)
         if fetches and stmt.kind is ForKind.THREAD_BINDING:
             continue
-        threads = str(stmt.thread_binding or "").startswith("threadIdx")
         try:
-            require_independent(s, ref, "run at once", reduction=threads)
+            require_independent(s, ref, "run at once", reduction=_is_of_threads(stmt), buffer=buffer)
         except ScheduleError as error:
             raise refusal(
                 "with {0} there, the iterations of {1} could no longer run at once: some would touch what others write",
@@ -72,12 +84,16 @@ def require_still_concurrent(
             ) from error
 
 
+def _is_of_threads(loop: For) -> bool:
+    return str(loop.thread_binding).startswith("threadIdx")
+
+
 def require_alike(s: State, loop: LoopSRef) -> None:
     """Require that threads which share memory do not each store a value of its own at one place there.
 
     Threads that store one value at one place do no harm.
     """
-    if not str(loop.stmt.thread_binding or "").startswith("threadIdx"):
+    if not _is_of_threads(loop.stmt):
         return
     var = loop.stmt.loop_var
     for block in s.child_blocks(loop):

@@ -12,7 +12,7 @@ from ..tir.analysis.reducers import accumulates
 from ..tir.analysis.scope import Child, Failure, Scope, scope_of
 from ..tir.arith import Analyzer
 from ..tir.arith.stmt import conjuncts
-from ..tir.buffer import BufferRegion, Range
+from ..tir.buffer import Buffer, BufferRegion, Range
 from ..tir.errors import ScheduleError
 from ..tir.expr import TRUE, Expr, IntImm, Var, all_of
 from ..tir.stmt import BlockRealize, BufferStore, IterType
@@ -94,15 +94,20 @@ def require_complete_or_reduction(s: State, block: BlockSRef) -> None:
     _raise(complete_or_reduction_failure(scope, scope.child(block.stmt)), "neither a complete nor a reduction block: ")
 
 
-def require_independent(s: State, loop: LoopSRef, purpose: str, *, reduction: bool = False) -> None:
+def require_independent(
+    s: State, loop: LoopSRef, purpose: str, *, reduction: bool = False, buffer: Buffer | None = None
+) -> None:
     """Require that no iteration of `loop` touches what another writes, so that it can `purpose`.
 
     Parameters
     ----------
     reduction: iterations may contribute to one reduction (the threads of a GPU's block can).
+    buffer: the only one to be looked at; by default all are.
     """
     var = loop.stmt.loop_var
     for block in s.child_blocks(loop):
+        if buffer is not None and all(region.buffer is not buffer for region in block.stmt.writes):
+            continue
         for iter_var, value in zip(block.stmt.iter_vars, s.realize(block).iter_values, strict=True):
             fine = iter_var.iter_type is IterType.SPATIAL or (reduction and iter_var.iter_type is IterType.REDUCE)
             require(
@@ -114,7 +119,7 @@ def require_independent(s: State, loop: LoopSRef, purpose: str, *, reduction: bo
                 iter_var.var,
                 hint="choose a loop over spatial axes; decompose_reduction, rfactor or reorder can bring one here",
             )
-    _require_apart(s, scope_of(loop.scope.stmt), loop, purpose, reductions=not reduction)
+    _require_apart(s, scope_of(loop.scope.stmt), loop, purpose, buffer, reductions=not reduction)
 
 
 def require_order_does_not_matter(s: State, before: Sequence[LoopSRef], after: Sequence[LoopSRef]) -> None:
@@ -158,12 +163,20 @@ def reads_before_others_write(s: State, block: BlockSRef) -> bool:
 
 
 def _require_apart(
-    s: State, scope: Scope, loop: LoopSRef, purpose: str, *, reductions: bool, updates: bool = True
+    s: State,
+    scope: Scope,
+    loop: LoopSRef,
+    purpose: str,
+    buffer: Buffer | None = None,
+    *,
+    reductions: bool,
+    updates: bool = True,
 ) -> None:
     """Require that iterations of `loop` do not depend on each other.
 
     Parameters
     ----------
+    buffer: the only one to be looked at; by default all are.
     reductions: count what reductions with an init do to one element.
     updates: count what blocks that add to what is there do to one element.
     """
@@ -174,7 +187,7 @@ def _require_apart(
 
     def apart(src: Child, dst: Child, a: BufferRegion, b: BufferRegion) -> bool:
         own = src is dst and (turns.are_apart(src.block, a, b) or (not updates and accumulates(src.block)))
-        return own or privacy.of(a.buffer)
+        return own or (buffer is not None and a.buffer is not buffer) or privacy.of(a.buffer)
 
     carried = carried_dependence(scope, loop.stmt, around(loop), reductions=reductions, apart=apart)
     if carried is not None:

@@ -10,18 +10,17 @@ from ...tir.buffer import Buffer, BufferLoad, MatchBufferRegion, Range
 from ...tir.errors import UserError
 from ...tir.expr import FALSE, Expr, Or, Var, as_expr, cast, const
 from ...tir.function import PrimFunc
-from ...tir.stmt import Block, BufferStore, For, Stmt, seq
+from ...tir.stmt import Block, BufferStore, Stmt, seq
 from ...tir.visit import walk
 from ..arguments import BufferArgument, region_at, region_pair
-from ..concurrency import concurrent_loops, require_still_concurrent
+from ..concurrency import loops_at_once, require_still_concurrent
 from ..edit import statements
 from ..errors import refusal, require
 from ..index_maps import as_index_map, index_variables
 from ..primitive import primitive
-from ..privacy import Privacy
 from ..redirect import require_no_pointer
 from ..relayout import Layout, Relayout, assumption_stage, padded_producer, padding_stage
-from ..sref import BlockSRef, LoopSRef
+from ..sref import BlockSRef
 from ..state import State
 
 
@@ -147,12 +146,13 @@ def transform_layout(
     function = s.function(owner)
     name = s.function_name(owner)
     reuse |= {before: after for before, after in rewriter.inner.items() if before is not owner.stmt}
-    private = _each_for_itself(s, owner, old) if pads is not None else {}
+    # What is outside of loops that run at once cannot pad what each iteration has for itself.
+    at_once = loops_at_once(s, owner, old) if pads is not None else {}
     s.replace(owner, new.replace(body=body, alloc_buffers=allocated), reuse)
     if pads is not None:
         block_of_pads = next(node for node in walk(pads) if isinstance(node, Block))
         hint = "the padding is written outside of the loop; transform the layout before loops run at once"
-        require_still_concurrent(s, private, block_of_pads, hint)
+        require_still_concurrent(s, at_once, block_of_pads, hint, layout.new)
     if old in function.buffers:
         _require_defined(function, layout)
         buffers = {p: layout.new if b is old else b for p, b in function.buffer_map.items()}
@@ -263,12 +263,6 @@ def _inside(s: State, owner: BlockSRef) -> list[BlockSRef]:
     for child in s.child_blocks(owner):
         out += [child, *_inside(s, child)]
     return out
-
-
-def _each_for_itself(s: State, owner: BlockSRef, buffer: Buffer) -> dict[LoopSRef, For]:
-    """The loops whose iterations run at once, each with a buffer of its own: what is outside of them cannot pad it."""
-    users = [ref for ref in _inside(s, owner) if any(r.buffer is buffer for r in (*ref.stmt.reads, *ref.stmt.writes))]
-    return {loop: stmt for loop, stmt in concurrent_loops(*users).items() if Privacy(s, loop).of(buffer)}
 
 
 def _stores(stmt: Stmt, buffer: Buffer) -> bool:

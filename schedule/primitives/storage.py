@@ -10,7 +10,7 @@ from ...tir.dtype import DType, dtype
 from ...tir.expr import Cast, Expr
 from ...tir.stmt import Block, BufferStore
 from ..arguments import BufferIndex, numbered, region_number
-from ..concurrency import concurrent_loops, require_alike
+from ..concurrency import loops_at_once, require_alike
 from ..errors import refusal, require
 from ..primitive import primitive
 from ..redirect import Redirect
@@ -97,7 +97,7 @@ def set_scope(s: State, block: BlockSRef, *, buffer_index: BufferIndex, storage_
     name = suffixed(buffer.name, storage_scope)
     new = buffer.replace(name=name, data=buffer.data.replace(name=name, scope=storage_scope), scope=storage_scope)
     _replace_buffer(s, owner, buffer, new, Redirect(buffer, new))
-    for loop in concurrent_loops(block):
+    for loop in loops_at_once(s, owner, new):
         require_alike(s, loop)
 
 

@@ -66,6 +66,32 @@ def test_what_iterations_that_run_at_once_have_for_themselves_takes_a_layout_wit
     checked(sch)
 
 
+def looked_up(A: T.Buffer((4, 8), "float32"), D: T.Buffer((4, 8), "float32")) -> None:
+    place = T.alloc_buffer((8,), "int32")
+    X = T.alloc_buffer((8,), "float32")
+    for j in range(8):
+        with T.block("place"):
+            vj = T.axis.spatial(8, j)
+            place[vj] = vj
+    for i in T.parallel(4):
+        for j in range(8):
+            with T.block("X"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                T.reads(place[vj], A[vi, vj])
+                T.writes(X[vj])
+                X[place[vj]] = A[vi, vj]
+        for j in range(8):
+            with T.block("D"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                D[vi, vj] = X[vj] * T.float32(2)
+
+
+def test_iterations_of_which_none_is_seen_to_fill_what_it_reads_share_what_is_padded() -> None:
+    sch = Schedule(T.prim_func(looked_up), seed=0)
+    with pytest.raises(ScheduleError, match="could no longer run at once"):
+        sch.transform_layout("X", ("write", 0), lambda j: (j + 1,), pad_value=0.0)
+
+
 def test_padding_beside_loops_that_run_at_once() -> None:
     """What the iterations write of one buffer, each a part of it, can be padded after them."""
     sch = Schedule(chain, seed=0)
