@@ -184,7 +184,7 @@ class _Writers(Visitor):
         if node.buffer.scope != "global":
             return
         told = self.conditions | self.decide(*node.indices, node.predicate)
-        for loop in self.bound:
+        for loop in reversed(self.bound):
             if loop not in told and not (isinstance(loop.extent, IntImm) and loop.extent.value <= 1):
                 own = not any(node.buffer.data is b.data for b in self.func.buffers)
                 hint = "let the place depend on it, or store under a condition that one iteration fulfils"

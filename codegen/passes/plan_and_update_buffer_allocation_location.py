@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...tir.analysis.cover import supply
+from ...tir.analysis.cover import Supply, supply
 from ...tir.analysis.dependence import carried_dependence
 from ...tir.analysis.lca import buffer_lca
-from ...tir.analysis.scope import Scope, scope_of
+from ...tir.analysis.scope import Child, Scope, scope_of
 from ...tir.buffer import Buffer, BufferRegion
 from ...tir.expr import TRUE, IntImm, Var
 from ...tir.function import PrimFunc
@@ -20,7 +20,8 @@ from ..target import Target
 def plan_and_update_buffer_allocation_location(func: PrimFunc, target: Target) -> PrimFunc:
     """Let blocks allocate what lives only inside them; an allocation inside a loop gets a block of its own there.
 
-    A buffer that may keep a value from one iteration of a loop to the next stays outside of that loop.
+    A buffer that may keep a value from one iteration of a loop to the next stays outside of that loop. One in global
+    memory stays outside of the loops of a GPU, unless iterations would meet in it, so that each needs one for itself.
     """
     allocated = _Allocated()
     allocated(func.body)
@@ -39,6 +40,8 @@ def plan_and_update_buffer_allocation_location(func: PrimFunc, target: Target) -
                 inside = carried.parents[inside]
             while inside is not None and not isinstance(inside, (For, Block)):
                 inside = carried.parents[inside]
+            if buffer.scope == "global":
+                inside = carried.around_grid(inside, home, buffer)
             places.setdefault(inside if inside is not None else home, []).append(buffer)
     return _Place(places, allocated.buffers)(func)
 
@@ -63,8 +66,8 @@ class _Carried(Visitor):
     iterators say otherwise, which `buffer_lca` knows. For a store under a loop of the same block, or of no block at
     all, nothing is known; nor for a block that reads what it writes without reducing, under a loop its iterators do
     not follow, unless blocks before it in that loop have written what it reads, or the loop lies outside of a block
-    that is said to write the buffer and not to read it. What a block reads of another's may
-    come from another turn of a loop around both, unless it is written before it in the same turn.
+    that is said to write the buffer, of which the same is asked. What a block reads of another's may come from another
+    turn of a loop around both, unless it is written before it in the same turn.
     """
 
     def __init__(self, buffers: dict[Buffer, Block]) -> None:
@@ -107,15 +110,15 @@ class _Carried(Visitor):
         found = supply(scope, scope.child(block), region)
         return 0 if found is None or found.loop is None else self.depth(found.loop)
 
-    def begun(self, buffer: Buffer) -> int:
-        """How deep the innermost block around lies that writes a buffer and takes nothing from it; 0 for none.
+    def answered(self, buffer: Buffer) -> int:
+        """How deep the innermost block around lies that is said to write a buffer; 0 for none.
 
-        What its reduction takes over from another instance, `buffer_lca` knows.
+        What that reads of it, from outside of the block, has been looked at there. What its reduction takes over from
+        another instance, `buffer_lca` knows.
         """
         for depth, stmt in reversed(list(enumerate(self.path, 1))):
             if isinstance(stmt, Block) and buffer in {region.buffer for region in stmt.writes}:
-                if all(region.buffer is not buffer for region in stmt.reads):
-                    return depth
+                return depth
         return 0
 
     def handed_on(self, block: Block, region: BufferRegion) -> None:
@@ -132,6 +135,43 @@ class _Carried(Visitor):
                 self.limit(region.buffer, depth)
                 return
 
+    def around_grid(self, inside: Stmt | None, home: Block, buffer: Buffer) -> Stmt | None:
+        """The place for a buffer in global memory, around loops over a GPU's threads or blocks of them, which all see
+        one; `inside` if it is in no such loop, or if iterations that run at once need one each.
+        """
+        path: list[Stmt] = []
+        at = inside
+        while at is not None and at is not home:
+            path.append(at)
+            at = self.parents[at]
+        grid = [k for k, stmt in enumerate(path) if isinstance(stmt, For) and _on_gpu(stmt)]
+        passed = path[: grid[-1] + 1] if grid else []
+        if any(isinstance(stmt, For) and self.need_one_each(stmt, buffer) for stmt in passed):
+            return inside
+        return self.parents[passed[-1]] if passed else inside
+
+    def need_one_each(self, loop: For, buffer: Buffer) -> bool:
+        """Whether iterations of a loop run at once and may meet in a buffer, of which each reads only what it wrote."""
+        if loop.kind in _IN_TURN or _once(loop):
+            return False
+        above = self.parents[loop]
+        while above is not None and not isinstance(above, Block):
+            above = self.parents[above]
+        if above is None:
+            return False
+        scope = self.scopes.setdefault(above, scope_of(above))
+        for child in scope.by_loop.get(loop, ()):
+            for region in child.block.reads:
+                found = supply(scope, child, region) if region.buffer is buffer else Supply(loop)
+                if found is None or self.depth(found.loop) < self.depth(loop):
+                    return False
+        threads = str(loop.thread_binding).startswith("threadIdx")
+
+        def other(src: Child, dst: Child, a: BufferRegion, b: BufferRegion) -> bool:
+            return a.buffer is not buffer
+
+        return carried_dependence(scope, loop, reductions=not threads, apart=other) is not None
+
     def visit_for(self, node: For) -> None:
         self.enter(node)
         self.bare.append(len(self.path))
@@ -147,7 +187,7 @@ class _Carried(Visitor):
             if region.buffer in self.buffers and region.buffer not in written:
                 self.handed_on(block, region)
             elif region.buffer in self.buffers:
-                known = max(self.supplied(block, region), self.begun(region.buffer))
+                known = max(self.supplied(block, region), self.answered(region.buffer))
                 for depth, loop in enumerate(self.path, 1):
                     if depth > known and isinstance(loop, For) and loop.loop_var not in followed and not _once(loop):
                         self.limit(region.buffer, depth)
@@ -167,6 +207,10 @@ class _Carried(Visitor):
 
 _IN_TURN = frozenset({ForKind.SERIAL, ForKind.UNROLLED})
 """Kinds of loops whose turns come one after the other, so that one can use what another left."""
+
+
+def _on_gpu(loop: For) -> bool:
+    return loop.kind is ForKind.THREAD_BINDING and str(loop.thread_binding).startswith(("blockIdx", "threadIdx"))
 
 
 def _once(loop: For) -> bool:

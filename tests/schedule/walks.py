@@ -75,11 +75,10 @@ def binding(axis: str) -> Step:
     return lambda sch, rng, block: sch.bind(*some_loops(sch, rng, block, 1), axis)
 
 
-BINDINGS = {axis: binding(axis) for axis in ("threadIdx.x", "threadIdx.y", "threadIdx.z", "vthread.x")}
-"""Steps that leave a program to GPUs, by axis.
+GPU_AXES = ("blockIdx.x", "blockIdx.y", "threadIdx.x", "threadIdx.y", "threadIdx.z", "vthread.x")
 
-Blocks of the grid are not among them: what they compute for themselves in global memory is refused only when built.
-"""
+BINDINGS = {axis: binding(axis) for axis in GPU_AXES}
+"""Steps that leave a program to GPUs, by axis."""
 
 
 def blocks_of(sch: Schedule) -> list[BlockRV]:

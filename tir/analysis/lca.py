@@ -9,7 +9,7 @@ from ..buffer import Buffer
 from ..dtype import HANDLE
 from ..expr import Var
 from ..function import PrimFunc
-from ..stmt import Allocate, Block, BlockRealize, DeclBuffer, For, ForKind, IterType, Stmt
+from ..stmt import Allocate, Block, BlockRealize, DeclBuffer, For, IterType, Stmt
 from ..visit import Visitor, buffers_in, free_vars
 
 
@@ -25,7 +25,7 @@ def buffer_lca(func: PrimFunc) -> dict[Buffer, Stmt | None]:
     """The lowest `For` or `Block` around all accesses to each buffer; None where that is the function itself.
 
     A use of a buffer's pointer is an access. A buffer that a reduction writes keeps its value across the loops that
-    drive the reduction, so it lies outside of them; one in global memory lies outside of loops bound to `blockIdx`.
+    drive the reduction, so it lies outside of them.
     A view made by `match_buffer` is an access to what it views, at the block; it has no place of its own.
     """
     finder = _Finder(func)
@@ -40,7 +40,6 @@ class _Finder(Visitor):
         self.loops: dict[Var, Scope] = {}
         self.views: set[Buffer] = set()
         self.lifted: dict[Buffer, Scope] = {}
-        self.grid: Scope | None = None
         self.pointers: dict[Var, list[Buffer]] = {}
         for buffer in (*func.buffers, *buffers_in(func.body)):
             owners = self.pointers.setdefault(buffer.data, [])
@@ -56,8 +55,6 @@ class _Finder(Visitor):
             scopes.append(self.found[buffer])
         if buffer in self.lifted:
             scopes.append(self.lifted[buffer])
-        if self.grid is not None and buffer.scope == "global":
-            scopes.append(self.grid)
         self.found[buffer] = lowest(scopes)
 
     def inside(self, stmt: Stmt, parts: Iterable[Any]) -> None:
@@ -72,11 +69,7 @@ class _Finder(Visitor):
         self(node.min)
         self(node.extent)
         self.loops[node.loop_var] = self.scope
-        grid = self.grid
-        if grid is None and node.kind is ForKind.THREAD_BINDING and str(node.thread_binding).startswith("blockIdx"):
-            self.grid = self.scope
         self.inside(node, [node.body])
-        self.grid = grid
 
     def visit_block_realize(self, node: BlockRealize) -> None:
         for value in (*node.iter_values, node.predicate):

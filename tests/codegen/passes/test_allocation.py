@@ -1,12 +1,15 @@
 """Where buffers are allocated, and how large: the passes that place and compact allocations."""
 
 import numpy as np
-from tensorir import T, Target, build
+import pytest
+from tensorir import T, Target, build, lower
 from tensorir.codegen.interpreter import run
 from tensorir.codegen.passes.compact_buffer_allocation import compact_buffer_allocation
 from tensorir.codegen.passes.plan_and_update_buffer_allocation_location import (
     plan_and_update_buffer_allocation_location,
 )
+from tensorir.tir.errors import LowerError
+from tensorir.tir.function import PrimFunc
 from tensorir.tir.stmt import Block
 from tensorir.tir.visit import walk
 
@@ -197,9 +200,80 @@ def summed_by_each(A: T.Buffer((4,), "float32"), B: T.Buffer((6,), "float32")):
             B[vi] = total[0] * T.Cast("float32", vi)
 
 
-def test_what_a_block_begins_anew_lies_inside_of_the_loops_around_it() -> None:
-    placed = plan_and_update_buffer_allocation_location(summed_by_each, TARGET)
+@T.prim_func
+def summed_on_by_each(A: T.Buffer((4,), "float32"), B: T.Buffer((6,), "float32")):
+    total = T.alloc_buffer((1,), "float32")
+    for i in T.parallel(6):
+        with T.block("init"):
+            T.reads()
+            T.writes(total[0])
+            total[0] = T.float32(0)
+        with T.block("total"):
+            vo = T.axis.reduce(1, 0)
+            T.reads(total[0], A[0:4])
+            T.writes(total[0])
+            for k in range(4):
+                with T.block("add"):
+                    vk = T.axis.reduce(4, vo * 4 + k)
+                    T.reads(total[0], A[vk])
+                    T.writes(total[0])
+                    total[0] = total[0] + A[vk]
+        with T.block("B"):
+            vi = T.axis.spatial(6, i)
+            B[vi] = total[0] * T.Cast("float32", vi)
+
+
+@pytest.mark.parametrize("program", [summed_by_each, summed_on_by_each])
+def test_what_a_block_begins_anew_or_finds_begun_lies_inside_of_the_loops_around_it(program: PrimFunc) -> None:
+    placed = plan_and_update_buffer_allocation_location(program, TARGET)
     assert blocks(placed)["root"].alloc_buffers == ()
     a, b = np.arange(4, dtype=np.float32), np.empty(6, np.float32)
     run(placed, a, b, sanitize=True)
     assert np.array_equal(b, 6 * np.arange(6, dtype=np.float32))
+
+
+@pytest.mark.parametrize("axis", ["blockIdx.x", "threadIdx.x"])
+@pytest.mark.parametrize("own", [False, True])
+def test_global_memory_lies_outside_of_the_grid_unless_each_iteration_needs_its_own(own: bool, axis: str) -> None:
+    """Where each needs its own, the program is what it says, and is refused on a GPU, where there is one for all."""
+
+    @T.prim_func
+    def rows(A: T.Buffer((4, 8), "float32"), B: T.Buffer((4, 8), "float32")):
+        row = T.alloc_buffer((4, 8), "float32")
+        for i in T.thread_binding(4, thread=axis):
+            for j in range(8):
+                with T.block("row"):
+                    vi, vj = T.axis.remap("SS", [i, j])
+                    row[0 if own else vi, vj] = A[vi, vj] * T.float32(2)
+            for j in range(8):
+                with T.block("B"):
+                    vi, vj = T.axis.remap("SS", [i, j])
+                    B[vi, vj] = row[0 if own else vi, 7 - vj]
+
+    gpu = Target("cuda-emulator")
+    placed = plan_and_update_buffer_allocation_location(rows, gpu)
+    assert ("row" not in [b.name for b in blocks(placed)["root"].alloc_buffers]) == own
+    a, b = np.arange(32, dtype=np.float32).reshape(4, 8), np.empty((4, 8), np.float32)
+    run(placed, a, b, sanitize=True)
+    assert np.array_equal(b, 2 * a[:, ::-1])
+    if own:
+        with pytest.raises(LowerError, match="give row the scope 'local' or 'shared'"):
+            lower(rows, gpu)
+    else:
+        lower(rows, gpu)
+
+
+@T.prim_func
+def counted(A: T.Buffer((4,), "int32"), B: T.Buffer((4,), "int32")):
+    count = T.alloc_buffer((1,), "int32")
+    for i in T.thread_binding(4, thread="blockIdx.x"):
+        with T.block("count"):
+            vi = T.axis.spatial(4, i)
+            T.reads(A[vi], count[0])
+            T.writes(count[0], B[vi])
+            B[vi] = T.atomic_add(count[0], A[vi])
+
+
+def test_what_blocks_of_threads_count_together_is_one_for_all() -> None:
+    placed = plan_and_update_buffer_allocation_location(counted, Target("cuda-emulator"))
+    assert [b.name for b in blocks(placed)["root"].alloc_buffers] == ["count"]

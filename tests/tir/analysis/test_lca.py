@@ -14,8 +14,6 @@ from tensorir.tir.stmt import (
     BufferStore,
     DeclBuffer,
     Evaluate,
-    For,
-    ForKind,
     IterType,
     IterVar,
     Stmt,
@@ -63,14 +61,6 @@ def test_a_reduction_lifts_what_it_writes() -> None:
     inner = loop(k, 8, seq(update, read))
     outer = loop(i, 8, inner)
     assert buffer_lca(func(outer, A))[L] is outer
-
-
-def test_global_memory_lies_outside_of_the_grid() -> None:
-    G = decl_buffer((8,), name="G")
-    copy = seq(BufferStore(G, const(1.0), (i,)), BufferStore(A, G[i], (i,)))
-    body = For(i, const(0), const(8), ForKind.THREAD_BINDING, copy, "blockIdx.x")
-    outer = loop(j, 2, body)
-    assert buffer_lca(func(outer, A))[G] is outer
 
 
 def test_pointers_and_aliases_are_accesses() -> None:
