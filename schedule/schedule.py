@@ -36,12 +36,14 @@ class Schedule(PrimitiveMethods):
     mod: a function or a module. It is not changed; `sch.mod` is the program as it is now.
     seed: of the sampling primitives; None takes one at random. The same seed gives the same trace.
     check: "full" derives all references anew and verifies the program after each step (slow; for debugging).
-    error_render_level: "detail" shows the program with each refusal, "fast" the message alone.
+    error_render_level: "detail" shows the program with each refusal, "fast" the message alone, as does "none".
+    debug_mask: Apache TVM's word for `check`: "all" or a number other than 0 is "full", "none" or 0 is "none".
+    enable_check: Apache TVM's switch, for scripts that set it; every step is checked whatever it says.
 
     Raises
     ------
     VerifyError: the program is ill-formed.
-    UserError: `mod` is no program, or none of its functions has blocks.
+    UserError: `mod` is no program, none of its functions has blocks, or an option has no such value.
     """
 
     def __init__(
@@ -51,11 +53,15 @@ class Schedule(PrimitiveMethods):
         seed: int | None = None,
         check: str = "none",
         error_render_level: str = "detail",
+        debug_mask: str | int = "none",
+        enable_check: bool = True,
     ) -> None:
         if check not in ("none", "full"):
-            raise UserError(f"check is 'none' or 'full', got {check!r}")
-        if error_render_level not in ("detail", "fast"):
-            raise UserError(f"error_render_level is 'detail' or 'fast', got {error_render_level!r}")
+            raise UserError(f"check is 'none' or 'full', got {said(check)}")
+        if error_render_level not in ("detail", "fast", "none"):
+            raise UserError(f"error_render_level is 'detail', 'fast' or 'none', got {said(error_render_level)}")
+        if debug_mask not in ("none", "all") and not isinstance(debug_mask, int):
+            raise UserError(f"debug_mask is 'all', 'none' or a number, got {said(debug_mask)}")
         self.original = as_module(mod)
         self.state = State(self.original)
         if not self.state.roots:
@@ -64,7 +70,7 @@ class Schedule(PrimitiveMethods):
                 "a lowered program cannot be scheduled"
             )
         self.trace = Trace()
-        self.check = check
+        self.check = "full" if debug_mask not in ("none", 0) else check
         self.error_render_level = error_render_level
         self._env: dict[Any, Any] = {}
         self._done: list[tuple[Journal, IRModule]] = []

@@ -11,7 +11,7 @@ from ..tir import op
 from ..tir.buffer import Buffer, BufferRegion
 from ..tir.dtype import BOOL, VOID
 from ..tir.errors import UserError
-from ..tir.expr import Call, Expr, GlobalVar, const
+from ..tir.expr import Call, Expr, GlobalVar, IntImm, const
 from ..tir.function import PrimFunc
 from ..tir.stmt import AssertStmt, BlockRealize, Evaluate, ForKind, IfThenElse, Stmt, While
 from .assignments import Assignments
@@ -19,7 +19,7 @@ from .builder import Scope, building
 from .diagnostics import suggest
 from .lang.construct import CONSTRUCTS, Rejected, convert, describe, expression, typed
 from .lang.functions import DECORATORS, macro, prim_func
-from .lang.loops import LoopScope, domain
+from .lang.loops import LoopScope, loop_over
 from .lang.statements import MetaVar
 from .limits import MAX_EXPANSION
 from .macros import Macro
@@ -173,8 +173,8 @@ class FunctionParser(Assignments):
             if single:
                 self.define(names[0], made)
             else:
-                for name, var in zip(names, loop.variables):
-                    self.define(name, var, target)
+                for name, value in zip(names, loop.values):
+                    self.define(name, value, target)
             inside = self.suite(body)
         finally:
             self.loops -= 1
@@ -199,18 +199,17 @@ class FunctionParser(Assignments):
             if not value.dtype.is_integral:
                 self.fail(trees[i], f"a loop runs over integers, and this is {typed(value.dtype)}")
             values.append(value)
-        if len(values) == 3:
-            if values[2] is not const(1):
-                self.fail(
-                    trees[2],
-                    "a loop of a program has no step",
-                    "loop over the number of steps and compute the index, as in `i * 4` for a step of 4",
-                )
-            values.pop()
+        step = values.pop() if len(values) == 3 else const(1)
+        if not isinstance(step, IntImm):
+            self.fail(
+                trees[2],
+                "the step of a loop is a number known when the program is read",
+                "loop over the number of steps and compute the index, as in `i * n` for a step of `n`",
+            )
         try:
-            return LoopScope(ForKind.SERIAL, [domain(*values)])
+            return loop_over(ForKind.SERIAL, values[0], values[1] if values[1:] else None, step.value)
         except UserError as e:
-            self.rethrow(tree, e)
+            self.rethrow(trees[2] if isinstance(e, Rejected) else tree, e)
 
     def with_(self, tree: Tree) -> None:
         *items, body = tree.parts

@@ -556,8 +556,8 @@ def func_attr(attributes: dict[str, Any]) -> None:
     >>> B[0] = 1
     """
 
-def grid(*extents: Index) -> Any:
-    """Nested serial loops from 0: `for i, j in T.grid(128, n):`.
+def grid(*extents: Extent) -> Any:
+    """Nested serial loops: `for i, j in T.grid(128, n):`, each from 0, or from `begin` where it is (begin, extent).
 
     >>> for i, j in T.grid(16, n):
     ...     A[i, j] = 1
@@ -713,7 +713,12 @@ def nextafter(x: Argument, y: Argument, /) -> Expr:
     """The next number of the type after x towards y."""
 
 def parallel(
-    start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None, **pragmas: Any
+    start: Index,
+    stop: Index | None = None,
+    *,
+    annotations: dict[str, Any] | None = None,
+    step: Constant | None = None,
+    **pragmas: Any,
 ) -> Any:
     """A loop whose iterations run on the CPU's threads.
 
@@ -876,11 +881,17 @@ def scan_axis(begin: Any, end: Any = None) -> Any:
     """
 
 def serial(
-    start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None, **pragmas: Any
+    start: Index,
+    stop: Index | None = None,
+    *,
+    annotations: dict[str, Any] | None = None,
+    step: Constant | None = None,
+    **pragmas: Any,
 ) -> Any:
     """A loop whose iterations run in order; `range(...)` with annotations: `for i in T.serial(0, 10):`.
 
-    A keyword such as `unroll=1` is short for `annotations={"pragma_unroll": 1}`, in every kind of loop.
+    With a step it is a loop over the number of steps, in which `i` stands for the number come to. A keyword such as
+    `unroll=1` is short for `annotations={"pragma_unroll": 1}`, in every kind of loop.
 
     >>> for i in T.serial(2, 16, annotations={"note": 1}):
     ...     B[i] = i
@@ -976,7 +987,12 @@ def undef(dtype: Type, /) -> Expr:
     """Any value of the type."""
 
 def unroll(
-    start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None, **pragmas: Any
+    start: Index,
+    stop: Index | None = None,
+    *,
+    annotations: dict[str, Any] | None = None,
+    step: Constant | None = None,
+    **pragmas: Any,
 ) -> Any:
     """A loop whose body is repeated in the code.
 
@@ -1002,7 +1018,12 @@ def vector_reduce_min(x: Argument, /) -> Expr:
     """The least lane."""
 
 def vectorized(
-    start: Index, stop: Index | None = None, *, annotations: dict[str, Any] | None = None, **pragmas: Any
+    start: Index,
+    stop: Index | None = None,
+    *,
+    annotations: dict[str, Any] | None = None,
+    step: Constant | None = None,
+    **pragmas: Any,
 ) -> Any:
     """A loop whose iterations become the lanes of vectors.
 

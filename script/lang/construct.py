@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from ...tir.buffer import Buffer, BufferLoad, BufferRegion, Range
 from ...tir.dtype import DType, dtype
 from ...tir.errors import UserError
-from ...tir.expr import CommReducer, Expr, IntImm, StringImm, Var, as_expr
+from ...tir.expr import CommReducer, Expr, IntImm, StringImm, Var, as_expr, match_types
 from ...tir.function import PrimFunc
 from ...tir.node import Attrs, Node
 
@@ -33,6 +33,9 @@ Region: TypeAlias = Buffer | BufferLoad | BufferRegion
 
 Domain: TypeAlias = Expr | int | tuple[Any, Any] | slice | Range
 """A range of integers: an extent, or (begin, end)."""
+
+Extent: TypeAlias = Expr | int | tuple[Any, Any]
+"""How often a loop runs: a number of iterations from 0, or (begin, number of iterations)."""
 
 Constant: TypeAlias = int
 """An integer known when the program is read."""
@@ -133,6 +136,14 @@ def _domain(value: Any) -> Range:
     return Range(IntImm(extent.dtype, 0), extent)
 
 
+def _extent(value: Any) -> Range:
+    if not isinstance(value, (tuple, list)):
+        return _domain(value)
+    if len(value) != 2:
+        raise UserError(f"expected an extent or (begin, extent), got {len(value)} numbers")
+    return Range(*match_types(*map(_index, value)))
+
+
 def _string(value: Any) -> str:
     if isinstance(value, StringImm):
         return value.value
@@ -219,6 +230,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "Shape": _shape,
     "Region": _region,
     "Domain": _domain,
+    "Extent": _extent,
     "str": _string,
     "bool": _bool,
     "Buffer": _buffer,

@@ -94,8 +94,18 @@ def test_how_much_a_refusal_shows() -> None:
     assert said().startswith(said(error_render_level="fast"))
     assert "with T.block" in said()
     assert "with T.block" not in said(error_render_level="fast")
-    with pytest.raises(UserError, match="error_render_level is 'detail' or 'fast'"):
-        said(error_render_level="none")
+    assert said(error_render_level="none") == said(error_render_level="fast")
+    with pytest.raises(UserError, match="error_render_level is 'detail', 'fast' or 'none'"):
+        said(error_render_level="loud")
+
+
+def test_options_by_the_names_of_apache_tvm() -> None:
+    assert [Schedule(matmul, debug_mask=mask).check for mask in ("all", "none", 3, 0)] == ["full", "none"] * 2
+    with pytest.raises(UserError, match="debug_mask is 'all', 'none' or a number, got str 'some'"):
+        Schedule(matmul, debug_mask="some")
+    unchecked = Schedule(matmul, enable_check=False)
+    with pytest.raises(ScheduleError, match="it drives the reduce axis"):
+        unchecked.parallel(unchecked.get_loops("C")[2])
 
 
 def test_undo_revives_handles() -> None:

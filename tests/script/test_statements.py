@@ -2,8 +2,10 @@
 
 from textwrap import dedent, indent
 
+import numpy as np
 import pytest
 import tensorir
+from tensorir.codegen.interpreter import run
 from tensorir.tir.stmt import BlockRealize, Evaluate, For
 from tensorir.tir.visit import walk
 
@@ -55,6 +57,8 @@ def test_loops() -> None:
         ("T.serial(0, 8)", "range(8)"),
         ("T.serial(0, stop=8)", "range(8)"),
         ("T.grid(8)", "range(8)"),
+        ("T.grid((2, 8))", "range(2, 10)"),
+        ("T.parallel(8, step=1)", "T.parallel(8)"),
         ("T.serial(8, unroll=2)", 'T.serial(8, annotations={"pragma_unroll": 2})'),
         ("T.thread_binding(0, 8, 'threadIdx.y')", 'T.thread_binding(8, thread="threadIdx.y")'),
         ("range(1, T.int64(9))", "range(T.int64(1), T.int64(9))"),
@@ -62,6 +66,26 @@ def test_loops() -> None:
 )
 def test_spellings_of_a_loop(written: str, canonical_form: str) -> None:
     canonical(f"for i in {written}:\n    B[0] = 1", f"for i in {canonical_form}:\n    B[0] = 1")
+
+
+def test_a_loop_with_a_step_runs_over_its_steps() -> None:
+    canonical("for i in T.unroll(2, 9, step=3):\n    B[i] = 1", "for i in T.unroll(3):\n    B[2 + i * 3] = 1")
+    canonical("for i in range(0, n, 4):\n    B[i] = 1", "for i in range((n + 3) // 4):\n    B[i * 4] = 1")
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, -1, -2, -5])
+def test_what_a_loop_with_a_step_comes_to_is_what_python_does(step: int) -> None:
+    header = "@T.prim_func\ndef main(A: T.Buffer((12,), 'int32'), n: T.int32):\n"
+    for begin in range(0, 12, 3):
+        for end in (0, 5, 11):
+            constant = tensorir.parse(f"{header}    for i in range({begin}, {end}, {step}):\n        A[i] = i + 1")
+            given = tensorir.parse(f"{header}    for i in range({begin}, n, {step}):\n        A[i] = i + 1")
+            expected = np.zeros(12, "int32")
+            expected[list(range(begin, end, step))] = [i + 1 for i in range(begin, end, step)]
+            for program in (constant, given):
+                came = np.zeros(12, "int32")
+                run(program, came, end)
+                np.testing.assert_array_equal(came, expected)
 
 
 def test_one_name_for_several_loops_is_a_tuple() -> None:
