@@ -132,6 +132,15 @@ def _placed(function: PrimFunc) -> PrimFunc:
     return placement.plan_and_update_buffer_allocation_location(function, Target("llvm"))
 
 
+def _copied(array: Array) -> Array:
+    """A copy with memory of its own, and the same strides."""
+    import numpy as np
+
+    if array.base is None:
+        return array.copy()
+    return np.ndarray(array.shape, array.dtype, array.base.copy(), strides=array.strides)
+
+
 class Case:
     """Random arguments for a function."""
 
@@ -148,7 +157,7 @@ class Case:
 
     def arguments(self) -> list[Any]:
         """The arguments, the arrays as fresh copies."""
-        return [value.copy() if hasattr(value, "copy") else value for value in self.made]
+        return [value if isinstance(value, (int, float)) else _copied(value) for value in self.made]
 
     def size(self, expr: Expr) -> int:
         """The value of a shape's expression.
@@ -193,7 +202,7 @@ class Case:
         strides = [self.size(stride) for stride in buffer.strides]
         length = 1 + sum((n - 1) * abs(k) for n, k in zip(shape, strides, strict=True)) if all(shape) else 0
         memory = np.zeros(length, dtype.numpy)
-        view = np.lib.stride_tricks.as_strided(memory, shape, [k * memory.itemsize for k in strides])
+        view: Array = np.ndarray(shape, memory.dtype, memory, strides=[k * memory.itemsize for k in strides])
         view[...] = data
         return view
 

@@ -306,7 +306,7 @@ def stub() -> str:
         "from ..tir.expr import CommReducer, Expr, Var",
         "from .lang.blocks import _Axes",
         "from .lang.buffers import _BufferConstruct",
-        "from .lang.construct import Argument, Constant, Index, Shape, Type, Value",
+        "from .lang.construct import Argument, Constant, Extent, Index, Shape, Type, Value",
         "from .lang.types import HandleType, TypeName",
         "",
         "TABLE: dict[str, Any]",

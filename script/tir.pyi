@@ -8,7 +8,7 @@ from ..tir.buffer import Buffer as BufferNode
 from ..tir.expr import CommReducer, Expr, Var
 from .lang.blocks import _Axes
 from .lang.buffers import _BufferConstruct
-from .lang.construct import Argument, Constant, Index, Shape, Type, Value
+from .lang.construct import Argument, Constant, Extent, Index, Shape, Type, Value
 from .lang.types import HandleType, TypeName
 
 TABLE: dict[str, Any]

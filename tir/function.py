@@ -58,6 +58,34 @@ class PrimFunc(Node):
         """The function with the attribute `key` set to `value`."""
         return self.replace(attrs=self.attrs.with_(key, value))
 
+    def with_attrs(self, attrs: Mapping[str, Any]) -> PrimFunc:
+        """The function with several attributes set."""
+        return self.replace(attrs=Attrs({**self.attrs, **attrs}))
+
+    def without_attr(self, key: str) -> PrimFunc:
+        """The function without the attribute `key`."""
+        return self.replace(attrs=self.attrs.without(key))
+
+    def specialize(self, values: Mapping[Any, Any]) -> PrimFunc:
+        """The function for given values of scalar parameters and symbolic sizes; the scalars leave the parameters.
+
+        Parameters
+        ----------
+        values: numbers or expressions, by a scalar parameter or a variable of a buffer's layout, or its name; shapes
+            or buffers, by a buffer parameter, its buffer, or the name of either.
+
+        Raises
+        ------
+        UserError: there is no such parameter or variable, or a value does not fit it or another one.
+        VerifyError: a value uses a variable that the function does not have.
+
+        >>> f.specialize({"n": 128})
+        >>> f.specialize({"A": (128, 64)})
+        """
+        from .specialize import specialize
+
+        return specialize(self, values)
+
     def with_name(self, name: str) -> PrimFunc:
         """The function under another name."""
         return self.with_attr("global_symbol", name)

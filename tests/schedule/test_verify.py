@@ -52,6 +52,20 @@ def test_a_right_schedule_passes() -> None:
     sch.verify(trials=1, backend="llvm")
 
 
+def test_arrays_have_the_strides_of_their_parameters() -> None:
+    @T.prim_func
+    def spread(A: T.Buffer((4, 6), "float32", strides=[8, 1]), B: T.Buffer((4, 6), "float32", strides=[1, 4])):
+        for i, j in T.grid(4, 6):
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = A[vi, vj] + T.float32(1)
+
+    sch = Schedule(spread)
+    sch.reorder(*reversed(sch.get_loops("B")))
+    sch.verify(backend="interpreter", sanitize=True)
+    sch.verify(backend="llvm")
+
+
 def test_symbolic_sizes_can_be_given() -> None:
     sch = Schedule(symbolic)
     sch.split(sch.get_loops("B")[0], [None, 4])
