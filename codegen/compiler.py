@@ -8,12 +8,17 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from ..tir.errors import BuildError
+
+KEPT_DAYS = 30
+"""Days after which a compiled file is removed that nobody asked for."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,18 @@ class Compiler:
     def made(self, name: str, inputs: Iterable[str], make: Callable[[Path, Path], None]) -> Path:
         """The file called `name` that `make(scratch folder, file)` makes: from the cache, or made now.
 
-        It is kept by its name, the compiler, and the texts and options in `inputs`. Several processes may do this at
-        once: each makes its own file and renames it into place in one step.
+        It is kept by its name, the compiler, and the texts and options in `inputs`, until nobody asked for it for
+        `KEPT_DAYS`. Several processes may do this at once: each makes its own file and renames it into place.
         """
         key = "\0".join((name, *self.command(), self.version(), *inputs))
-        folder = _writable(cache_folder()) / hashlib.sha256(key.encode()).hexdigest()[:32]
+        cached = _writable(cache_folder() / "compiled")
+        folder = cached / hashlib.sha256(key.encode()).hexdigest()[:32]
         file = folder / name
-        if not file.exists():
+        if file.exists():
+            with suppress(OSError):  # of another user, or on a medium that is only read
+                os.utime(folder)
+        else:
+            _sweep(cached)
             folder.mkdir(exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder, prefix="build-") as scratch:
                 fresh = Path(scratch) / name
@@ -108,6 +118,15 @@ def cache_folder() -> Path:
     if given:
         return Path(given)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tensorir"
+
+
+@cache
+def _sweep(folder: Path) -> None:
+    """Remove what nobody asked for in a long time; once a process, for each folder."""
+    oldest = time.time() - KEPT_DAYS * 24 * 3600
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False) and entry.stat().st_mtime < oldest:
+            shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _writable(folder: Path) -> Path:

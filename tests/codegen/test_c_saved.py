@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import tensorir
 from tensorir.codegen.c import compiler
-from tensorir.codegen.compiler import Compiler
+from tensorir.codegen.compiler import Compiler, _sweep
 from tensorir.tir.errors import BuildError, CallError, RunError, UserError
 
 from .compilers import needs_compiler
@@ -92,6 +93,20 @@ def test_equal_text_is_compiled_once_even_by_many_at_once(cache):
     stamp = next(iter(made)).stat().st_mtime_ns
     assert compiler.compiled(text, options).stat().st_mtime_ns == stamp
     assert compiler.compiled(text, (*options, "-O1")) not in made
+
+
+def test_what_nobody_asks_for_is_removed_in_the_end(cache):
+    def compiled(value):
+        return compiler.compiled(f"int f(void) {{ return {value}; }}", ("-fPIC",))
+
+    asked, forgotten = compiled(1), compiled(2)
+    for file in (asked, forgotten):
+        os.utime(file.parent, (0, 0))
+    compiled(1)
+    _sweep.cache_clear()  # as in another process
+    compiled(3)
+    assert asked.exists()
+    assert not forgotten.exists()
 
 
 def test_a_missing_compiler_is_named(monkeypatch, cache):
