@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ class Schedule(PrimitiveMethods):
     Parameters
     ----------
     mod: a function or a module. It is not changed; `sch.mod` is the program as it is now.
-    seed: of the sampling primitives; None takes one at random. The same seed gives the same trace.
+    seed: of the sampling primitives; None or -1 takes one at random. The same seed gives the same trace.
     check: "full" derives all references anew and verifies the program after each step (slow; for debugging).
     error_render_level: "detail" shows the program with each refusal, "fast" the message alone, as does "none".
     debug_mask: Apache TVM's word for `check`: "all" or a number other than 0 is "full", "none" or 0 is "none".
@@ -75,7 +76,7 @@ class Schedule(PrimitiveMethods):
         self._env: dict[Any, Any] = {}
         self._done: list[tuple[Journal, IRModule]] = []
         self._undone: list[tuple[Instruction, Journal, IRModule]] = []
-        self.seed(random.randrange(1 << 30) if seed is None else seed)
+        self.seed(seed)
 
     @property
     def mod(self) -> IRModule:
@@ -104,9 +105,16 @@ class Schedule(PrimitiveMethods):
         require(func_name in self.state.roots, f"there is no function {func_name!r} with blocks; there are {known}")
         self.state.working_on = func_name
 
-    def seed(self, seed: int) -> None:
-        """Start the random numbers of the sampling primitives anew."""
-        self.state.rng.seed(seed)
+    def seed(self, seed: int | None) -> None:
+        """Start the random numbers of the sampling primitives anew; None or -1 starts them anywhere.
+
+        Raises
+        ------
+        UserError: `seed` is no integer.
+        """
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, numbers.Integral)):
+            raise UserError(f"a seed is an integer, got {said(seed)}")
+        self.state.rng.seed(random.randrange(1 << 30) if seed in (None, -1) else int(seed))
 
     def fork_seed(self) -> int:
         """A seed for another schedule, drawn from this one's random numbers."""

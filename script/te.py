@@ -128,7 +128,11 @@ def extern(
     ------
     UserError: the type is not given and the inputs have none in common.
     """
-    shapes = shape if isinstance(shape, list) or (shape and isinstance(shape[0], (tuple, list))) else [shape]
+    shapes = (
+        shape
+        if isinstance(shape, list) or (isinstance(shape, tuple) and shape and isinstance(shape[0], (tuple, list)))
+        else [shape]
+    )
     if not isinstance(inputs, (list, tuple)) or [t for t in inputs if not isinstance(t, Tensor)]:
         raise UserError(f"te.extern `{name}` takes a list of tensors, got {said(inputs)}")
     if dtype is None:

@@ -18,6 +18,8 @@ from .visit import Substitute, free_vars
 
 def specialize(function: PrimFunc, values: Mapping[Any, Any]) -> PrimFunc:
     """See `PrimFunc.specialize`."""
+    if not isinstance(values, Mapping):
+        raise UserError(f"specialize takes values by parameters, as in {{'n': 128}}, got {said(values)}")
     known = _specializable(function)
     pairs: list[tuple[str, Expr, Expr]] = []
     for key, value in values.items():

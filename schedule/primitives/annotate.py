@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...tir.errors import said
 from ...tir.expr import Expr
 from ...tir.node import Attrs
 from ...tir.same import structural_equal
@@ -55,7 +56,7 @@ def annotate(s: State, block_or_loop: BlockSRef | LoopSRef, *, ann_key: str, ann
     require(
         not strange,
         "an annotation is a number, a string, an expression, or lists and dicts of these, not {0}",
-        *map(repr, strange[:1]),
+        *map(said, strange[:1]),
     )
     old = block_or_loop.stmt.annotations
     new = old.with_(ann_key, ann_val)

@@ -99,6 +99,16 @@ def test_how_much_a_refusal_shows() -> None:
         said(error_render_level="loud")
 
 
+def test_seeds() -> None:
+    with pytest.raises(UserError, match=r"a seed is an integer, got float 1\.5"):
+        Schedule(matmul, seed=1.5)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="a seed is an integer, got str 'x'"):
+        Schedule(matmul).copy(seed="x")  # type: ignore[arg-type]
+    drawn = {Schedule(matmul, seed=seed).fork_seed() for seed in (-1, -1, None, None)}
+    assert len(drawn) > 1
+    assert Schedule(matmul, seed=7).fork_seed() == Schedule(matmul, seed=7).fork_seed()
+
+
 def test_options_by_the_names_of_apache_tvm() -> None:
     assert [Schedule(matmul, debug_mask=mask).check for mask in ("all", "none", 3, 0)] == ["full", "none"] * 2
     with pytest.raises(UserError, match="debug_mask is 'all', 'none' or a number, got str 'some'"):

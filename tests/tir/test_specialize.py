@@ -73,6 +73,11 @@ def test_what_does_not_fit_is_refused(values: dict, message: str) -> None:
         scale.specialize(values)
 
 
+def test_values_stand_by_their_names() -> None:
+    with pytest.raises(UserError, match=r"specialize takes values by parameters, .* got int 3"):
+        scale.specialize(3)  # type: ignore[arg-type]
+
+
 def test_values_are_of_the_functions_own_variables() -> None:
     with pytest.raises(VerifyError, match="other"):
         scale.specialize({"m": Var("other", "int32")})
