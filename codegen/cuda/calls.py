@@ -75,8 +75,6 @@ class CallEmitter:
         split = [exprs.lanes(a) if a.dtype.lanes > 1 else exprs.lanes(a) * count for a in node.args]
         return [exprs.with_operands(node, [lanes[k] for lanes in split]) for k in range(count)]
 
-    # -- floats
-
     def math(self, name: str, type_: DType, args: list[Code]) -> Code:
         """A scalar function of floats."""
         if type_.bits < 32:
@@ -95,8 +93,6 @@ class CallEmitter:
         type_ = node.args[0].dtype
         x = self.exprs.name(casts.widened(self.exprs(node.args[0]), type_), _float(type_))
         return Code(CLASSIFY[node.op.name].format(x), COMPARE)
-
-    # -- integers
 
     def absolute(self, node: Call) -> Code:
         type_ = node.dtype
@@ -138,8 +134,6 @@ class CallEmitter:
         a, b = (self.exprs(x) for x in node.args)
         return casts.wrapped(Code(f"powi<{scalar(node.dtype)}>({a}, {b})"), node.dtype)
 
-    # -- bits, lanes, choice
-
     def reinterpret(self, node: Call) -> Code:
         source, target = node.args[0].dtype, node.dtype
         x = self.exprs(node.args[0])
@@ -172,8 +166,6 @@ class CallEmitter:
     def undef(self, node: Call) -> Code:
         return Code(f"{self.exprs.kind(node.dtype)}()")
 
-    # -- threads
-
     def sync(self, node: Call) -> Code:
         scope = node.args[0].value if isinstance(node.args[0], StringImm) else ""
         if scope not in BARRIERS:
@@ -205,8 +197,6 @@ class CallEmitter:
     def activemask(self, node: Call) -> Code:
         return Code("__activemask()")
 
-    # -- memory
-
     def address_of(self, node: Call) -> Code:
         return self.exprs.memory.address(element_of(node))
 
@@ -235,8 +225,6 @@ class CallEmitter:
 
     def trap(self, node: Call) -> Code:
         return Code("__trap()")
-
-    # -- functions
 
     def call_extern(self, node: Call) -> Code:
         name = node.args[0] if node.args else None

@@ -72,8 +72,6 @@ class Driver:
         self.call("cuDeviceGetName", text, 128, self.device)
         return text.value.decode()
 
-    # -- code
-
     def load(self, code: bytes) -> c_void_p:
         """A module of machine code or PTX."""
         module = c_void_p()
@@ -102,8 +100,6 @@ class Driver:
         pointers = (c_void_p * max(1, len(arguments)))(*(ctypes.addressof(a) for a in arguments))
         sizes = [c_uint(x) for x in (*grid, *block, shared_bytes)]
         self.call("cuLaunchKernel", function, *sizes, c_void_p(stream), pointers, None)
-
-    # -- memory
 
     def allocate(self, size: int) -> int:
         """The address of so many bytes of the device's memory."""

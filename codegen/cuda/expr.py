@@ -105,8 +105,6 @@ class Exprs(Visitor):
             self.w.memo[node] = value
         return value
 
-    # -- vectors
-
     def kind(self, type_: DType) -> str:
         """The C++ type of a value; a vector's is declared in the file where CUDA has none."""
         self.types.add(str(type_.element))
@@ -179,8 +177,6 @@ class Exprs(Visitor):
             del self.vars[var]
         return out
 
-    # -- leaves
-
     def visit_var(self, node: Var) -> Code:
         found = self.vars.get(node)
         if found is None:
@@ -196,8 +192,6 @@ class Exprs(Visitor):
         if len(node.vectors) == 1 and isinstance(part, Var) and isinstance(node.indices[0], IntImm):
             return Code(self.vector_lanes(part)[node.indices[0].value])
         return self(lane_of(node, 0))
-
-    # -- arithmetic
 
     def visit_add(self, node: E.Add) -> Code:
         return self.arith(node)
@@ -286,8 +280,6 @@ class Exprs(Visitor):
             return Code(f"__h{name}_nan({a}, {b})")
         return casts.from_float(Code(f"{name}_nan({casts.widened(a, type_)}, {casts.widened(b, type_)})"), type_)
 
-    # -- comparisons and logic
-
     def visit_cmp_op(self, node: Any) -> Code:
         a, b = self(node.a), self(node.b)
         if str(node.a.dtype.element).startswith("float8"):
@@ -345,8 +337,6 @@ class Exprs(Visitor):
                 self.w.lines += lines
                 self.w.line(f"{out} = {value};")
         return Code(out)
-
-    # -- the rest
 
     def visit_cast(self, node: Cast) -> Code:
         return casts.convert(self(node.value), node.value.dtype, node.dtype)

@@ -75,8 +75,6 @@ class Memory:
             return Code(f"__ldg({pointer})")
         return Code(f"*{pointer}", UNARY)
 
-    # -- loads
-
     def load(self, node: BufferLoad) -> Code:
         """The value of a scalar load."""
         return self.loaded(node.buffer, index_of(node))
@@ -126,8 +124,6 @@ class Memory:
             value = Code(f"{condition.within(CHOICE + 1)} ? {self.loaded(buffer, place)} : {zero}", CHOICE)
             out.append(exprs.w.let(scalar(buffer.dtype), value, buffer.name))
         return out
-
-    # -- stores
 
     def store(self, node: BufferStore) -> None:
         """Emit a store."""

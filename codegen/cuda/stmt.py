@@ -78,8 +78,6 @@ class Stmts(Visitor):
         if names:
             self.announced = names
 
-    # -- plain statements
-
     def visit_seq_stmt(self, node: SeqStmt) -> None:
         for stmt in node.seq:
             self(stmt)
@@ -114,8 +112,6 @@ class Stmts(Visitor):
         text = self.exprs(value)
         if text:
             self.w.line(f"{text};")
-
-    # -- control flow
 
     def visit_if_then_else(self, node: IfThenElse) -> None:
         self.exprs.root(node.condition)
@@ -157,8 +153,6 @@ class Stmts(Visitor):
             self.w.line(f"#pragma unroll {int(getattr(f := node.annotations['pragma_unroll_factor'], 'value', f))}")
         with self.w.block(f"for ({kind} {counter} = {low}; {counter} < {end}; ++{counter})"):
             self(node.body)
-
-    # -- memory
 
     def visit_decl_buffer(self, node: DeclBuffer) -> None:
         buffer, memory = node.buffer, self.exprs.memory

@@ -108,8 +108,6 @@ class Plan:
         inner = self.stmt(code, replace(where, under=frozenset(self.threads), nodes={}))
         return _Part(node, own + inner.head, _unordered(own, inner.barrier) + inner.tail, inner.barrier)
 
-    # -- one after the other
-
     def parts(self, body: Stmt, where: Where) -> list[_Part]:
         """The statements that a body consists of, each with its barriers."""
         return [self.stmt(node, where) for node in (body.seq if isinstance(body, SeqStmt) else (body,))]
@@ -164,8 +162,6 @@ class Plan:
             hint="let all threads take part: put the condition around the accesses only, or give the loops bound to "
             "one thread axis the same extent",
         )
-
-    # -- loops and branches
 
     def loop(self, node: For | While, where: Where) -> _Part:
         inner = where.inside(node)

@@ -68,9 +68,6 @@ def _size(buffer: Buffer) -> Expr:
     return size
 
 
-# -- when each part is in use
-
-
 @dataclass
 class _Life:
     first: int
@@ -135,9 +132,6 @@ class _Lives(Visitor):
 
     def visit_var(self, node: Var) -> None:
         self.touch(node)
-
-
-# -- where it lies
 
 
 def _placed(parts: list[Buffer], lives: dict[Buffer, _Life]) -> tuple[dict[Buffer, Expr], Expr]:

@@ -177,8 +177,6 @@ class _Code:
         stores = seq(*(_give(target, BufferLoad(b, (const(0),))) for b, target in zip(red, results)))
         return self.allocated(red, seq(body, stores))
 
-    # -- by shuffles
-
     def among(self, red: Sequence[Buffer], lane: Expr, count: int, width: int) -> Stmt:
         """The total of `count` neighbouring lanes, with the first of them."""
         return self.halving(red, lane, count, width, lambda by: None if count == width else lane + by < count)
@@ -261,8 +259,6 @@ class _Code:
         size = self.team.size
         return self.halving(red, lane, warp, warp, lambda by: all_of(lane + by < const(warp), rank + by < const(size)))
 
-    # -- in shared memory
-
     def in_memory(self, red: Sequence[Buffer]) -> Stmt:
         """A tree over the threads of each group, in shared memory."""
         team = self.team
@@ -292,8 +288,6 @@ class _Code:
         return self.allocated(
             temporaries, seq(self.set(temporaries, values), self.set(red, [_value(t) for t in temporaries]))
         )
-
-    # -- small things
 
     def combine(self, red: Sequence[Buffer], other: Sequence[Buffer], there: Expr | None) -> Stmt:
         """`red = combined(red, other)`, where `there` holds."""
