@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ..tir.buffer import Buffer
+from ..tir.analysis.scope import scope_of
+from ..tir.analysis.witness import stored_apart
+from ..tir.buffer import Buffer, BufferRegion
 from ..tir.errors import ScheduleError
-from ..tir.expr import IntImm
-from ..tir.stmt import Block, For, ForKind, IterType
+from ..tir.expr import IntImm, Var
+from ..tir.stmt import Block, BufferStore, For, ForKind, IterType
 from ..tir.visit import free_vars
 from .conditions import require_independent
 from .errors import refusal, require
@@ -107,7 +109,8 @@ def require_alike(s: State, loop: LoopSRef) -> None:
                 continue
             for region in block.stmt.writes:
                 require(
-                    iter_var.var in free_vars(region) or not shared_across(region.buffer.scope, loop.stmt),
+                    not shared_across(region.buffer.scope, loop.stmt)
+                    or _tells_apart(loop, block, region, iter_var.var),
                     "{0} stores at {1} for each value of {2}, and so each thread of {3} a value of its own at the same "
                     "place, in memory that the threads share",
                     block,
@@ -116,3 +119,15 @@ def require_alike(s: State, loop: LoopSRef) -> None:
                     loop,
                     hint="give each thread the buffer for itself, in 'local' memory, or an element of its own",
                 )
+
+
+def _tells_apart(loop: LoopSRef, block: BlockSRef, region: BufferRegion, var: Var) -> bool:
+    """Whether what a block stores for different values of an iterator has different places, as far as is seen."""
+    stmt, store = block.stmt, block.stmt.body
+    if var not in free_vars(region):
+        return False
+    if not isinstance(store, BufferStore) or var not in free_vars(store.value) or any(i is var for i in store.indices):
+        return True
+    if stmt.init is not None or any(r.buffer is store.buffer for r in stmt.reads):
+        return True
+    return stored_apart(loop.stmt, scope_of(block.scope.stmt).child(stmt), store)

@@ -1,6 +1,7 @@
 """How a loop runs: the last decision holds, and a thread's axis goes with the decision for threads."""
 
 import pytest
+import tensorir
 from tensorir import Schedule, ScheduleError, T
 from tensorir.tir.stmt import ForKind
 
@@ -126,3 +127,30 @@ def test_threads_that_share_memory_have_no_row_each_in_it() -> None:
     sch.bind(i, "blockIdx.x")
     sch.set_scope("X", 0, "shared")
     sch.verify(trials=1, backend="interpreter", sanitize=True)
+
+
+@pytest.mark.parametrize(
+    "place,value,legal",
+    [("vi // 2", "vi", False), ("vi % 4", "vi", False), ("vi // 2", "vi // 2", True), ("vi * 5 % 8", "vi", True)],
+)
+def test_threads_that_share_memory_do_not_share_places(place: str, value: str, legal: bool) -> None:
+    func = tensorir.parse(f"""
+@T.prim_func
+def main(A: T.Buffer((8,), "float32"), B: T.Buffer((8,), "float32")):
+    X = T.alloc_buffer((8,), "float32", scope="shared")
+    for i in range(8):
+        with T.block("X"):
+            vi = T.axis.spatial(8, i)
+            X[{place}] = A[{value}]
+        with T.block("B"):
+            vi = T.axis.spatial(8, i)
+            B[vi] = X[{place}]
+""")
+    sch = Schedule(func, seed=0)
+    (loop,) = sch.get_loops("X")
+    if legal:
+        sch.bind(loop, "threadIdx.x")
+        sch.verify(trials=1, backend="interpreter", sanitize=True)
+    else:
+        with pytest.raises(ScheduleError, match="a value of its own at the same place"):
+            sch.bind(loop, "threadIdx.x")
