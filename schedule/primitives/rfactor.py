@@ -143,9 +143,10 @@ def _only_block(s: State, loop: LoopSRef) -> BlockSRef:
         at = at.body
     require(
         isinstance(at, BlockRealize),
-        "{0} holds more than one reduction block, so {1} cannot be factored",
+        "{0} holds more than {2}, so {1} cannot be factored",
         outermost,
         loop,
+        blocks[0],
         hint="decompose_reduction comes after rfactor; move other blocks away first",
     )
     return blocks[0]
