@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ...tir.dtype import VOID
 from ...tir.errors import LowerError
@@ -61,7 +61,7 @@ class Plan:
     def __init__(self, func: PrimFunc, threads: Mapping[str, tuple[Var, Expr]], warp: int) -> None:
         self.func, self.threads, self.warp = func, threads, warp
         self.reduces: AttrStmt | None = None
-        self.known: dict[tuple[int, int, Order], tuple[Access, Access, bool]] = {}
+        self.known: dict[tuple[Any, Any, Order, bool], bool] = {}
 
     def code(self, node: Evaluate, scope: AttrStmt | None, bound: Mapping[Var, str]) -> Stmt:
         """The code of a reduction across threads (`reduction`) with the barriers that are needed inside of it."""
@@ -144,11 +144,13 @@ class Plan:
         return max((_needs(a) for b in head for a, order in before if self.conflict(a, b, order)), default=NOTHING)
 
     def conflict(self, a: Access, b: Access, order: Order) -> bool:
-        """Whether two accesses meet, asked once."""
-        key = (id(a), id(b), order)
+        """Whether two accesses meet, asked once of those that touch alike."""
+        if a.buffer.data is not b.buffer.data:
+            return False
+        key = (a.touches, b.touches, order, a.is_own(b, order.carried))
         if key not in self.known:
-            self.known[key] = a, b, conflict(a, b, order, self.threads)
-        return self.known[key][2]
+            self.known[key] = conflict(a, b, order, self.threads)
+        return self.known[key]
 
     def refuse(self, after: list[Access], before: _Carried) -> NoReturn:
         """Say that there can be no barrier between accesses of which one may come too early."""

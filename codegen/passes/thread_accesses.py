@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 from ...tir.buffer import Buffer, BufferLoad, Range, decl_buffer
 from ...tir.expr import Call, Expr, IntImm, Ramp, Var, const
@@ -43,6 +45,13 @@ class Access:
     nodes: Mapping[str, tuple[For, frozenset[Var]]]
     stmt: Stmt
 
+    @cached_property
+    def touches(self) -> tuple[Any, ...]:
+        """What decides where the access is, by which threads and when, apart from the memory itself."""
+        nodes = tuple((axis, node) for axis, (node, _) in self.nodes.items())
+        where = (self.buffer.dtype, self.buffer.elem_offset, self.buffer.scope, self.index, nodes)
+        return (*where, tuple(self.loops), self.conditions, self.written, self.atomic)
+
     def is_own(self, other: Access, carried: Var | None) -> bool:
         """Whether both are under one execution of one loop for each axis, whose iterations touch memory of their own.
 
@@ -56,7 +65,11 @@ class Access:
 
 
 def accesses(node: Stmt, where: Where) -> list[Access]:
-    """What one statement by itself (a store, a call, the value of a let, a condition) does to shared memory."""
+    """What a statement itself (a store, a call, the value of a let, a condition) does to shared memory, each once."""
+    return list({(a.buffer.data, a.touches): a for a in _accesses(node, where)}.values())
+
+
+def _accesses(node: Stmt, where: Where) -> list[Access]:
     if isinstance(node, BufferStore):
         place = where if node.buffer.is_private else _alone(_first(where, repeated(node, where)))
         out = [a for e in (node.value, *node.indices, node.predicate) if e is not None for a in _in(e, place, node)]
