@@ -56,8 +56,10 @@ def _kept(stmt: Stmt, own: set[Var]) -> tuple[list[Var], list[Node]]:
     parts = [e for e in stmt.children() if isinstance(e, Expr)]
     if isinstance(stmt, BufferStore):
         values = [e for e in (stmt.value, *stmt.indices, stmt.predicate) if e is not None]
-        mine = stmt.buffer.data in own and not any(map(has_effect, values))
-        return [stmt.buffer.data] if mine else [], list(values)
+        if any(map(has_effect, values)):
+            # It stays, and so does the memory it stores to.
+            return [], [stmt.buffer.data, *values]
+        return [stmt.buffer.data] if stmt.buffer.data in own else [], list(values)
     if isinstance(stmt, AttrStmt):
         return [], [*parts, *([stmt.node] if isinstance(stmt.node, Node) else [])]
     call = Allreduce.of(stmt)
