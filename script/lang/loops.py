@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ...tir.buffer import Range
 from ...tir.errors import UserError
-from ...tir.expr import Expr, Var, as_expr, match_types
+from ...tir.expr import Expr, Var, as_expr, const, match_types
 from ...tir.node import EMPTY, Attrs
 from ...tir.op import ceildiv
 from ...tir.stmt import For, ForKind, Stmt
@@ -85,14 +85,16 @@ def loop_over(
     ------
     UserError: the step is 0, or begin and end are of types that do not meet.
     """
-    begin, end = (0, _index(start)) if stop is None else match_types(start, stop)
+    if stop is None:
+        start, stop = 0, _index(start)
+    begin, end = match_types(start, stop)
     if step == 0:
         raise Rejected("step", "the step of a loop is not 0")
     if step is None or step == 1:
         return LoopScope(kind, [Range.of(begin, end)], annotations, thread)
     begin = as_expr(begin, end.dtype)
     count = ceildiv(end - begin, step) if step > 0 else ceildiv(begin - end, -step)
-    return LoopScope(kind, [Range.of(0, count)], annotations, thread, steps=Steps(begin, step))
+    return LoopScope(kind, [Range.of(const(0, count.dtype), count)], annotations, thread, steps=Steps(begin, step))
 
 
 def _annotations(annotations: dict[str, Any] | None, pragmas: dict[str, Any]) -> dict[str, Any]:
