@@ -24,11 +24,12 @@ CXX = Compiler(
 FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-fno-threadsafe-statics", "-w")
 _CHECKED = (
     "-O1", "-g1", "-fsanitize=thread", "-fsanitize=bounds,alignment", "-fno-inline-functions-called-once",
-    "-fno-tree-loop-distribute-patterns", "-fno-tree-loop-im",
+    "-fno-tree-loop-distribute-patterns", "-fno-tree-loop-im", "-fno-tree-sink",
 )  # fmt: skip
 """What instruments accesses: the hooks that the compiler calls are the runtime's own, no sanitizer is linked.
 
-Moving a loop's invariants would load, in every thread, what only some of them touch, before it is instrumented.
+Moving a loop's invariants would load, in every thread, what only some of them touch, before it is instrumented; moving
+loads to where their values are used would hide those of all other threads.
 """
 _FAST = ("-O2", "-fno-strict-aliasing")
 

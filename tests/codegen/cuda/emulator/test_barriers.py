@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from tensorir import PrimFunc, Schedule
 from tensorir.codegen.cuda.emulator import EmulatorError, emulate
 from tensorir.codegen.cuda.emulator.built import EmulatedModule
+from tensorir.script import workloads
 from tensorir.tir.errors import LowerError
 
 from ....ready_workloads import Case
@@ -62,6 +63,18 @@ def main(A: T.Buffer((4, 5, 64), "float32"), B: T.Buffer((4, 5, 64), "float32"))
     )
 
 
+def read_by_all_for_one() -> Schedule:
+    """A total that each thread reads from shared memory, though only the first of those that reduce uses it."""
+    sch = tensorir.Schedule(workloads.rms_norm(1, 2))
+    i, j = sch.get_loops("Y")
+    sch.bind(i, "blockIdx.x")
+    sch.bind(j, "threadIdx.y")
+    sch.compute_at("squares", i)
+    sch.set_scope("squares", 0, "local")
+    sch.bind(sch.get_loops("squares")[-1], "threadIdx.z")
+    return sch
+
+
 CASES: dict[str, Callable[[], Schedule]] = {
     "blocked matmul": lambda: blocked_matmul(32, 32, 32),
     "fragments": lambda: tile_gemm(64, 64, 128, "mma", "float16"),
@@ -69,6 +82,7 @@ CASES: dict[str, Callable[[], Schedule]] = {
     "pipeline of 3, permuted": lambda: pipelined(3, permuted=True),
     "pipeline of 3 in a loop of 2": lambda: pipelined(3, permuted=True, depth=128),
     "repeated pipeline": repeated,
+    "a total for one thread": read_by_all_for_one,
 }
 CHEAP = ("cuda_conv2d", "cuda_row_sums", "cuda_softmax", "cuda_transpose")
 """Kernels of the examples that are tried each time; the others are left to the fuzz tests."""
