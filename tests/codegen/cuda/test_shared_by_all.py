@@ -200,3 +200,19 @@ def main(A: T.Buffer((8,), "float32"), B: T.Buffer((8,), "float32")):
 """)
     with pytest.raises(LowerError, match=r"stores a value of its own at one place in the store `S.0. = L.0.`"):
         tensorir.build(func, "cuda-emulator")
+
+
+def test_global_memory_that_virtual_threads_would_each_need_is_refused():
+    sch = tensorir.Schedule(workloads.layer_norm(2, 7))
+    i, j = sch.get_loops("Y")
+    sch.bind(i, "blockIdx.x")
+    for name in ("squares", "centred", "sum"):
+        sch.compute_at(name, j)
+        sch.set_scope(name, 0, "local")
+    copy = sch.cache_read("Y", 0, "shared")
+    outer, inner = sch.split(j, [None, 1])
+    sch.bind(inner, "threadIdx.x")
+    sch.bind(outer, "vthread.x")
+    sch.set_scope(copy, 0, "global")
+    with pytest.raises(LowerError, match="in global memory, which has them once for all threads"):
+        lower(sch.func, GPU)
