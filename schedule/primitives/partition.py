@@ -20,7 +20,7 @@ from ..rewrite import bind_loops, loops_around, nest_refs, substitute_loop_vars
 from ..sref import BlockSRef, LoopSRef, SRef
 from ..state import State
 from .loops import require_plain
-from .reduction import update_of
+from .reduction import require_in_turn, update_of
 
 
 @primitive
@@ -88,6 +88,9 @@ def loop_partition(
                 reducing.setdefault(block.stmt, []).append((iv, value))
     an = bind_loops(Analyzer(), loop)
     ranges = _parts(an, loop, factors)
+    for block in blocks:
+        if not all(_starts(s, loop, part, reducing.get(block.stmt, [])) for part in ranges):
+            require_in_turn(s, block, [ref.stmt for ref in block.loops()])
     name, var = blocks[0].stmt.name_hint, old.loop_var.name
     private = Privacy(s, loop)
     touched = {region.buffer for block in blocks for region in block.stmt.writes}

@@ -82,6 +82,25 @@ def test_parts_that_begin_reductions_do_not_read_them(outer: int) -> None:
     checked(sch)
 
 
+def sums_of_tables(A: T.Buffer((3, 4, 6), "float32"), B: T.Buffer((3,), "float32")) -> None:
+    for i, j, k in T.grid(3, 4, 6):
+        with T.block("B"):
+            vi, vj, vk = T.axis.remap("SRR", [i, j, k])
+            with T.init():
+                B[vi] = T.float32(0)
+            B[vi] = B[vi] + A[vi, vj, vk]
+
+
+def test_threads_that_reduce_together_do_so_in_one_part() -> None:
+    sch = Schedule(T.prim_func(sums_of_tables), seed=0)
+    i, j, k = sch.get_loops("B")
+    sch.bind(j, "threadIdx.x")
+    with pytest.raises(ScheduleError, match="reduce together only as long as block `B` starts its reduction itself"):
+        sch.loop_partition(k, [2, None])
+    sch.loop_partition(i, [2, None])
+    sch.verify(trials=1, backend="interpreter", sanitize=True)
+
+
 def test_parts_of_an_imperfect_split() -> None:
     sch = Schedule(matmul, seed=0)
     _, k1 = sch.split(sch.get_loops("C")[2], [None, 4])
