@@ -59,6 +59,8 @@ def require_still_concurrent(
     block: Block,
     hint: str = "move the block first, or choose a place outside of the loop",
     buffer: Buffer | None = None,
+    *,
+    gone: bool = False,
 ) -> None:
     """Require, after `block` moved or came, that iterations of loops that it may touch on may still run at once.
 
@@ -67,8 +69,9 @@ def require_still_concurrent(
     Parameters
     ----------
     buffer: the only one that is touched otherwise than before.
+    gone: others do now what `block` did, which fetches nothing any more.
     """
-    fetches = all(region.buffer.scope.startswith("shared") for region in block.writes)
+    fetches = not gone and all(region.buffer.scope.startswith("shared") for region in block.writes)
     for ref, stmt in loops.items():
         if ref.removed_at is not None:
             continue

@@ -165,7 +165,7 @@ def _inline(s: State, owner: BlockSRef, block: BlockSRef, buffer: Buffer, rewrit
     concurrent, gone = concurrent_loops(block, *readers), block.stmt
     new = rewriter(owner.stmt)
     s.replace(owner, new.replace(alloc_buffers=tuple(b for b in new.alloc_buffers if b is not buffer)), rewriter.blocks)
-    require_still_concurrent(s, concurrent, gone)
+    require_still_concurrent(s, concurrent, gone, gone=True)
 
 
 class _Inliner(Rewriter):

@@ -70,3 +70,26 @@ def test_what_is_another_value_later_is_not_inlined(program, message: str) -> No
     sch = Schedule(program)
     with pytest.raises(ScheduleError, match=message):
         sch.compute_inline("B")
+
+
+def read_further_out(A: T.Buffer((8,), "float32"), D: T.Buffer((2, 4), "float32")) -> None:
+    X = T.alloc_buffer((2,), "float32")
+    C = T.alloc_buffer((2, 4), "float32", scope="shared")
+    for i in range(2):
+        for j in T.thread_binding(4, thread="blockIdx.x"):
+            with T.block("X"):
+                vi = T.axis.spatial(2, i)
+                X[vi] = A[vi * 2]
+            with T.block("C"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                C[vi, vj] = X[vi]
+    for i, j in T.grid(2, 4):
+        with T.block("D"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            D[vi, vj] = C[vi, vj]
+
+
+def test_what_each_iteration_has_for_itself_is_not_read_after_the_loop() -> None:
+    sch = Schedule(T.prim_func(read_further_out), seed=0)
+    with pytest.raises(ScheduleError, match="could no longer run at once"):
+        sch.compute_inline("C")
