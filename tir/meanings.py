@@ -78,7 +78,8 @@ def _bits(result: DType, x: int) -> int:
 def _next(result: DType, x: float, y: float) -> float:
     import numpy as np
 
-    return float(np.nextafter(result.numpy.type(x), result.numpy.type(y)))
+    with np.errstate(all="ignore"):
+        return float(np.nextafter(result.numpy.type(x), result.numpy.type(y)))
 
 
 def _fma(result: DType, x: float, y: float, z: float) -> float:

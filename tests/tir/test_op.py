@@ -54,11 +54,16 @@ def test_binary_on_special_values(name: str, x: float, y: float) -> None:
     assert close(evaluate(intrinsic(name), dtype("float64"), x, y), expected)
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_next_number_past_the_greatest_is_infinite() -> None:
+    assert evaluate(intrinsic("nextafter"), dtype("float16"), 65504.0, math.inf) == math.inf
+
+
 @given(st.floats(allow_nan=False, width=32), st.floats(allow_nan=False, width=32), st.floats(allow_nan=False, width=32))
 def test_fma_rounds_once(x: float, y: float, z: float) -> None:
     got = evaluate(intrinsic("fma"), dtype("float32"), x, y, z)
-    exact = np.longdouble(x) * np.longdouble(y) + np.longdouble(z)
     with np.errstate(all="ignore"):
+        exact = np.longdouble(x) * np.longdouble(y) + np.longdouble(z)
         near = np.float32(exact)
     if math.isfinite(got) and math.isfinite(near):
         assert abs(np.longdouble(got) - exact) <= abs(np.longdouble(near) - exact)
