@@ -125,7 +125,7 @@ def padded_producer(layout: Layout, realize: BlockRealize, loops: list[For]) -> 
     """The writer's block and loops over the new buffer, its padding included; None where it is no plain nest over it.
 
     A plain nest has serial loops from 0, one for each iterator in order, and one store at the iterators of the
-    buffer's dimensions, the reduce iterators coming after these.
+    buffer's dimensions, the reduce iterators coming after these. It is not said to read the buffer.
     """
     block, old = realize.block, layout.old
     spatial = tuple(iv.var for iv in block.iter_vars[: old.ndim])
@@ -141,6 +141,7 @@ def padded_producer(layout: Layout, realize: BlockRealize, loops: list[For]) -> 
         and all(store.indices == spatial for store in stores if isinstance(store, BufferStore))
         and all(iv.dom.extent is e for iv, e in zip(block.iter_vars, old.shape))
         and not block.alloc_buffers
+        and all(region.buffer is not old for region in block.reads)
     )
     if not plain or layout.inverse is None:
         return None

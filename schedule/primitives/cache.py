@@ -7,7 +7,7 @@ from ...tir.buffer import Buffer
 from ...tir.expr import Expr
 from ...tir.visit import free_vars
 from ..arguments import BufferIndex, numbered
-from ..concurrency import concurrent_loops, require_still_concurrent
+from ..concurrency import concurrent_loops, loops_at_once, require_still_concurrent
 from ..copies import cache_of, copy_stage
 from ..edit import Edit, child_towards
 from ..errors import require
@@ -28,6 +28,9 @@ from ..stages import (
     written_box,
 )
 from ..state import State
+
+COPIED_OUTSIDE = "the buffer would be copied outside of the loop: cache it inside, or before iterations run at once"
+"""What to do where iterations of a loop inside have each a buffer for themselves."""
 
 
 @primitive(prepare=numbered("read_buffer_index", "read"))
@@ -187,6 +190,7 @@ def cache_write(
     concurrent, before = concurrent_loops(block), block.stmt
     edit.commit()
     require_still_concurrent(s, concurrent, before)
+    require_still_concurrent(s, loops_at_once(s, scope, cache.buffer), before, COPIED_OUTSIDE, cache.buffer)
     return made(s, stage)
 
 
@@ -264,5 +268,7 @@ def cache_inplace(s: State, block: BlockSRef, *, read_buffer_index: BufferIndex,
     edit.insert(at, index, before.nest)
     edit.insert(at, index + 1, after.nest)
     redirect(foot, block, cache, edit)
+    user = block.stmt
     edit.commit()
+    require_still_concurrent(s, loops_at_once(s, block.scope, cache.buffer), user, COPIED_OUTSIDE, cache.buffer)
     return [made(s, before), made(s, after)]

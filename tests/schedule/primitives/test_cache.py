@@ -147,6 +147,32 @@ def test_views_move_to_the_memory_of_the_cache() -> None:
     checked(sch)
 
 
+def test_what_iterations_inside_have_for_themselves_is_not_copied_out_of_them() -> None:
+    @T.prim_func
+    def own_rows(A: T.Buffer((4, 3), "float32"), Y: T.Buffer((4, 5, 3), "float32")):
+        X = T.alloc_buffer((3,), "float32")
+        for i in range(4):
+            with T.block("outer"):
+                vi = T.axis.spatial(4, i)
+                T.reads(A[vi, 0:3])
+                T.writes(X[0:3], Y[vi, 0:5, 0:3])
+                for j in T.parallel(5):
+                    for k in range(3):
+                        with T.block("X"):
+                            vk = T.axis.spatial(3, k)
+                            X[vk] = A[vi, vk]
+                    for k in range(3):
+                        with T.block("Y"):
+                            vj, vk = T.axis.remap("SS", [j, k])
+                            Y[vi, vj, vk] = X[vk] + T.float32(1)
+
+    sch = Schedule(own_rows, seed=0)
+    with pytest.raises(ScheduleError, match=r"iterations of parallel loop `j` .* could no longer run at once"):
+        sch.cache_write("outer", "X", "global")
+    sch.cache_write("outer", "Y", "global")
+    checked(sch)
+
+
 def test_caches_of_caches_and_tiles() -> None:
     sch = Schedule(matmul, seed=0)
     shared = sch.cache_read("C", 0, "shared")

@@ -92,6 +92,19 @@ def test_iterations_of_which_none_is_seen_to_fill_what_it_reads_share_what_is_pa
         sch.transform_layout("X", ("write", 0), lambda j: (j + 1,), pad_value=0.0)
 
 
+def test_padding_beside_what_is_updated_in_place() -> None:
+    @T.prim_func
+    def updated(A: T.Buffer((5,), "float32"), Y: T.Buffer((5,), "float32")):
+        for i in range(5):
+            with T.block("Y"):
+                vi = T.axis.spatial(5, i)
+                Y[vi] = Y[vi] + A[vi]
+
+    sch = Schedule(updated, seed=0)
+    sch.transform_layout("Y", ("write", 0), lambda i: (i + 1,), pad_value=2.0)
+    checked(sch)
+
+
 def test_padding_beside_loops_that_run_at_once() -> None:
     """What the iterations write of one buffer, each a part of it, can be padded after them."""
     sch = Schedule(chain, seed=0)
