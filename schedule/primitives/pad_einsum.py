@@ -186,10 +186,10 @@ def _padded_buffers(an: Analyzer, block: BlockSRef, grown: dict[Var, Expr]) -> l
     axes = {iv.var: iv for iv in block.stmt.iter_vars}
     out: dict[Buffer, _Padded] = {}
     parts = [part for part in (block.stmt.init, block.stmt.body) if part is not None]
-    for node in (n for part in parts for n in walk(part)):
-        if not isinstance(node, (BufferLoad, BufferStore)) or not any(
-            v in grown for i in node.indices for v in walk(i)
-        ):
+    accesses = [n for part in parts for n in walk(part) if isinstance(n, (BufferLoad, BufferStore))]
+    larger = {n.buffer for n in accesses if any(v in grown for i in n.indices for v in walk(i))}
+    for node in accesses:
+        if node.buffer not in larger:
             continue
         indices = tuple(i for i in node.indices if isinstance(i, Var) and i in axes)
         known = out.get(node.buffer)

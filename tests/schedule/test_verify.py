@@ -52,6 +52,25 @@ def test_a_right_schedule_passes() -> None:
     sch.verify(trials=1, backend="llvm")
 
 
+def test_what_iterations_have_for_themselves_under_a_condition() -> None:
+    @T.prim_func
+    def own_tails(A: T.Buffer((8,), "float32"), Y: T.Buffer((2, 3), "float32")):
+        X = T.alloc_buffer((8,), "float32")
+        for i in range(2):
+            for j in T.parallel(3):
+                for k in range(4 - i):
+                    with T.block("X"):
+                        v = T.axis.spatial(8, i + k)
+                        X[v] = A[v]
+                with T.block("Y"):
+                    vi, vj = T.axis.remap("SS", [i, j])
+                    Y[vi, vj] = X[vi * 2]
+
+    sch = Schedule(own_tails)
+    sch.split(sch.get_loops("Y")[0], [2, 4])
+    sch.verify(backend="interpreter", sanitize=True)
+
+
 def test_arrays_have_the_strides_of_their_parameters() -> None:
     @T.prim_func
     def spread(A: T.Buffer((4, 6), "float32", strides=[8, 1]), B: T.Buffer((4, 6), "float32", strides=[1, 4])):

@@ -48,7 +48,8 @@ def supply(
 ) -> Supply | None:
     """Whether a block finds a region that it reads, as far as it lies inside the buffer, written by earlier blocks.
 
-    A condition that both the reader and a writer run under, on loops that they share, does not count.
+    A condition that both the reader and a writer run under, on loops that they share, does not count; what the reader's
+    says of these loops holds.
     """
     before = [p for p in scope.writers.get(region.buffer, ()) if p.index < child.index]
     if not before:
@@ -59,11 +60,15 @@ def supply(
     for outer in child.loops[: max(depths)]:
         an.bind(outer.loop_var, outer.range, allow_override=True)
     innermost = shared[depths.index(max(depths))]
+    conditions = conjuncts(child.realize.predicate)
+    for condition in conditions:
+        if not child.below(innermost).keys() & free_vars(condition).keys():
+            an.assume(condition)
     needed = clipped(an, eval_box(an, child.bound(region).region, child.below(innermost)), region.buffer.shape)
     written: list[Box] = []
     for p, loop in zip(before, shared, strict=True):
         below = child.below(loop)
-        given = [c for c in conjuncts(child.realize.predicate) if not below.keys() & free_vars(c).keys()]
+        given = [c for c in conditions if not below.keys() & free_vars(c).keys()]
         written += surely_written(an, p, region.buffer, loop, given)
     if not any(box_contains(an, box, needed) for box in exact_unions(an, written)):
         return None

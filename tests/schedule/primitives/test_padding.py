@@ -1,7 +1,7 @@
 """pad_einsum, decompose_padding and can_decompose_padding."""
 
 import pytest
-from tensorir import Schedule, ScheduleError, assert_structural_equal
+from tensorir import Schedule, ScheduleError, T, assert_structural_equal
 from tensorir.schedule.trace import Trace
 
 from ..programs import elementwise, matmul, row_sum, symbolic
@@ -57,6 +57,20 @@ def test_a_block_that_goes_through_more_than_it_reads(padding: list[int]) -> Non
     sch = Schedule(beyond, seed=0)
     sch.pad_einsum("B", padding)
     checked(sch)
+
+
+def test_what_is_read_at_two_iterators_is_not_padded_for_one() -> None:
+    @T.prim_func
+    def pairs(A: T.Buffer((7,), "float32"), Y: T.Buffer((5,), "float32")):
+        for i, j in T.grid(5, 7):
+            with T.block("Y"):
+                vi, vj = T.axis.remap("SR", [i, j])
+                with T.init():
+                    Y[vi] = T.float32(0)
+                Y[vi] += A[vj] * A[vi]
+
+    with pytest.raises(ScheduleError, match="not at the same plain iterators everywhere"):
+        Schedule(pairs).pad_einsum("Y", [4, 1])
 
 
 def test_a_block_without_reduction() -> None:
