@@ -262,9 +262,8 @@ def _gpu_ms(cost: StoreCost, target: Target) -> float:
     """A roofline of one store on a GPU: arithmetic and global memory, both scaled by how much of it is occupied."""
     blocks = threads = 1
     for loop in cost.loops:
-        tag = loop.thread_binding or ""
-        blocks *= _turns(loop) if tag.startswith("blockIdx") else 1
-        threads *= _turns(loop) if tag.startswith("threadIdx") else 1
+        blocks *= _turns(loop) if loop.bound_to == "blockIdx" else 1
+        threads *= _turns(loop) if loop.bound_to == "threadIdx" else 1
     processors = max(target.num_multiprocessors, 1)
     waves = ceil(blocks / processors)
     lanes = min(threads / 128, 1.0) * (threads / (ceil(threads / 32) * 32))

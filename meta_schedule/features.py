@@ -33,6 +33,7 @@ CYCLES_PER_BYTE = (1 / 64, 1 / 24, 1 / 6)
 """What bringing a byte into each cache takes."""
 
 KINDS = ("parallel", "vectorized", "unroll", "block", "thread", "vthread", "serial")
+_BOUND_TO = {"blockIdx": "block", "threadIdx": "thread", "vthread": "vthread"}
 _OF_KIND = {ForKind.PARALLEL: "parallel", ForKind.VECTORIZED: "vectorized", ForKind.UNROLLED: "unroll"}
 _BUFFER = (
     "bytes", "uses", "l1", "l2", "l3", "tile", "stride", "contiguous", "broadcast", "reuse_extent", "reuse_distance",
@@ -135,7 +136,7 @@ def _row(nest: StoreNest, touched: list[float], pasts: list[Since], target: Targ
     depth = len(loops)
     kinds = ["serial"] * depth
     for n, loop in enumerate(loops):
-        kinds[n] = _thread_kind(loop.thread_binding or "") or _OF_KIND.get(loop.kind, "serial")
+        kinds[n] = _BOUND_TO.get(loop.bound_to) or _OF_KIND.get(loop.kind, "serial")
     by_kind = {kind: [n for n in range(depth) if kinds[n] == kind] for kind in KINDS}
     product = {kind: prod(extents[n] for n in places) for kind, places in by_kind.items()}
     flops = sum(nest.ops[:6])
@@ -214,12 +215,6 @@ def _described(
     logs = [log2(1 + turns) for turns in accumulate(nest.extents, mul, initial=1)]
     sizes += np.interp(_POINTS * logs[-1], logs, touched).tolist()
     return sizes, flags
-
-
-def _thread_kind(binding: str) -> str:
-    if not binding:
-        return ""
-    return "block" if binding.startswith("blockIdx") else "vthread" if binding.startswith("vthread") else "thread"
 
 
 def _buffer(

@@ -79,7 +79,7 @@ def require_still_concurrent(
         if fetches and stmt.kind is ForKind.THREAD_BINDING:
             continue
         try:
-            require_independent(s, ref, "run at once", reduction=_is_of_threads(stmt), buffer=buffer)
+            require_independent(s, ref, "run at once", reduction=stmt.bound_to == "threadIdx", buffer=buffer)
         except ScheduleError as error:
             raise refusal(
                 "with {0} there, the iterations of {1} could no longer run at once: some would touch what others write",
@@ -89,16 +89,12 @@ def require_still_concurrent(
             ) from error
 
 
-def _is_of_threads(loop: For) -> bool:
-    return str(loop.thread_binding).startswith("threadIdx")
-
-
 def require_alike(s: State, loop: LoopSRef) -> None:
     """Require that threads which share memory do not each store a value of its own at one place there.
 
     Threads that store one value at one place do no harm.
     """
-    if not _is_of_threads(loop.stmt):
+    if loop.stmt.bound_to != "threadIdx":
         return
     var = loop.stmt.loop_var
     for block in s.child_blocks(loop):

@@ -40,7 +40,7 @@ def shared_across(scope: str, loop: For) -> bool:
     """
     if loop.kind is not ForKind.THREAD_BINDING or rank(scope) <= 0:
         return False
-    level = 0 if str(loop.thread_binding).startswith("blockIdx") else 1
+    level = 0 if loop.bound_to == "blockIdx" else 1
     return rank(scope) <= level
 
 

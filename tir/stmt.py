@@ -154,6 +154,11 @@ class For(Stmt):
     annotations: Attrs = EMPTY
 
     @property
+    def bound_to(self) -> str:
+        """What its iterations are: "blockIdx", blocks of a grid; "threadIdx", threads of a block; "vthread"; or ""."""
+        return (self.thread_binding or "").partition(".")[0]
+
+    @property
     def range(self) -> Range:
         """The loop's domain."""
         return Range(self.min, self.extent)

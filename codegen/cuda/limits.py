@@ -89,7 +89,7 @@ def require_fits(kernel: Kernel, func: PrimFunc, target: Target) -> None:
 
 
 def _axes(func: PrimFunc) -> list[For]:
-    found = [n for n in walk(func.body) if isinstance(n, For) and str(n.thread_binding).startswith("threadIdx")]
+    found = [n for n in walk(func.body) if isinstance(n, For) and n.bound_to == "threadIdx"]
     return sorted(found, key=lambda n: -(n.extent.value if isinstance(n.extent, IntImm) else 0))
 
 

@@ -267,7 +267,7 @@ class Statements(Calls):
             if loop.thread_binding in self.coordinates:
                 return self.thread_loop(loop)
             # Blocks run one after the other, unless they wait for each other.
-            among = not loop.thread_binding.startswith("blockIdx") or meets_grid(loop)
+            among = loop.bound_to != "blockIdx" or meets_grid(loop)
             if among and not self.thread and begins_exchange(loop):
                 return self.launch(loop)
         if self.nested >= NESTED:
@@ -410,7 +410,7 @@ def _shared(stmt: Stmt, under: tuple[str, ...]) -> Iterator[tuple[Buffer, tuple[
     """The buffers allocated below that threads share, each with the axes of virtual threads and blocks around it."""
     found: tuple[Buffer, ...] = ()
     if isinstance(stmt, st.For) and stmt.thread_binding is not None:
-        under = under if stmt.thread_binding.startswith("threadIdx") else (*under, stmt.thread_binding)
+        under = under if stmt.bound_to == "threadIdx" else (*under, stmt.thread_binding)
     elif isinstance(stmt, st.Allocate):
         found = (stmt.buffer,)
     elif isinstance(stmt, st.Block):

@@ -47,7 +47,7 @@ class _Compact(Rewriter):
 
     def visit_for(self, node: For) -> For:
         self.analyzer.bind(node.loop_var, node.range, allow_override=True)
-        if not str(node.thread_binding).startswith("threadIdx"):
+        if node.bound_to != "threadIdx":
             return node.map_children(self)
         self.threads[node.loop_var] = node.range
         out = node.map_children(self)

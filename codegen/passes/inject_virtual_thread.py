@@ -52,7 +52,7 @@ class _Inject(Rewriter):
 
     def visit_for(self, node: For) -> Stmt:
         rebuilt: For = node.map_children(self)
-        if node.thread_binding is None or not node.thread_binding.startswith("vthread"):
+        if node.bound_to != "vthread":
             return rebuilt
         if not isinstance(rebuilt.extent, IntImm):
             raise LowerError("{0} binds virtual threads, but its extent is not a constant", node, root=self.func)

@@ -17,7 +17,6 @@ from ...tir.stmt import Allocate, BufferStore, Evaluate, For, IfThenElse, Stmt, 
 from ...tir.visit import Rewriter, free_vars, substitute, walk
 from ..target import Target
 from .barriers import WARP, barrier_of
-from .kernels import is_bound
 
 ALL_LANES = 0xFFFFFFFF
 
@@ -55,7 +54,7 @@ class _Lower(Rewriter):
 
     def visit_for(self, node: For) -> Stmt:
         self.analyzer.bind(node.loop_var, Range(node.min, node.extent), allow_override=True)
-        if is_bound(node) and str(node.thread_binding).startswith("threadIdx"):
+        if node.bound_to == "threadIdx":
             self.threads.append(node.loop_var)
             if node.thread_binding == "threadIdx.x":
                 self.lanes = node

@@ -15,6 +15,7 @@ from ...tir.node import Attrs
 from ...tir.stmt import Block, BlockRealize, BufferStore, For, ForKind, Stmt
 from ...tir.visit import Rewriter, Visitor, free_vars
 from ..target import Target
+from .kernels import is_bound
 
 
 def plan_and_update_buffer_allocation_location(func: PrimFunc, target: Target) -> PrimFunc:
@@ -144,7 +145,7 @@ class _Carried(Visitor):
         while at is not None and at is not home:
             path.append(at)
             at = self.parents[at]
-        grid = [k for k, stmt in enumerate(path) if isinstance(stmt, For) and _on_gpu(stmt)]
+        grid = [k for k, stmt in enumerate(path) if is_bound(stmt)]
         passed = path[: grid[-1] + 1] if grid else []
         if any(isinstance(stmt, For) and self.need_one_each(stmt, buffer) for stmt in passed):
             return inside
@@ -165,12 +166,11 @@ class _Carried(Visitor):
                 found = supply(scope, child, region) if region.buffer is buffer else Supply(loop)
                 if found is None or self.depth(found.loop) < self.depth(loop):
                     return False
-        threads = str(loop.thread_binding).startswith("threadIdx")
 
         def other(src: Child, dst: Child, a: BufferRegion, b: BufferRegion) -> bool:
             return a.buffer is not buffer
 
-        return carried_dependence(scope, loop, reductions=not threads, apart=other) is not None
+        return carried_dependence(scope, loop, reductions=loop.bound_to != "threadIdx", apart=other) is not None
 
     def visit_for(self, node: For) -> None:
         self.enter(node)
@@ -207,10 +207,6 @@ class _Carried(Visitor):
 
 _IN_TURN = frozenset({ForKind.SERIAL, ForKind.UNROLLED})
 """Kinds of loops whose turns come one after the other, so that one can use what another left."""
-
-
-def _on_gpu(loop: For) -> bool:
-    return loop.kind is ForKind.THREAD_BINDING and str(loop.thread_binding).startswith(("blockIdx", "threadIdx"))
 
 
 def _once(loop: For) -> bool:

@@ -50,4 +50,4 @@ def _is_constant(sch: Schedule, writer: BlockSRef, thread: LoopSRef) -> bool:
 def _threads(ref: BlockSRef) -> list[LoopSRef]:
     """The loops over a block's threads around a block."""
     loops = [a for a in ref.ancestors() if isinstance(a, LoopSRef)]
-    return [loop for loop in loops if (loop.stmt.thread_binding or "").startswith("threadIdx")]
+    return [loop for loop in loops if loop.stmt.bound_to == "threadIdx"]

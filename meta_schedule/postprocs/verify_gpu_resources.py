@@ -19,8 +19,8 @@ def verify_gpu_resources(sch: Schedule, target: Target) -> None:
         found: dict[str, int] = {}
         for ref in sch.state.srefs.values():
             if isinstance(ref, LoopSRef) and (ref is nest or nest in ref.ancestors()):
-                axis = ref.stmt.thread_binding or ""
-                if axis.startswith("threadIdx"):
+                axis = ref.stmt.thread_binding
+                if axis is not None and ref.stmt.bound_to == "threadIdx":
                     found[axis] = max(found.get(axis, 1), extent_of(ref) or 1)
         threads = 1
         for extent in found.values():
