@@ -15,7 +15,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import count
 from typing import Any
@@ -158,8 +158,30 @@ def assembly(texts: str | Sequence[str], options: Options = Options()) -> str:
 
 @contextmanager
 def _optimized(texts: str | Sequence[str], options: Options) -> Iterator[Any]:
-    """One verified and optimised module made of `texts`, in an LLVM context of its own that dies with it."""
-    with lock, ExitStack() as stack:  # the stack closes every module before their context, whatever fails
+    """One optimised module made of `texts`, in an LLVM context of its own that dies with it.
+
+    LLVM's optimiser is not without bugs, and its code generator ends the process where it meets what they leave. So
+    what it made is verified, and made again with less of it where it is wrong.
+    """
+    with lock:
+        less = replace(options, slp_vectorize=False)
+        for attempt in (options, less, replace(less, loop_vectorize=False), replace(options, opt=0)):
+            with _linked(texts, options) as module:
+                _optimize(module, _machine(options), attempt)
+                try:
+                    module.verify()
+                except RuntimeError as error:
+                    complaint = error
+                    continue
+                yield module
+                return
+        raise InternalError(f"LLVM makes invalid code of the generated code: {complaint}")
+
+
+@contextmanager
+def _linked(texts: str | Sequence[str], options: Options) -> Iterator[Any]:
+    """One verified module made of `texts`."""
+    with ExitStack() as stack:  # it closes every module before their context, whatever fails
         machine = _machine(options)
         header = f'target datalayout = "{machine.target_data}" target triple = "{machine.triple}" '
         context = stack.enter_context(llvm.create_context())
@@ -171,7 +193,6 @@ def _optimized(texts: str | Sequence[str], options: Options) -> Iterator[Any]:
         module = modules[0]
         for other in modules[1:]:
             _checked("link", partial(module.link_in, other))
-        _optimize(module, machine, options)
         yield module
 
 

@@ -7,7 +7,10 @@ import threading
 import weakref
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorir
+from tensorir import T
 from tensorir.codegen.runtime import jit
 
 CALLER = """
@@ -153,3 +156,34 @@ def test_compiling_and_loading_give_back_their_memory():
         for _ in range(count):
             jit.load(jit.compile(HELPER))
     assert resident() - before < 100 * 30_000
+
+
+@T.prim_func
+def each_21_times(A: T.Buffer((4, 4), "int8"), Y: T.Buffer((4, 4), "int8")):
+    X = T.alloc_buffer((4, 4), "int8")
+    for j, i_1, i_0, k in T.grid(4, 3, 2, 21):
+        with T.block("X"):
+            vi = T.axis.spatial(4, i_0 * 3 + i_1)
+            vj = T.axis.spatial(4, j)
+            vk = T.axis.reduce(21, k)
+            T.where(i_0 * 3 + i_1 < 4)
+            with T.init():
+                X[vi, vj] = T.int8(0)
+            X[vi, vj] = X[vi, vj] + A[vi, vj]
+    for j, i in T.grid(4, 4):
+        with T.block("Y"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            Y[vi, vj] = X[vi, vj]
+
+
+@pytest.mark.parametrize("cpu", ["znver4", "skylake-avx512"])
+def test_what_the_optimiser_breaks_is_optimised_less(cpu: str) -> None:
+    # LLVM 22 vectorises straight-line code here so that values are used before they are computed.
+    assert "each_21_times:" in tensorir.build(each_21_times, f"llvm -mcpu={cpu}").source("asm")
+
+
+def test_what_the_optimiser_breaks_computes_the_same() -> None:
+    a = np.arange(-100, 100, 13, dtype=np.int8).reshape(4, 4)
+    y = np.empty_like(a)
+    tensorir.build(each_21_times)(a, y)
+    np.testing.assert_array_equal(y, (a.astype(int) * 21).astype(np.int8))
