@@ -255,9 +255,9 @@ class _Fresh(Substitute):
         return IterVar(self(node.dom), self.define(node.var), node.iter_type)
 
     def visit_block(self, node: Block) -> Block:
+        iter_vars = tuple(self(iv) for iv in node.iter_vars)  # before the buffers, whose shapes they may determine
         for allocated in node.alloc_buffers:
             self.define_buffer(allocated, own_data=True)
-        iter_vars = tuple(self(iv) for iv in node.iter_vars)
         for match in node.match_buffers:
             self.define_match(match)
         return node.replace(iter_vars=()).map_children(self).replace(iter_vars=iter_vars)

@@ -1,5 +1,6 @@
 """Copies with fresh definitions."""
 
+from tensorir import T
 from tensorir.tir.buffer import decl_buffer
 from tensorir.tir.expr import Var, const
 from tensorir.tir.same import assert_structural_equal
@@ -15,3 +16,18 @@ def test_fresh_gives_an_allocation_whose_layout_changes_a_pointer_of_its_own():
     assert_structural_equal(stmt, copy)
     assert copy.body.buffer is not tile and copy.body.buffer.data is not tile.data
     assert copy.body.buffer.shape[0] is copy.loop_var
+
+
+def test_fresh_names_a_block_s_iterators_in_the_shapes_of_its_buffers():
+    @T.prim_func
+    def rows(A: T.Buffer((8,), "float32")):
+        for i in range(8):
+            with T.block("A"):
+                vi = T.axis.spatial(8, i)
+                row = T.alloc_buffer((T.max(vi, 3),), "float32")
+                for j in range(T.max(vi, 3)):
+                    row[j] = A[vi]
+                A[vi] = row[T.max(vi, 3) - 1]
+
+    copy = fresh(rows.body)
+    assert_structural_equal(rows.body, copy)
