@@ -12,6 +12,7 @@ from ...tir.errors import ScheduleError
 from ...tir.expr import GE, GT, LE, LT, Call, Expr, Select, Var, all_of, const
 from ...tir.stmt import Block, BlockRealize, BufferStore, For, IterVar, Stmt, seq
 from ...tir.visit import free_vars, substitute, walk
+from ..concurrency import concurrent_loops, loops_at_once, require_still_concurrent
 from ..conditions import require_complete
 from ..errors import require
 from ..primitive import primitive
@@ -82,9 +83,13 @@ def decompose_padding(s: State, block: BlockSRef, loop: LoopSRef) -> BlockSRef:
         low, extent = substitute(stmt.min, renamed), substitute(stmt.extent, renamed)
         filling = For(var, low, extent, stmt.kind, filling, stmt.thread_binding)
     new, body = _inside(an, outer, block, realize, inner, found)
+    buffer = found.store.buffer
+    at_once = loops_at_once(s, block.scope, buffer)
     s.replace(loop, seq(filling, body), {old: new})
     ref = s.srefs[fill]
     assert isinstance(ref, BlockSRef)
+    hint = "choose a loop inside of it, or decompose before iterations run at once"
+    require_still_concurrent(s, at_once | concurrent_loops(ref), fill, hint, buffer)
     return ref
 
 

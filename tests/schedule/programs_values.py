@@ -146,6 +146,19 @@ def private_by_lane(A: T.Buffer((8, 3), "float32"), B: T.Buffer((8, 4), "float32
 
 
 @T.prim_func
+def padded_by_lane(A: T.Buffer((8, 3), "float32"), B: T.Buffer((8, 4), "float32")):
+    C = T.alloc_buffer((8, 3), "float32")
+    for i in range(8):
+        for j in T.vectorized(4):
+            with T.block("C"):
+                vi = T.axis.spatial(8, i)
+                C[vi, 2] = T.if_then_else(vi < 6, A[vi, 2], T.float32(0))
+            with T.block("B"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = C[vi, 2] + T.float32(1)
+
+
+@T.prim_func
 def half_finished(A: T.Buffer((8, 4), "float32"), D: T.Buffer((8,), "float32")):
     C = T.alloc_buffer((8,), "float32")
     for i, k in T.grid(8, 4):
