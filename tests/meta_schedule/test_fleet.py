@@ -28,7 +28,6 @@ def main(A: T.Buffer((64, 64), "float32"), B: T.Buffer((64, 64), "float32"), C: 
             C[vi, vj] += A[vi, vk] * B[vk, vj]
 """
 ray = cluster.ray()
-pytestmark = pytest.mark.xdist_group("fleet")
 
 
 @pytest.fixture(scope="module")
