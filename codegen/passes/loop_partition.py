@@ -87,12 +87,10 @@ class _Partition(Rewriter):
         """Begin, end and the conditions decided there, of each part; None where splitting decides nothing."""
         finder = Conditions()
         finder(node.body)
-        bounds = [
-            bound
-            for condition, loops in finder.found.items()
-            if node.loop_var in variables(condition)
-            for bound in self.bounds(node, condition, loops)
-        ]
+        asking = {c: loops for c, loops in finder.found.items() if node.loop_var in variables(c)}
+        for loop in {loop: None for loops in asking.values() for loop in loops}:
+            self.analyzer.bind(loop.loop_var, loop.range, allow_override=True)
+        bounds = [bound for condition, loops in asking.items() for bound in self.bounds(node, condition, loops)]
         constant = isinstance(node.min, IntImm) and isinstance(node.extent, IntImm)
         if constant and all(b.at.is_const for b in bounds):
             parts = _constant_parts(node, bounds)
@@ -135,6 +133,8 @@ class _Partition(Rewriter):
         greatest = self.greatest(rest, loops)
         if greatest is None or any(var in variables(atom) for atom in greatest.atoms()):
             return None
+        if not var.dtype.min < greatest.const < var.dtype.max:
+            return None  # what bounds it is the type alone
         step = factor.const
         if step > 0:  # step * v < -greatest
             return greatest.scale(-1).shift(step - 1), step, True

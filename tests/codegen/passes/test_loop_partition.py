@@ -84,6 +84,27 @@ def main(A: T.Buffer((10,), "float32"), B: T.Buffer((14,), "float32")):
     )
 
 
+def test_what_a_condition_takes_of_an_inner_loop_is_bounded_by_its_range() -> None:
+    # By the type alone `j // 2 * 4` reaches 2**32 - 4, which is -4 as an int32.
+    becomes(
+        loop_partition,
+        """
+@T.prim_func
+def main(A: T.Buffer((3, 4), "float32"), B: T.Buffer((3, 4), "float32")):
+    for i, j in T.grid(3, 4):
+        if i * 8 + j // 2 * 4 < 14:
+            B[i, j] = A[i, j]
+""",
+        """
+@T.prim_func
+def main(A: T.Buffer((3, 4), "float32"), B: T.Buffer((3, 4), "float32")):
+    for i, j in T.grid(2, 4):
+        B[i, j] = A[i, j]
+""",
+        [floats(3, 4), floats(3, 4)],
+    )
+
+
 def test_statements_of_a_parallel_loop_that_ask_nothing_are_not_copied() -> None:
     """The work of a convolution behind its padding would be compiled once for each case of the padding."""
     before = parse("""
