@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Container, Sequence, Set
 from dataclasses import replace
 
 from ..tir.analysis.cover import affine_failure
@@ -15,7 +15,7 @@ from ..tir.arith.stmt import conjuncts
 from ..tir.buffer import Buffer, BufferRegion, Range
 from ..tir.errors import ScheduleError
 from ..tir.expr import TRUE, Expr, IntImm, Var, all_of
-from ..tir.stmt import BlockRealize, BufferStore, IterType
+from ..tir.stmt import Block, BlockRealize, BufferStore, IterType
 from ..tir.visit import free_vars
 from .bindings import Turns, is_plain, key_of
 from .errors import refusal, require
@@ -105,13 +105,19 @@ def require_independent(
     buffer: the only one to be looked at; by default all are.
     """
     var = loop.stmt.loop_var
+    reducing: set[Block] = set()
     for block in s.child_blocks(loop):
         if buffer is not None and all(region.buffer is not buffer for region in block.stmt.writes):
             continue
         for iter_var, value in zip(block.stmt.iter_vars, s.realize(block).iter_values, strict=True):
-            fine = iter_var.iter_type is IterType.SPATIAL or (reduction and iter_var.iter_type is IterType.REDUCE)
+            if iter_var.iter_type is IterType.SPATIAL or var not in free_vars(value):
+                continue
+            drives = var in drivers(block, value)
+            fine = reduction and iter_var.iter_type is IterType.REDUCE
+            if drives and fine:
+                reducing.add(block.stmt)
             require(
-                fine or var not in free_vars(value) or var not in drivers(block, value),
+                fine or not drives,
                 f"{{0}} cannot {purpose}: it drives the {iter_var.iter_type} axis {{2}} of {{1}}, "
                 "whose iterations all write the same elements",
                 loop,
@@ -119,7 +125,7 @@ def require_independent(
                 iter_var.var,
                 hint="choose a loop over spatial axes; decompose_reduction, rfactor or reorder can bring one here",
             )
-    _require_apart(s, scope_of(loop.scope.stmt), loop, purpose, buffer, reductions=not reduction)
+    _require_apart(s, scope_of(loop.scope.stmt), loop, purpose, buffer, reducing=reducing)
 
 
 def require_order_does_not_matter(s: State, before: Sequence[LoopSRef], after: Sequence[LoopSRef]) -> None:
@@ -156,7 +162,7 @@ def reads_before_others_write(s: State, block: BlockSRef) -> bool:
     scope = scope_of(block.scope.stmt)
     try:
         for loop in block.loops():
-            _require_apart(s, scope, loop, "stand alone", reductions=True)
+            _require_apart(s, scope, loop, "stand alone")
     except ScheduleError:
         return False
     return True
@@ -169,7 +175,8 @@ def _require_apart(
     purpose: str,
     buffer: Buffer | None = None,
     *,
-    reductions: bool,
+    reductions: bool = True,
+    reducing: Container[Block] = (),
     updates: bool = True,
 ) -> None:
     """Require that iterations of `loop` do not depend on each other.
@@ -178,6 +185,7 @@ def _require_apart(
     ----------
     buffer: the only one to be looked at; by default all are.
     reductions: count what reductions with an init do to one element.
+    reducing: those of which the iterations are parts, so that what they do to one element does not count.
     updates: count what blocks that add to what is there do to one element.
     """
     extent = loop.stmt.extent
@@ -186,7 +194,11 @@ def _require_apart(
     turns, privacy = Turns(s, loop), Privacy(s, loop)
 
     def apart(src: Child, dst: Child, a: BufferRegion, b: BufferRegion) -> bool:
-        own = src is dst and (turns.are_apart(src.block, a, b) or (not updates and accumulates(src.block)))
+        own = src is dst and (
+            (src.block in reducing and src.block.init is not None)
+            or turns.are_apart(src.block, a, b)
+            or (not updates and accumulates(src.block))
+        )
         return own or (buffer is not None and a.buffer is not buffer) or privacy.of(a.buffer)
 
     carried = carried_dependence(scope, loop.stmt, around(loop), reductions=reductions, apart=apart)

@@ -159,6 +159,16 @@ def padded_by_lane(A: T.Buffer((8, 3), "float32"), B: T.Buffer((8, 4), "float32"
 
 
 @T.prim_func
+def repeated_sum(A: T.Buffer((8, 4), "float32"), B: T.Buffer((4,), "float32")):
+    for i, j, k in T.grid(16, 4, 8):
+        with T.block("B"):
+            vj, vk = T.axis.remap("SR", [j, k])
+            with T.init():
+                B[vj] = T.float32(0)
+            B[vj] = B[vj] + A[vk, vj]
+
+
+@T.prim_func
 def half_finished(A: T.Buffer((8, 4), "float32"), D: T.Buffer((8,), "float32")):
     C = T.alloc_buffer((8,), "float32")
     for i, k in T.grid(8, 4):
