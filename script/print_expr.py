@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache, partial
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from ..tir import op
@@ -240,11 +241,21 @@ def _reads_back(row: op.Intrinsic, e: Call) -> bool:
     args = e.args
     if row.arity is not None and row.arity != len(args):
         return False
+    if row.domain is op.Domain.MIXED:
+        return _taken_as_they_are(row, e)
     if row.domain is not op.Domain.ANY:
         first = args[0].dtype
         if not _FITS[row.domain](first) or any(a.dtype != first for a in args):
             return False
     return op.result_type(row, args) == e.dtype
+
+
+def _taken_as_they_are(row: op.Intrinsic, e: Call) -> bool:
+    try:
+        made = op.raw_call(row.name, *e.args)
+        return made.dtype == e.dtype and all(map(is_, made.args, e.args))
+    except UserError:
+        return False
 
 
 def _call(p: Printer, e: Call) -> Parts:

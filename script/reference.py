@@ -17,7 +17,7 @@ from ..tir import op
 from . import ir, tir
 from .lang import methods, values
 from .lang.blocks import AXES, axis
-from .lang.types import TYPES, TypeName, type_name
+from .lang.types import SHORT, TYPES, TypeName, type_name
 
 PAGE = Path(__file__).parents[1] / "docs" / "language.md"
 STUB = Path(__file__).with_name("tir.pyi")
@@ -95,6 +95,7 @@ def _example_of(name: str) -> str:
 EXAMPLES = {
     "T.likely": "if T.likely(n < 16):\n    B[n] = 1",
     "T.reinterpret": 'B[0] = T.reinterpret("int32", A[0, 0])',
+    "T.isnullptr": "if T.isnullptr(A.data):\n    B[0] = 1",
     "T.vscale": "B[0] = T.vscale()",
     "T.undef": 'B[0] = T.undef("int32")',
     "T.call_pure_extern": 'A[0, 0] = T.call_pure_extern("float32", "sqrtf", A[0, 1])',
@@ -324,7 +325,7 @@ def stub() -> str:
 def _type_names() -> Iterable[str]:
     scalars = [name for name in TYPES if name != "handle"]
     vectors = [f"{name}x{lanes}" for name in scalars for lanes in (2, 4, 8, 16, 32, 64)]
-    return [name for name in (*scalars, *vectors) if type_name(name) is not None]
+    return [*SHORT, *(name for name in (*scalars, *vectors) if type_name(name) is not None)]
 
 
 _RENAMED: Mapping[str, str] = {"bool": "builtins.bool", "nodes.Buffer": "BufferNode", "Buffer": "BufferNode"}

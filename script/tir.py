@@ -50,7 +50,7 @@ from .lang.statements import evaluate as evaluate
 from .lang.statements import func_attr as func_attr
 from .lang.statements import let as let
 from .lang.statements import meta_var as meta_var
-from .lang.types import TYPES, type_name
+from .lang.types import SHORT, TYPES, type_name
 from .lang.types import Ptr as Ptr
 from .lang.types import handle as handle
 from .lang.types import var as var
@@ -81,7 +81,7 @@ fabs = INTRINSICS["abs"]
 
 _own = {name: word for name, word in globals().items() if word is axis or (callable(word) and word in CONSTRUCTS)}
 
-TABLE: dict[str, Any] = {**INTRINSICS, **BINARY, **TYPES, **_own}
+TABLE: dict[str, Any] = {**INTRINSICS, **BINARY, **TYPES, **SHORT, **_own}
 """The words by name, as text finds them."""
 
 globals().update(TABLE)

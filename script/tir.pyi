@@ -15,6 +15,18 @@ TABLE: dict[str, Any]
 axis: _Axes
 Buffer: _BufferConstruct
 handle: HandleType
+bf16: TypeName
+f16: TypeName
+f32: TypeName
+f64: TypeName
+i8: TypeName
+i16: TypeName
+i32: TypeName
+i64: TypeName
+u8: TypeName
+u16: TypeName
+u32: TypeName
+u64: TypeName
 float16: TypeName
 float32: TypeName
 float64: TypeName
@@ -598,6 +610,9 @@ def isinf(x: Argument, /) -> Expr:
 def isnan(x: Argument, /) -> Expr:
     """Whether x is NaN."""
 
+def isnullptr(x: Argument, /) -> Expr:
+    """Whether a pointer is null."""
+
 def lane_load_matrix(*args: Argument) -> Expr:
     """Loads an operand into registers of a warp's lanes: (registers, m, n, k, offset, pointer, stride, layout, operand, whether memory holds all lanes' registers)."""
 
@@ -609,6 +624,12 @@ def launch_thread(thread: str, extent: Index) -> Any:
 
     >>> with T.launch_thread("threadIdx.x", 16) as tx:
     ...     B[tx] = tx
+    """
+
+def ldexp(x: Value, n: Value) -> Expr:
+    """`x` times 2 to the power `n`, rounded once; `n` is of the type int32.
+
+    >>> A[0, 0] = T.ldexp(A[0, 1], B[0])
     """
 
 def let(value: Value, bound: Value | None = None) -> Any:
@@ -795,6 +816,25 @@ def ptx_wgmma_mma_async(*args: Argument) -> Expr:
 
 def ptx_wgmma_wait_group(x: Argument, /) -> Expr:
     """Waits until at most so many groups of products are under way."""
+
+def q_multiply_shift(x: Value, y: Value, q: Value, s: Value) -> Expr:
+    """The product of two fixed-point numbers, `x * y * 2**(s - q)` with halves rounded up: int32, in 64-bit arithmetic.
+
+    `q`, a constant, is the number of fractional bits; `s` > 0 shifts `x` to the left before, `s` < 0 the product to the
+    right. What overflows wraps. (`s` counts to the left, as what Apache TVM compiles does and its docstring does not.)
+
+    >>> B[0] = T.q_multiply_shift(B[1], 1395864371, 31, -3)
+    """
+
+def q_multiply_shift_per_axis(
+    x: Value, y: Value, ls: Value, rs: Value, q: Value, is_lshift_required: Value, is_rshift_required: Value
+) -> Expr:
+    """`T.q_multiply_shift` with `x` shifted by `ls` bits to the left and the product by `rs` more to the right.
+
+    The constants `is_lshift_required` and `is_rshift_required` tell which of the two shifts there are.
+
+    >>> B[0] = T.q_multiply_shift_per_axis(B[1], B[2], 0, B[3], 31, False, True)
+    """
 
 def ramp(base: Index, stride: Index, lanes: Constant) -> Expr:
     """The vector `base, base + stride, ..., base + (lanes - 1) * stride`.

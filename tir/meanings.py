@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from .dtype import DType
+from .dtype import INT64, DType
 from .errors import UserError
 from .expr import wrap
 
@@ -69,6 +69,19 @@ def sigmoid(x: float) -> float:
 def rsqrt(x: float) -> float:
     """1 / sqrt(x), an infinity of the sign of a zero."""
     return math.copysign(math.inf, x) if x == 0 else 1.0 / math.sqrt(x)
+
+
+def q_multiply_shift(x: int, y: int, q: int, s: int) -> int:
+    """x * y * 2**(s - q) in 64-bit arithmetic, halves rounded up; x is shifted left, or the product right."""
+    return q_multiply_shift_per_axis(x, y, max(s, 0), max(-s, 0), q, True, True)
+
+
+def q_multiply_shift_per_axis(x: int, y: int, ls: int, rs: int, q: int, left: bool, right: bool) -> int:
+    """x * y * 2**(ls - rs - q) in 64-bit arithmetic, halves rounded up, with those of the shifts that are asked for."""
+    ls, rs = ls if left else 0, q + (rs if right else 0)
+    if not (0 <= ls <= 63 and 1 <= rs <= 63):
+        raise UserError(f"a product of 64 bits is shifted to the left by {ls} and to the right by {rs} bits")
+    return wrap(wrap((x << ls) * y, INT64) + (1 << (rs - 1)), INT64) >> rs
 
 
 def _bits(result: DType, x: int) -> int:

@@ -29,7 +29,21 @@ from .expr import (
     match_types,
     wrap,
 )
-from .meanings import BY_TYPE, atanh_pole, keep_sign, log_pole, odd_overflow, power, round_away, rsqrt, sigmoid, total
+from .meanings import (
+    BY_TYPE,
+    atanh_pole,
+    keep_sign,
+    log_pole,
+    odd_overflow,
+    power,
+    q_multiply_shift,
+    q_multiply_shift_per_axis,
+    round_away,
+    rsqrt,
+    sigmoid,
+    total,
+)
+from .mixed import OPERANDS
 
 
 class Effect(Enum):
@@ -57,6 +71,7 @@ class Domain(Enum):
     FLOAT = "float"
     INT = "integer"
     NUMBER = "number"
+    MIXED = "mixed"
     ANY = "any"
 
 
@@ -66,7 +81,8 @@ class Intrinsic(Op):
     Attributes
     ----------
     arity: number of arguments; None where it varies.
-    domain: types the arguments must have; they are brought to one type.
+    domain: types the arguments must have; they are brought to one type, or where it is mixed each to its own
+        (`mixed.OPERANDS`).
     result: how the result's type is found.
     effect: what a call does besides.
     evaluate: the meaning on Python numbers, in exact or double arithmetic; the result is rounded to the type once.
@@ -163,6 +179,22 @@ _rows(
     ("popcount", 1, None, "The number of bits set."),
     ("clz", 1, None, "The number of leading zero bits; all of them at 0."),
     ("mulhi", 2, None, "The upper half of the double-width product."),
+)  # fmt: skip
+_rows(
+    Domain.MIXED, Result.SAME, Effect.PURE,
+    ("ldexp", 2, total(math.ldexp, pole=lambda x, n: odd_overflow(x)), "x times 2 to the power n, rounded once."),
+    (
+        "q_multiply_shift", 4, q_multiply_shift,
+        "x * y * 2**(s - q) of fixed-point numbers with q fractional bits, halves rounded up.",
+    ),
+    (
+        "q_multiply_shift_per_axis", 7, q_multiply_shift_per_axis,
+        "`q_multiply_shift` by `ls` bits to the left and `rs` to the right, those of the two that are required.",
+    ),
+)  # fmt: skip
+_rows(
+    Domain.MIXED, Result.BOOL, Effect.PURE,
+    ("isnullptr", 1, lambda address: address == 0, "Whether a pointer is null."),
 )  # fmt: skip
 _rows(
     Domain.ANY, Result.GIVEN, Effect.PURE,
@@ -296,6 +328,8 @@ def raw_call(name: str, *args: Any, dtype_: Any = None) -> Call:
 def _operands(row: Intrinsic, args: tuple[Any, ...]) -> tuple[Expr, ...]:
     if row.domain is Domain.ANY or not args:
         return tuple(map(as_expr, args))
+    if row.domain is Domain.MIXED:
+        return OPERANDS[row.name](*map(as_expr, args))
     first: Any = args[0]
     if len(args) == 1:
         exprs = [as_expr(float(first) if row.domain is Domain.FLOAT and isinstance(first, int) else first)]

@@ -240,6 +240,18 @@ class CallEmitter:
             w.line(f"{total} = {combined};")
         return total
 
+    def ldexp(self, node: Call) -> Code:
+        type_ = node.dtype.element
+
+        def scaled(x: Code, n: Code) -> Code:
+            value = Code(f"ldexp{'' if type_.bits == 64 else 'f'}({x}, {n})")
+            return Code(f"round_{type_}({value})") if is_narrow(type_) else value
+
+        return self.exprs.lanewise(node.dtype, node.args, scaled)
+
+    def is_null(self, node: Call) -> Code:
+        return Code(f"{self.exprs(node.args[0]).within(COMPARE + 1)} == NULL", COMPARE)
+
     def undef(self, node: Call) -> Code:
         return self.exprs.each_lane(node.dtype, lambda: Code("0")) if node.dtype.lanes > 1 else Code("0")
 
@@ -361,6 +373,8 @@ RULES: dict[str, Rule] = {
     "likely": CallEmitter.likely,
     "if_then_else": CallEmitter.if_then_else,
     **dict.fromkeys((f"vector_reduce_{n}" for n in ("add", "min", "max")), CallEmitter.vector_reduce),
+    "ldexp": CallEmitter.ldexp,
+    "isnullptr": CallEmitter.is_null,
     "undef": CallEmitter.undef,
     "vscale": CallEmitter.vscale,
     "address_of": CallEmitter.address_of,

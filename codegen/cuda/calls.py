@@ -163,6 +163,17 @@ class CallEmitter:
             total = self.exprs.name(self.exprs(cls(a, b)), node.dtype)
         return total
 
+    def ldexp(self, node: Call) -> Code:
+        """In `float` for what is narrower: its products are exact wherever they are not rounded to 0 or an infinity."""
+        x, n = (self.exprs(a) for a in node.args)
+        type_ = node.dtype
+        if type_.bits == 64:
+            return Code(f"ldexp({x}, {n})")
+        return casts.from_float(Code(f"ldexpf({casts.widened(x, type_)}, {n})"), type_)
+
+    def is_null(self, node: Call) -> Code:
+        return Code(f"{self.exprs(node.args[0]).within(COMPARE + 1)} == nullptr", COMPARE)
+
     def undef(self, node: Call) -> Code:
         return Code(f"{self.exprs.kind(node.dtype)}()")
 
@@ -252,6 +263,8 @@ RULES: dict[str, Rule] = {
     "likely": CallEmitter.likely,
     "if_then_else": CallEmitter.if_then_else,
     **dict.fromkeys((f"vector_reduce_{n}" for n in ("add", "min", "max")), CallEmitter.vector_reduce),
+    "ldexp": CallEmitter.ldexp,
+    "isnullptr": CallEmitter.is_null,
     "undef": CallEmitter.undef,
     "vscale": lambda self, node: Code("1"),
     "tvm_storage_sync": CallEmitter.sync,

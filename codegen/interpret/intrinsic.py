@@ -116,6 +116,9 @@ class Calls(Access):
         name = self.atom(Val(f"{function}(({', '.join(v.src for v in lanes)},))", self.depth)).src
         return [typed(f"{name}[{k}]", target.element, self.depth) for k in range(target.lanes)]
 
+    def is_null(self, e: Call) -> Lanes:
+        return [Val(f"({self.value(e.args[0]).src} == NULL)", self.depth, lo=0, hi=1)]
+
     def undef(self, e: Call) -> Lanes:
         value = Val("nan", 0, True) if e.dtype.is_float else number(0 if e.dtype.is_bool else int(e.dtype.max))
         return [value] * e.dtype.lanes
@@ -422,6 +425,7 @@ Calls.rules = {
     "if_then_else": Calls.if_then_else,
     "likely": Calls.likely,
     "reinterpret": Calls.reinterpret,
+    "isnullptr": Calls.is_null,
     "undef": Calls.undef,
     "vscale": Calls.vscale,
     **dict.fromkeys(("vector_reduce_add", "vector_reduce_max", "vector_reduce_min"), Calls.vector_reduce),

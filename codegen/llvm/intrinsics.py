@@ -267,6 +267,9 @@ class CallEmitter:
         callee = self.fb.module.intrinsic(f"llvm.vector.reduce.{name}.{suffix(kind)}", element, kind)
         return self.exprs.wrapped(self.fb.let(f"call {element} @{callee}({kind} {value})"), node.dtype)
 
+    def is_null(self, node: Call) -> str:
+        return self.fb.let(f"icmp eq ptr {self.exprs(node.args[0])}, null")
+
     def undef(self, node: Call) -> str:
         return "zeroinitializer" if node.dtype.lanes > 1 else self.exprs.constant_of(0, node.dtype)
 
@@ -377,6 +380,7 @@ RULES: dict[str, Rule] = {
     "likely": CallEmitter.likely,
     "if_then_else": CallEmitter.if_then_else,
     **dict.fromkeys((f"vector_reduce_{n}" for n in ("add", "min", "max")), CallEmitter.vector_reduce),
+    "isnullptr": CallEmitter.is_null,
     "undef": CallEmitter.undef,
     "address_of": CallEmitter.address_of,
     "tvm_access_ptr": CallEmitter.access_ptr,

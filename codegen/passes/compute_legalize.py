@@ -20,6 +20,9 @@ def compute_legalize(func: PrimFunc, types: frozenset[str], promoted: str = "flo
     return _Promote(types, dtype(promoted))(func)
 
 
+_COMPUTED = (Domain.FLOAT, Domain.NUMBER, Domain.MIXED)
+
+
 class _Promote(Rewriter):
     def __init__(self, types: frozenset[str], wide: DType) -> None:
         self.types, self.wide = types, wide
@@ -39,11 +42,11 @@ class _Promote(Rewriter):
 
     def visit_call(self, node: Call) -> Any:
         out: Call = node.map_children(self)
-        if not isinstance(out.op, Intrinsic) or out.op.domain not in (Domain.FLOAT, Domain.NUMBER):
+        if not isinstance(out.op, Intrinsic) or out.op.domain not in _COMPUTED:
             return out
         if not out.args or not self.narrow(out.args[0].dtype) or out.op.name == "nextafter":
             return out
-        args = tuple(map(self.widened, out.args))
+        args = tuple(self.widened(arg) if self.narrow(arg.dtype) else arg for arg in out.args)
         if out.dtype.is_bool:
             return Call(out.dtype, out.op, args)
         return Cast(out.dtype, Call(self.wide.with_lanes(out.dtype.lanes), out.op, args))

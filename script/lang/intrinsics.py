@@ -9,7 +9,7 @@ from typing import Any
 from ...tir import op
 from ...tir.errors import UserError
 from ...tir.expr import Call, Expr
-from .construct import Argument, Type, _argument, _type, construct
+from .construct import Argument, Type, Value, _argument, _type, construct
 from .values import if_then_else
 
 
@@ -95,3 +95,40 @@ def call_intrin(dtype: Type, name: str, *args: Argument) -> Expr:
     if row.arity is not None and len(args) != row.arity:
         raise UserError(f"{row.name} takes {row.arity} argument{'s' * (row.arity != 1)}, got {len(args)}")
     return Call(_type(dtype), row, tuple(map(_argument, args)))
+
+
+@construct
+def ldexp(x: Value, n: Value) -> Expr:
+    """`x` times 2 to the power `n`, rounded once; `n` is of the type int32.
+
+    >>> A[0, 0] = T.ldexp(A[0, 1], B[0])
+    """
+    return op.raw_call("ldexp", x, n)
+
+
+@construct
+def q_multiply_shift(x: Value, y: Value, q: Value, s: Value) -> Expr:
+    """The product of two fixed-point numbers, `x * y * 2**(s - q)` with halves rounded up: int32, in 64-bit arithmetic.
+
+    `q`, a constant, is the number of fractional bits; `s` > 0 shifts `x` to the left before, `s` < 0 the product to the
+    right. What overflows wraps. (`s` counts to the left, as what Apache TVM compiles does and its docstring does not.)
+
+    >>> B[0] = T.q_multiply_shift(B[1], 1395864371, 31, -3)
+    """
+    return op.raw_call("q_multiply_shift", x, y, q, s)
+
+
+@construct
+def q_multiply_shift_per_axis(
+    x: Value, y: Value, ls: Value, rs: Value, q: Value, is_lshift_required: Value, is_rshift_required: Value
+) -> Expr:
+    """`T.q_multiply_shift` with `x` shifted by `ls` bits to the left and the product by `rs` more to the right.
+
+    The constants `is_lshift_required` and `is_rshift_required` tell which of the two shifts there are.
+
+    >>> B[0] = T.q_multiply_shift_per_axis(B[1], B[2], 0, B[3], 31, False, True)
+    """
+    return op.raw_call("q_multiply_shift_per_axis", x, y, ls, rs, q, is_lshift_required, is_rshift_required)
+
+
+INTRINSICS |= {f.__name__: f for f in (ldexp, q_multiply_shift, q_multiply_shift_per_axis)}

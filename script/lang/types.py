@@ -112,6 +112,18 @@ register(handle, _call_handle, "T.handle")
 TYPES: dict[str, Any] = {name: type_name(name) for name in NAMES if name not in ("handle", "void")} | {"handle": handle}
 """The words for the scalar types."""
 
+SHORT: dict[str, Any] = {
+    f"{kind[0] if kind != 'bfloat' else 'bf'}{bits}": TYPES[f"{kind}{bits}"]
+    for kind, widths in {
+        "bfloat": (16,),
+        "float": (16, 32, 64),
+        "int": (8, 16, 32, 64),
+        "uint": (8, 16, 32, 64),
+    }.items()
+    for bits in widths
+}
+"""Shorter names of some: `T.f32` is `T.float32`."""
+
 
 @construct
 def void() -> None:

@@ -71,3 +71,11 @@ def test_module_round_trip() -> None:
     assert list(Module) == ["main", "scale"]
     assert "global_symbol" not in Module["scale"].attrs
     assert_structural_equal(tensorir.parse(Module.script()), Module)
+
+
+def test_the_short_names_are_the_types() -> None:
+    text = "@T.prim_func\ndef f(n: T.{0}, A: T.Buffer((2,), T.{0})):\n    A[0] = n + T.{0}(1)\n"
+    for short, name in {"f32": "float32", "bf16": "bfloat16", "i8": "int8", "u64": "uint64"}.items():
+        func = tensorir.parse(text.format(short))
+        assert_structural_equal(func, tensorir.parse(text.format(name)))
+        assert getattr(T, short) is getattr(T, name) and f"T.{name}(1)" in func.script()

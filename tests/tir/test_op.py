@@ -31,6 +31,14 @@ BINARY = {
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, -2.5, 1e-30, 1e30, -1e30, 800.0, -800.0, math.inf, -math.inf, math.nan]
 
 
+MIXED = {
+    "ldexp": [F, I],
+    "q_multiply_shift": [I, I, 31, I],
+    "q_multiply_shift_per_axis": [I, I, I, I, 31, True, True],
+    "isnullptr": [Var("p", dtype("handle"))],
+}
+
+
 def close(a: float, b: float) -> bool:
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
@@ -103,10 +111,10 @@ def test_every_row_is_documented_and_typed(name: str) -> None:
     row = OPS[name]
     assert row.doc.endswith(".") and isinstance(row.effect, Effect) and isinstance(row.domain, Domain)
     if row.domain is not Domain.ANY and row.arity is not None:
-        argument = I if row.domain is Domain.INT else F
-        out = call(name, *[argument] * row.arity)
-        assert isinstance(out, Call) and out.op is row
-        assert out.dtype == ("bool" if row.result is Result.BOOL else argument.dtype)
+        arguments = MIXED.get(name) or [I if row.domain is Domain.INT else F] * row.arity
+        out = call(name, *arguments)
+        assert isinstance(out, Call) and out.op is row and len(out.args) == row.arity
+        assert out.dtype == ("bool" if row.result is Result.BOOL else arguments[0].dtype)
 
 
 def test_constants_fold() -> None:
