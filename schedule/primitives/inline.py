@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...tir.analysis.access import block_access_regions
 from ...tir.arith.analyzer import Analyzer
+from ...tir.arith.index_map import IndexMap
 from ...tir.arith.interval import eval_set
 from ...tir.buffer import Buffer, BufferLoad
+from ...tir.errors import UserError
 from ...tir.expr import Expr, IntImm, Var, all_of
 from ...tir.node import DELETE
-from ...tir.stmt import Block, BlockRealize, BufferStore
+from ...tir.stmt import Block, BlockRealize, BufferStore, IterVar
 from ...tir.visit import Rewriter, free_vars, substitute, walk
 from ..concurrency import concurrent_loops, require_still_concurrent
 from ..conditions import require_affine, require_complete
@@ -324,12 +327,16 @@ def _solve(block: BlockSRef, producer: BlockSRef, load: BufferLoad, stored: tupl
     """The consumer's iterators in terms of the producer's, from equating the indices loaded with those stored."""
     iter_vars = block.stmt.iter_vars
     values: dict[Var, Expr] = {iv.var: iv.dom.min for iv in iter_vars if iv.dom.is_point}
+    rest: list[tuple[Expr, Expr]] = []
     for index, target in zip(load.indices, stored, strict=True):
         # index = var + shift
         (var, *more) = free_vars(index) or [None]
         shift = None if var is None or more else Analyzer().simplify(index - var)
         if isinstance(shift, IntImm) and var is not None and var not in values:
             values[var] = target - shift
+        else:
+            rest.append((index, target))
+    values |= _inverted([iv for iv in iter_vars if iv.var not in values], rest)
     analyzer = Analyzer({iv.var: iv.dom for iv in producer.stmt.iter_vars})
     for index, target in zip(load.indices, stored, strict=True):
         if all(v in values for v in free_vars(index)) and not analyzer.equal(substitute(index, values), target):
@@ -350,6 +357,19 @@ def _solve(block: BlockSRef, producer: BlockSRef, load: BufferLoad, stored: tupl
                 hint="each element of the producer must be read by one instance of the consumer",
             )
     return values
+
+
+def _inverted(iter_vars: Sequence[IterVar], equal: Sequence[tuple[Expr, Expr]]) -> dict[Var, Expr]:
+    """Iterators of which expressions, of these and no others, equal targets one to one; none where they do not."""
+    own = {iv.var for iv in iter_vars}
+    equal = [(e, target) for e, target in equal if own & free_vars(e).keys()]
+    if not own or any(free_vars(e).keys() - own for e, _ in equal):
+        return {}
+    try:
+        inverse = IndexMap([iv.var for iv in iter_vars], [e for e, _ in equal]).inverse([iv.dom for iv in iter_vars])
+    except UserError:
+        return {}
+    return dict(zip((iv.var for iv in iter_vars), inverse.map_indices([target for _, target in equal]), strict=True))
 
 
 class _PutConsumer(_Inliner):

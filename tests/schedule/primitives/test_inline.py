@@ -93,3 +93,46 @@ def test_what_each_iteration_has_for_itself_is_not_read_after_the_loop() -> None
     sch = Schedule(T.prim_func(read_further_out), seed=0)
     with pytest.raises(ScheduleError, match="could no longer run at once"):
         sch.compute_inline("C")
+
+
+DIVIDED = """
+@T.prim_func
+def main(A: T.Buffer((7, 8), "float32"), D: T.Buffer((7, 8), "float32")):
+    B = T.alloc_buffer({shape}, "float32")
+    for {loops} in T.grid({extents}):
+        with T.block("B"):
+            {iters} = T.axis.remap("{kinds}", [{loops}])
+            B[{stored}] = A[{from_}] * T.float32(2)
+    for i, j in T.grid(7, 8):
+        with T.block("C"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            D[vi, vj] = B[vi, vj // 2, vj % 2] + T.float32(1)
+"""
+
+
+@pytest.mark.parametrize(
+    "shape, loops, extents, stored, from_, want",
+    [
+        ((7, 4, 2), "i, j", "7, 8", "vi, vj // 2, vj % 2", "vi, vj", "D[vi, vj] = A[vi, vj]"),
+        ((7, 4, 2), "i, j, k", "7, 4, 2", "vi, vj, vk", "vi, vj * 2 + vk", "D[vi, vj * 2 + vk] = A[vi, vj * 2 + vk]"),
+    ],
+)
+def test_iterators_are_found_from_their_quotients_and_remainders(shape, loops, extents, stored, from_, want) -> None:
+    names = loops.split(", ")
+    iters, kinds = ", ".join(f"v{name}" for name in names), "S" * len(names)
+    text = DIVIDED.format(
+        shape=shape, loops=loops, extents=extents, iters=iters, kinds=kinds, stored=stored, from_=from_
+    )
+    sch = Schedule(parse(text))
+    sch.reverse_compute_inline("C")
+    assert want in sch.mod.script()
+    sch.verify(trials=1, backend="interpreter", sanitize=True)
+
+
+def test_what_a_quotient_and_a_remainder_leave_out_is_not_inlined() -> None:
+    text = DIVIDED.format(
+        shape=(7, 4, 3), loops="i, j, k", extents="7, 4, 3", iters="vi, vj, vk", kinds="SSS", stored="vi, vj, vk",
+        from_="vi, vj + vk",
+    )  # fmt: skip
+    with pytest.raises(ScheduleError, match="only some of what"):
+        Schedule(parse(text)).reverse_compute_inline("C")
