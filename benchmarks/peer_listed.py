@@ -91,7 +91,8 @@ RULES = (
         "padding in loops that are not the block's iterators",
         TAKES,
         "pad_einsum",
-        "the loops around .* are not its iterators|neither a complete nor a reduction block",
+        "the loops around .* are not its iterators|neither a complete nor a reduction block"
+        "|not at the same plain iterators everywhere",
     ),
     Listed(
         "a reduction is moved to where its values come in parts",
@@ -115,6 +116,8 @@ RULES = (
         "cannot be found from what it touches",
     ),
     Listed("a rolling buffer whose indices are computed", TAKES, "rolling_buffer", "which is no plain iterator"),
+    Listed("a rolling buffer of which an iteration writes less than is read", TAKES, "rolling_buffer", "reads more of"),
+    Listed("a block of assumptions is moved", TAKES, "(reverse_)?compute_at", "calls `T.assume"),
     Listed(
         "a reduction that is computed again is decomposed", TAKES, "decompose_reduction", "all of the reduction again"
     ),
@@ -129,8 +132,8 @@ RULES = (
         "a consumer is moved to where only a part of what it reads is made",
         (*TAKES, *WRONG),
         "reverse_compute_at",
-        "not known to (run for all values|write every element)|may leave something unwritten"
-        "|nothing has been written there",
+        "not known to (run for all values|write every element)|would not run for all values"
+        "|may leave something unwritten|nothing has been written there",
     ),
     Listed(
         "a condition that says more than that iterators are in their domains",
@@ -139,7 +142,7 @@ RULES = (
         "says more than that its iterators are in their domains",
     ),
     Listed("an epilogue of some results only", TAKES, "fuse_reduction_epilogue", "run for all values of its axes"),
-    Listed("a loop beside other blocks is factored", TAKES, "rfactor", "holds more than one"),
+    Listed("a loop beside other blocks is factored", TAKES, "rfactor", "holds more than"),
     Listed("an init below a loop of its reduction", TAKES, "decompose_reduction", "would run again and again"),
     Listed("a scan is divided", TAKES, "loop_partition|blockize", "drives the scan axis|neither spatial nor reduce"),
     Listed("blocks with others between are blockized", TAKES, "blockize", "lies between the blocks given"),
@@ -192,6 +195,7 @@ RULES = (
     Listed("the epilogue is applied to partial results", WRONG, "fuse_reduction_epilogue"),
     Listed("every part starts the reduction anew", WRONG, "loop_partition"),
     Listed("a tile reaches beyond the buffer", WRONG, "read_at|write_at"),
+    Listed("a dimension that several iterators write is narrowed too far", WRONG, "compute_at"),
     Listed("blocks beside the padding are dropped", WRONG, "decompose_padding"),
     Listed("an index is divided by a negative number", WRONG, "transform_layout"),
     Listed("a copy comes after its readers", WRONG, "cache_read", "nothing has been written there"),
