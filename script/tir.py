@@ -73,6 +73,9 @@ from .lang.values import if_then_else as if_then_else
 from .lang.values import infinity as infinity
 from .lang.values import max_value as max_value
 from .lang.values import min_value as min_value
+from .lang.values import vectorcombine as vectorcombine
+from .lang.values import vectorhigh as vectorhigh
+from .lang.values import vectorlow as vectorlow
 
 sblock, sblock_attr, sblock_alloc_buffer = block, block_attr, alloc_buffer
 ramp, broadcast = Ramp, Broadcast

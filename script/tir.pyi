@@ -522,6 +522,13 @@ def decl_buffer(
     >>> flat[n] = 1
     """
 
+def dp4a(vec1: Value, vec2: Value, acc: Value = 0) -> Expr:
+    """`acc` plus the dot product of two vectors of four 8-bit integers, signed or not: int32, wrapping.
+
+    >>> X = T.alloc_buffer((16,), "int8")
+    ... B[0] = T.dp4a(X[0:4], X[4:8], B[0])
+    """
+
 def erf(x: Argument, /) -> Expr:
     """The error function."""
 
@@ -1057,6 +1064,18 @@ def vector_reduce_max(x: Argument, /) -> Expr:
 def vector_reduce_min(x: Argument, /) -> Expr:
     """The least lane."""
 
+def vectorcombine(dtype: Type, vec1: Value, vec2: Value) -> Expr:
+    """The lanes of a vector and after them those of another of its type, together of the type `dtype`: a `T.Shuffle`.
+
+    >>> A[0, 0:4] = T.vectorcombine("float32x4", A[1, 0:2], A[2, 0:2])
+    """
+
+def vectorhigh(dtype: Type, vec: Value) -> Expr:
+    """The upper half of a vector's lanes, which is of the type `dtype`: a `T.Shuffle`.
+
+    >>> A[0, 0:2] = T.vectorhigh("float32x2", A[1, 0:4])
+    """
+
 def vectorized(
     start: Index,
     stop: Index | None = None,
@@ -1069,6 +1088,12 @@ def vectorized(
 
     >>> for i in T.vectorized(16):
     ...     B[i] = i
+    """
+
+def vectorlow(dtype: Type, vec: Value) -> Expr:
+    """The lower half of a vector's lanes, which is of the type `dtype`: a `T.Shuffle`.
+
+    >>> A[0, 0:2] = T.vectorlow("float32x2", A[1, 0:4])
     """
 
 def void() -> None:

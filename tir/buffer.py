@@ -222,10 +222,13 @@ class BufferRegion(Node):
         ------
         UserError: it is no vector of a constant number of lanes.
         """
+        from .arith import Analyzer
+
         *outer, last = self.region
-        if not all(r.is_point for r in outer) or not isinstance(last.extent, IntImm):
+        extent = last.extent if isinstance(last.extent, IntImm) else Analyzer().simplify(last.extent)
+        if not all(r.is_point for r in outer) or not isinstance(extent, IntImm) or extent.value < 1:
             raise UserError(f"`{self}` is not a vector: only the last index may be a slice, of constant length")
-        lanes = last.extent.value
+        lanes = extent.value
         index = last.min if lanes == 1 else Ramp(last.min, const(1, last.min.dtype), lanes)
         return BufferLoad(self.buffer, (*(r.min for r in outer), index))
 

@@ -44,6 +44,16 @@ def _q_multiply_shift_per_axis(
     return _alike(word, x, y, ls, rs, _int32(q, word), *flags)
 
 
+def _dp4a(vec1: Expr, vec2: Expr, acc: Expr) -> Operands:
+    for e in (vec1, vec2):
+        if e.dtype not in ("int8x4", "uint8x4"):
+            raise UserError(f"T.dp4a takes vectors of type int8x4 or uint8x4, got {e.dtype}")
+    acc = _int32(acc, "T.dp4a adds to an int32")
+    if acc.dtype.lanes > 1:
+        raise UserError(f"T.dp4a adds to one int32, got {acc.dtype}")
+    return vec1, vec2, acc
+
+
 def _isnullptr(x: Expr) -> Operands:
     if not x.dtype.is_handle:
         raise UserError(f"T.isnullptr takes a handle, got {x.dtype}")
@@ -54,6 +64,7 @@ OPERANDS: dict[str, Callable[..., Operands]] = {
     "ldexp": _ldexp,
     "q_multiply_shift": _q_multiply_shift,
     "q_multiply_shift_per_axis": _q_multiply_shift_per_axis,
+    "dp4a": _dp4a,
     "isnullptr": _isnullptr,
 }
 """The operands of an intrinsic, brought to their types."""

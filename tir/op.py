@@ -193,6 +193,10 @@ _rows(
     ),
 )  # fmt: skip
 _rows(
+    Domain.MIXED, Result.GIVEN, Effect.PURE,
+    ("dp4a", 3, None, "The dot product of two vectors of four 8-bit integers, added to a 32-bit one."),
+)  # fmt: skip
+_rows(
     Domain.MIXED, Result.BOOL, Effect.PURE,
     ("isnullptr", 1, lambda address: address == 0, "Whether a pointer is null."),
 )  # fmt: skip
@@ -379,6 +383,7 @@ _INFER: dict[str, _Infer] = {
     "tvm_warp_shuffle_up": lambda args: args[1].dtype,
     "tvm_warp_shuffle_down": lambda args: args[1].dtype,
     "tvm_warp_activemask": lambda args: dtype("uint32"),
+    "dp4a": lambda args: INT32,
     "vector_reduce_add": lambda args: args[0].dtype.element,
     "vector_reduce_max": lambda args: args[0].dtype.element,
     "vector_reduce_min": lambda args: args[0].dtype.element,

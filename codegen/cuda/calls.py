@@ -134,6 +134,13 @@ class CallEmitter:
         a, b = (self.exprs(x) for x in node.args)
         return casts.wrapped(Code(f"powi<{scalar(node.dtype)}>({a}, {b})"), node.dtype)
 
+    def dot(self, node: Call) -> Code:
+        """The instruction for four products, of factors of one type."""
+        kind = "unsigned int" if node.args[0].dtype.is_uint else "int"
+        a, b, total = (self.exprs(x) for x in node.args)
+        value = Code(f"__dp4a(bitcast<{kind}>({a}), bitcast<{kind}>({b}), ({kind}){total.within(UNARY)})")
+        return value if kind == "int" else Code(f"(int){value}", UNARY)
+
     def reinterpret(self, node: Call) -> Code:
         source, target = node.args[0].dtype, node.dtype
         x = self.exprs(node.args[0])
@@ -259,6 +266,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("shift_left", "shift_right"), CallEmitter.shift),
     **dict.fromkeys(("popcount", "clz"), CallEmitter.bits),
     "mulhi": CallEmitter.mulhi,
+    "dp4a": CallEmitter.dot,
     "reinterpret": CallEmitter.reinterpret,
     "likely": CallEmitter.likely,
     "if_then_else": CallEmitter.if_then_else,

@@ -142,7 +142,9 @@ class Exprs(Visitor):
             if node.value.dtype.lanes > 1:
                 return self.lanes(node.value) * (count // node.value.dtype.lanes)
             return [self.name(self(node.value), node.value.dtype)] * count
-        if isinstance(node, (Ramp, Shuffle)):
+        if isinstance(node, Shuffle):
+            return [self.picked(node, k) for k in range(count)]
+        if isinstance(node, Ramp):
             return [self(lane_of(node, k)) for k in range(count)]
         if isinstance(node, Var):
             return [Code(text) for text in self.vector_lanes(node)]
@@ -188,10 +190,13 @@ class Exprs(Visitor):
         return self.memory.load(node)
 
     def visit_shuffle(self, node: Shuffle) -> Code:
-        part = node.vectors[0]
-        if len(node.vectors) == 1 and isinstance(part, Var) and isinstance(node.indices[0], IntImm):
-            return Code(self.vector_lanes(part)[node.indices[0].value])
-        return self(lane_of(node, 0))
+        return self.picked(node, 0)
+
+    def picked(self, node: Shuffle, k: int) -> Code:
+        """Lane `k` of a shuffle."""
+        lanes = [(part, i) for part in node.vectors for i in range(part.dtype.lanes)]
+        part, i = lanes[node.indices[k].value]  # type: ignore[attr-defined]
+        return self.lanes(part)[i]
 
     def visit_add(self, node: E.Add) -> Code:
         return self.arith(node)

@@ -12,6 +12,7 @@ from ...tir.expr import Call, CommReducer, Expr, GlobalVar, IntImm, StringImm, V
 from ...tir.meanings import BY_TYPE
 from ...tir.op import Domain, Effect, Intrinsic, evaluate
 from ..fragments import WGMMA_GROUPS, Fragment, is_fragment, layout_of
+from ..intrinsics.composed import COMPOSED
 from ..intrinsics.instructions import meaning
 from . import fragments, lanes, scalars
 from .access import Access
@@ -164,6 +165,10 @@ class Calls(Access):
         """An LLVM intrinsic: by the expression it stands for, or by the Python function registered for it."""
         value = meaning(e)
         return self.lanes(value) if value is not None else self.call_extern(e)
+
+    def composed(self, e: Call) -> Lanes:
+        """A word that stands for an expression of others."""
+        return self.lanes(COMPOSED[e.op.name](*e.args))
 
     def call_extern(self, e: Call) -> Lanes:
         name, *args = e.args
@@ -425,6 +430,7 @@ Calls.rules = {
     "if_then_else": Calls.if_then_else,
     "likely": Calls.likely,
     "reinterpret": Calls.reinterpret,
+    "dp4a": Calls.composed,
     "isnullptr": Calls.is_null,
     "undef": Calls.undef,
     "vscale": Calls.vscale,

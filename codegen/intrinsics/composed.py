@@ -10,6 +10,7 @@ from ...tir.expr import LT, Add, Call, Cast, Expr, Let, Max, Min, Mul, Select, S
 from ...tir.mixed import constant_of
 from ..target import Target
 from ..vector_math.kit import Kit
+from .instructions import dots
 
 
 def ldexp(x: Expr, n: Expr) -> Expr:
@@ -77,14 +78,22 @@ def _sum(a: Expr, b: Expr) -> Expr:
     return Add(a, b) if None in known else const(sum(filter(None, known)), a.dtype)
 
 
+def dp4a(vec1: Expr, vec2: Expr, acc: Expr) -> Expr:
+    """`acc` plus the sum of the products of the lanes, wrapping."""
+    return dots(vec1.dtype.element, vec2.dtype.element, 4)(acc, vec1, vec2)
+
+
 COMPOSED: dict[str, Callable[..., Expr]] = {
     "ldexp": ldexp,
     "q_multiply_shift": q_multiply_shift,
     "q_multiply_shift_per_axis": q_multiply_shift_per_axis,
+    "dp4a": dp4a,
 }
 """The expression that a call stands for, of its operands."""
 
 
 def is_native(call: Call, target: Target) -> bool:
     """Whether the target has code of its own for a call of one of `COMPOSED`."""
-    return call.op.name == "ldexp" and (target.is_gpu or (target.kind == "c" and call.dtype.lanes == 1))
+    if call.op.name == "ldexp":
+        return target.is_gpu or (target.kind == "c" and call.dtype.lanes == 1)
+    return call.op.name == "dp4a" and target.is_gpu and call.args[0].dtype == call.args[1].dtype

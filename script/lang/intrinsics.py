@@ -131,4 +131,14 @@ def q_multiply_shift_per_axis(
     return op.raw_call("q_multiply_shift_per_axis", x, y, ls, rs, q, is_lshift_required, is_rshift_required)
 
 
-INTRINSICS |= {f.__name__: f for f in (ldexp, q_multiply_shift, q_multiply_shift_per_axis)}
+@construct
+def dp4a(vec1: Value, vec2: Value, acc: Value = 0) -> Expr:
+    """`acc` plus the dot product of two vectors of four 8-bit integers, signed or not: int32, wrapping.
+
+    >>> X = T.alloc_buffer((16,), "int8")
+    ... B[0] = T.dp4a(X[0:4], X[4:8], B[0])
+    """
+    return op.raw_call("dp4a", vec1, vec2, acc)
+
+
+INTRINSICS |= {f.__name__: f for f in (ldexp, q_multiply_shift, q_multiply_shift_per_axis, dp4a)}

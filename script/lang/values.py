@@ -8,6 +8,7 @@ from typing import Any
 
 from ...tir import expr as nodes
 from ...tir import op
+from ...tir.dtype import DType
 from ...tir.errors import UserError
 from ...tir.expr import CommReducer, Expr, Var, binary, const
 from .construct import CONSTRUCTS, Constant, Index, Rejected, Type, Value, _type, _value, construct, convert, typed
@@ -99,6 +100,47 @@ def Shuffle(vectors: Sequence[Value], indices: Sequence[Value]) -> Expr:
     if any(v.dtype.element != sources[0].dtype.element for v in sources):
         raise UserError("the vectors of T.Shuffle have different element types")
     return nodes.Shuffle(sources, lanes)
+
+
+@construct
+def vectorlow(dtype: Type, vec: Value) -> Expr:
+    """The lower half of a vector's lanes, which is of the type `dtype`: a `T.Shuffle`.
+
+    >>> A[0, 0:2] = T.vectorlow("float32x2", A[1, 0:4])
+    """
+    return _half("vectorlow", _type(dtype), vec, 0)
+
+
+@construct
+def vectorhigh(dtype: Type, vec: Value) -> Expr:
+    """The upper half of a vector's lanes, which is of the type `dtype`: a `T.Shuffle`.
+
+    >>> A[0, 0:2] = T.vectorhigh("float32x2", A[1, 0:4])
+    """
+    return _half("vectorhigh", _type(dtype), vec, 1)
+
+
+def _half(word: str, dtype: DType, vec: Value, number: int) -> Expr:
+    vector = _value(vec)
+    lanes = vector.dtype.lanes // 2
+    if vector.dtype.lanes % 2 or dtype != vector.dtype.with_lanes(lanes):
+        raise UserError(f"T.{word} gives half of the lanes of a vector, which {dtype} is not of {vector.dtype}")
+    return nodes.Shuffle((vector,), tuple(const(number * lanes + k) for k in range(lanes)))
+
+
+@construct
+def vectorcombine(dtype: Type, vec1: Value, vec2: Value) -> Expr:
+    """The lanes of a vector and after them those of another of its type, together of the type `dtype`: a `T.Shuffle`.
+
+    >>> A[0, 0:4] = T.vectorcombine("float32x4", A[1, 0:2], A[2, 0:2])
+    """
+    low, high, type_ = _value(vec1), _value(vec2), _type(dtype)
+    lanes = low.dtype.lanes * 2
+    if low.dtype != high.dtype or type_ != low.dtype.with_lanes(lanes):
+        raise UserError(
+            f"T.vectorcombine gives all lanes of two vectors, which {type_} is not of {low.dtype} and {high.dtype}"
+        )
+    return nodes.Shuffle((low, high), tuple(map(const, range(lanes))))
 
 
 @construct

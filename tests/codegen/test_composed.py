@@ -164,11 +164,70 @@ def main(A: T.Buffer((4,), "int32")):
     assert out.tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_dp4a(backend):
+    types = ("int8", "uint8")
+    stores = "\n".join(
+        f"        {a[0]}{b[0]}[i] = T.dp4a({a}s[4 * i:4 * i + 4], {b}s[60 - 4 * i:60 - 4 * i + 4], C[i])"
+        for a in types
+        for b in types
+    )
+    func = tensorir.parse(f"""
+@T.prim_func
+def main(int8s: T.Buffer((64,), "int8"), uint8s: T.Buffer((64,), "uint8"), C: T.Buffer((16,), "int32"),
+         ii: T.Buffer((16,), "int32"), iu: T.Buffer((16,), "int32"),
+         ui: T.Buffer((16,), "int32"), uu: T.Buffer((16,), "int32")):
+    for i in {'T.thread_binding(16, thread="threadIdx.x")' if backend == "cuda-emulator" else "T.vectorized(16)"}:
+{stores}
+""")
+    arrays = [sample(t, 64, seed) for seed, t in enumerate(types)]
+    total = sample("int32", 16)
+    got = np.zeros((4, 16), "int32")
+    execute(backend, func, *arrays, total, *got)
+    wide = [x.astype("int64").reshape(16, 4) for x in arrays]
+    want = [(a * b[::-1]).sum(1) + total for a in wide for b in wide]
+    assert np.array_equal(got, np.array(want).astype("int32"))
+
+
+@needs_compiler
+def test_dp4a_is_an_instruction_of_gpus():
+    text = """
+@T.prim_func
+def main(A: T.Buffer((8,), "uint8"), C: T.Buffer((1,), "int32")):
+    for i in T.thread_binding(1, thread="threadIdx.x"):
+        C[i] = T.dp4a(A[0:4], A[4:8])
+"""
+    assert "__dp4a(" in tensorir.build(tensorir.parse(text), "cuda-emulator").source("cuda")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_halves_of_vectors(backend):
+    loop = 'T.thread_binding(1, thread="threadIdx.x")' if backend == "cuda-emulator" else "range(1)"
+    func = tensorir.parse(f"""
+@T.prim_func
+def main(A: T.Buffer((8,), "float16"), B: T.Buffer((8,), "float16"), C: T.Buffer((3,), "float16")):
+    for i in {loop}:
+        B[i:i + 8] = T.vectorcombine("float16x8", T.vectorhigh("float16x4", A[0:8]), T.vectorlow("float16x4", A[0:8]))
+        C[i + 0] = T.vectorlow("float16", A[2:4])
+        C[i + 1:i + 3] = T.vectorcombine("float16x2", A[0], T.vectorhigh("float16", A[2:4]))
+""")
+    assert_structural_equal(tensorir.parse(func.script()), func)
+    a, b, c = np.arange(8).astype("float16"), np.zeros(8, "float16"), np.zeros(3, "float16")
+    execute(backend, func, a, b, c)
+    assert b.tolist() == [4, 5, 6, 7, 0, 1, 2, 3] and c.tolist() == [2, 0, 3]
+
+
 REFUSED = {
     "T.ldexp(x, k)": "T.ldexp takes an int32 exponent, got int64; cast it",
     "T.ldexp(x, x)": "T.ldexp takes an int32 exponent, got float32",
     "T.ldexp(c, i)": "T.ldexp takes a float first, got bool",
     "T.ldexp(v, w)": "operands of as many lanes each, got 4 and 8",
+    "T.dp4a(v, v)": "vectors of type int8x4 or uint8x4, got float32x4",
+    "T.dp4a(b, b, x)": "T.dp4a adds to an int32, got float32",
+    "T.dp4a(b, b, w)": "adds to one int32, got int32x8",
+    "T.vectorlow('int32x2', w)": "half of the lanes of a vector, which int32x2 is not of int32x8",
+    "T.vectorhigh('float32', x)": "half of the lanes of a vector, which float32 is not of float32",
+    "T.vectorcombine('int32x8', w, v)": "which int32x8 is not of int32x8 and float32x4",
     "T.isnullptr(i)": "T.isnullptr takes a handle, got int32",
     "T.q_multiply_shift(x, i, 31, 0)": "T.q_multiply_shift takes int32, got float32",
     "T.q_multiply_shift(i, 1099511627776, 31, 0)": "takes int32, got int64",
@@ -182,7 +241,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_what_is_refused(text):
-    types = {"x": "float32", "i": "int32", "k": "int64", "c": "bool", "v": "float32x4", "w": "int32x8"}
+    types = {"x": "float32", "i": "int32", "k": "int64", "c": "bool", "v": "float32x4", "w": "int32x8", "b": "int8x4"}
     with pytest.raises(UserError) as caught:
         eval(text, {"T": T, **{name: T.var(t, name) for name, t in types.items()}})
     assert REFUSED[text] in str(caught.value)
