@@ -12,6 +12,7 @@ from ...tir.buffer import Buffer, BufferLoad, decl_buffer
 from ...tir.expr import Expr, Var, all_of
 from ...tir.stmt import Block, BlockRealize, BufferStore, For, ForKind, IterType, IterVar, Stmt, seq
 from ...tir.visit import free_vars, substitute
+from ..concurrency import concurrent_loops, require_still_concurrent
 from ..conditions import require_affine, require_reduction
 from ..errors import refusal, require
 from ..primitive import primitive
@@ -67,13 +68,13 @@ def rfactor(s: State, loop: LoopSRef, *, factor_axis: int) -> BlockSRef:
                         B[vi] = T.float32(0)
                     B[vi] = B[vi] + B_rf[vi, vk_1]
     """
-    block = _only_block(s, loop)
+    block = s.child_blocks(loop)[0]
+    around, realize = [ref.stmt for ref in block.loops()], s.realize(block)
+    reducing = _reducing(block, realize, around)
+    nested = _alone(block, realize, loop, reducing)
     require_reduction(s, block)
     require_affine(s, block)
-    loops = [ref.stmt for ref in block.loops()]
-    realize = s.realize(block)
-    reducing = _reducing(block, realize, loops)
-    own = loop.stmt
+    loops, own = [ref.stmt for ref in nested], loop.stmt
     require(
         own.loop_var in reducing,
         "{0} drives no reduce axis of {1}, so it has nothing to factor",
@@ -87,7 +88,7 @@ def rfactor(s: State, loop: LoopSRef, *, factor_axis: int) -> BlockSRef:
         loop,
         hint="factor first, and decide afterwards how the new loops run",
     )
-    variables = {stmt.loop_var for stmt in loops}
+    variables = {stmt.loop_var for stmt in around}
     for value in realize.iter_values:
         for var in free_vars(value):
             require(
@@ -113,10 +114,10 @@ def rfactor(s: State, loop: LoopSRef, *, factor_axis: int) -> BlockSRef:
         factor_axis in places,
         f"factor_axis is a dimension of the new buffer, {places.start} to {places.stop - 1}, got {factor_axis}",
     )
-    for outer in loops:
+    for outer in around:
         for part in (outer.min, outer.extent):
             require(
-                not any(stmt.loop_var in free_vars(part) for stmt in loops),
+                not any(stmt.loop_var in free_vars(part) for stmt in around),
                 "the range of {0} depends on a loop around it",
                 outer,
                 hint="only loops of fixed ranges can be factored",
@@ -126,30 +127,33 @@ def rfactor(s: State, loop: LoopSRef, *, factor_axis: int) -> BlockSRef:
     partial = _partial(block.stmt, realize, own, order, found, buffers, factor_axis)
     final, nest = _final(block.stmt, realize, loops, order, own, found, buffers, factor_axis)
     inner = _nest_with(loops, BlockRealize(partial.values, realize.predicate, partial.block))
-    scope = block.scope
-    s.replace(block.loops()[0], seq(inner, nest), {block.stmt: final})
+    scope, at_once = block.scope, concurrent_loops(nested[0])
+    s.replace(nested[0], seq(inner, nest), {block.stmt: final})
     s.replace(scope, scope.stmt.replace(alloc_buffers=(*scope.stmt.alloc_buffers, *buffers)))
+    require_still_concurrent(s, at_once, partial.block)
     ref = s.srefs[partial.block]
     assert isinstance(ref, BlockSRef)
     return ref
 
 
-def _only_block(s: State, loop: LoopSRef) -> BlockSRef:
-    """The block under `loop`, alone in its nest of loops."""
-    blocks = s.child_blocks(loop)
-    outermost = blocks[0].loops()[0]
-    at: Stmt = outermost.stmt
-    while isinstance(at, For):
-        at = at.body
-    require(
-        isinstance(at, BlockRealize),
-        "{0} holds more than {2}, so {1} cannot be factored",
-        outermost,
-        loop,
-        blocks[0],
-        hint="decompose_reduction comes after rfactor; move other blocks away first",
-    )
-    return blocks[0]
+def _alone(block: BlockSRef, realize: BlockRealize, loop: LoopSRef, reducing: set[Var]) -> list[LoopSRef]:
+    """The loops around a block that hold nothing else: at least `loop` and those that reduce."""
+    below: Stmt = realize
+    alone: list[LoopSRef] = []
+    for ref in reversed(block.loops()):
+        if ref.stmt.body is not below:
+            require(
+                ref is not loop and ref.stmt.loop_var not in reducing,
+                "{0} holds more than {2}, so {1} cannot be factored",
+                ref,
+                loop,
+                block,
+                hint="decompose_reduction comes after rfactor; move other blocks away first",
+            )
+            continue
+        alone.insert(0, ref)
+        below = ref.stmt
+    return alone
 
 
 def _reducing(block: BlockSRef, realize: BlockRealize, loops: Sequence[For]) -> set[Var]:

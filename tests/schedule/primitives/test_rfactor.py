@@ -229,3 +229,31 @@ def test_a_loop_that_begins_elsewhere() -> None:
     sch = Schedule(sums, seed=0)
     sch.rfactor(sch.get_loops("B")[1], 1)
     checked(sch)
+
+
+@T.prim_func
+def scaled_sums(A: T.Buffer((8, 12), "float32"), B: T.Buffer((8,), "float32")):
+    S = T.alloc_buffer((8,), "float32")
+    for i in range(8):
+        for k in range(12):
+            with T.block("S"):
+                vi, vk = T.axis.remap("SR", [i, k])
+                with T.init():
+                    S[vi] = T.float32(0)
+                S[vi] = S[vi] + A[vi, vk]
+        with T.block("B"):
+            vi = T.axis.spatial(8, i)
+            B[vi] = S[vi] * T.float32(2)
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+@pytest.mark.parametrize("outer", [False, True])
+def test_beside_another_block_both_stay_in_their_loop(parallel: bool, outer: bool) -> None:
+    sch = Schedule(scaled_sums, seed=0)
+    i, k = sch.get_loops("S")
+    if parallel:
+        sch.parallel(i)
+    k0, k1 = sch.split(k, [None, 5])
+    sch.rfactor(k0 if outer else k1, 0)
+    assert len({sch.get(sch.get_loops(name)[0]) for name in ("S_rf", "S", "B")}) == 1
+    checked(sch)
