@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..tir.errors import UserError
+from ..tir.float_formats import FLOAT8
 from ..tir.function import IRModule, PrimFunc
 from ..tir.stmt import For, ForKind
 from ..tir.visit import walk
@@ -34,7 +35,6 @@ P = TypeVar("P", PrimFunc, IRModule)
 Step = Callable[..., PrimFunc]
 
 BFLOAT16 = frozenset({"bfloat16"})
-FLOAT8 = frozenset({"float8_e4m3fn", "float8_e5m2"})
 
 
 def _camel(name: str) -> str:
@@ -64,8 +64,8 @@ TRANSFORMS: dict[str, Step] = {
     "BF16ComputeLegalize": partial(_compute, BFLOAT16),
     "BF16StorageLegalize": partial(_storage, BFLOAT16),
     "ConvertSSA": convert_ssa,
-    "FP8ComputeLegalize": partial(_compute, FLOAT8),
-    "FP8StorageLegalize": partial(_storage, FLOAT8),
+    "FP8ComputeLegalize": partial(_compute, frozenset(FLOAT8)),
+    "FP8StorageLegalize": partial(_storage, frozenset(FLOAT8)),
     "HoistExpression": hoist_if_then_else,
     "StmtSimplify": simplify,
 }

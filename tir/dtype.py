@@ -8,16 +8,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .errors import UserError, said
+from .float_formats import FLOAT8
 
 if TYPE_CHECKING:
     import numpy as np
 
-_PATTERN = re.compile(r"(float8_e4m3fn|float8_e5m2|bfloat|float|uint|int|bool|handle|void)(\d*)(?:x(\d+))?")
+_PATTERN = re.compile(rf"({'|'.join(FLOAT8)}|bfloat|float|uint|int|bool|handle|void)(\d*)(?:x(\d+))?")
 _BITS: dict[str, tuple[int, ...]] = {
     "float": (16, 32, 64),
     "bfloat": (16,),
-    "float8_e4m3fn": (8,),
-    "float8_e5m2": (8,),
+    **dict.fromkeys(FLOAT8, (8,)),
     "int": (4, 8, 16, 32, 64),
     "uint": (4, 8, 16, 32, 64),
     "bool": (1,),
@@ -40,7 +40,7 @@ class DType(str):
 
     Attributes
     ----------
-    kind: "float", "bfloat", "float8_e4m3fn", "float8_e5m2", "int", "uint", "bool", "handle" or "void".
+    kind: "float", "bfloat", "int", "uint", "bool", "handle", "void" or the name of a float of 8 bits.
     bits: width of one lane in bits.
     lanes: number of lanes; 1 for scalars.
     element: the scalar type of one lane.

@@ -1,6 +1,6 @@
 """The C functions that generated text may call: a table from name to text; a file holds those it uses.
 
-Narrow floats round to nearest, ties to even; beyond the range float8_e4m3fn, which has no infinities, gives NaN.
+Narrow floats round to nearest, ties to even; beyond the range those that have no infinities give NaN.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from ...tir.dtype import dtype
+from ...tir.float_formats import FORMATS, FloatFormat
 
 _INTEGERS = [f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64)]
 
@@ -55,10 +56,10 @@ static inline float unpack_bfloat16(uint16_t b) { return float_of((uint32_t)b <<
 _SMALL = """
 static inline uint{bits}_t pack_{name}(float x) {{
     uint32_t b = bits_of(x), sign = b >> 31 << {top}, m = b & 0x7FFFFFFF, packed;
-    if (x != x) return sign | {nan};
+    if (x != x) return {beyond}{nan};
     if (m < bits_of({least}f)) packed = bits_of(float_of(m) + {shift}f) - bits_of({shift}f);
     else packed = (m - (({rebias}u) << 23) + ((1u << {drop1}) - 1) + (m >> {drop} & 1)) >> {drop};
-    return sign | (packed > {greatest} ? {overflow} : packed);
+{unsigned}    return packed > {greatest} ? {beyond}{overflow} : sign | packed;
 }}
 static inline float unpack_{name}(uint{bits}_t bits) {{
     uint32_t sign = (uint32_t)(bits >> {top}) << 31, m = bits & {mask};
@@ -68,27 +69,25 @@ static inline float unpack_{name}(uint{bits}_t bits) {{
 """
 
 
-def _small(name: str, exponent: int, mantissa: int, infinite: bool) -> str:
-    bias, bits = (1 << (exponent - 1)) - 1, 1 + exponent + mantissa
-    inf = ((1 << exponent) - 1) << mantissa
-    mask = (1 << (bits - 1)) - 1
-    least = 2.0 ** (1 - bias)
+def _small(name: str, form: FloatFormat) -> str:
     return _SMALL.format(
-        bits=bits,
+        bits=form.width,
         name=name,
-        top=bits - 1,
-        nan=hex(inf | 1 << (mantissa - 1) if infinite else mask),
-        least=least.hex(),
-        shift=(2.0 ** (23 - mantissa + 1 - bias)).hex(),
-        rebias=127 - bias,
-        drop=23 - mantissa,
-        drop1=22 - mantissa,
-        greatest=hex(inf - 1 if infinite else mask - 1),
-        overflow=hex(inf if infinite else mask),
-        mask=hex(mask),
-        special=f"m >= {inf:#x}" if infinite else f"m == {mask:#x}",
-        infinite=f"m == {inf:#x} ? INFINITY : NAN" if infinite else "NAN",
-        scale=(2.0 ** (127 - bias)).hex(),
+        top=form.width - 1,
+        nan=hex(form.nan),
+        least=form.least_normal.hex(),
+        shift=(2.0**form.dropped * form.least_normal).hex(),
+        rebias=127 - form.bias,
+        drop=form.dropped,
+        drop1=form.dropped - 1,
+        greatest=hex(form.last),
+        overflow=hex(form.overflow),
+        unsigned="    if (!packed) sign = 0;\n" if form.fnuz else "",
+        beyond="" if form.fnuz else "sign | ",
+        mask=hex(form.magnitude),
+        special=f"m >= {form.top:#x}" if form.infinite else f"{'bits' if form.fnuz else 'm'} == {form.nan:#x}",
+        infinite=f"m == {form.top:#x} ? INFINITY : NAN" if form.infinite else "NAN",
+        scale=(2.0 ** (127 - form.bias)).hex(),
     )
 
 
@@ -103,8 +102,10 @@ static inline float nextafter_{t}(float x, float y) {{
     if (x != x || y != y) return x + y;
     if (x == y) return y;
     if (x == 0) return unpack_{t}(x < y ? 1 : 1u << {top} | 1);
-    return unpack_{t}((x < y) == (x > 0) ? pack_{t}(x) + 1 : pack_{t}(x) - 1);
+{last}    return unpack_{t}((x < y) == (x > 0) ? pack_{t}(x) + 1 : pack_{t}(x) - 1);
 }}
+"""
+_LAST = """    if (x < y && x == unpack_{t}(0x81)) return 0;
 """
 _FMA = """
 static inline float fma_{t}(float x, float y, float z) {{ return round_double_{t}(fma_odd(x, y, z)); }}
@@ -242,12 +243,14 @@ static inline void *tir_alloc(int64_t bytes, int64_t align) {
 def table() -> dict[str, str]:
     """Every helper's text by name; helpers declared together share one text."""
     grouped = dict(_FIXED)
-    for t, shape in {"float16": (5, 10, True), "float8_e4m3fn": (4, 3, False), "float8_e5m2": (5, 2, True)}.items():
-        grouped[f"pack_{t} unpack_{t}"] = _small(t, *shape)
-    for t, top in {"float16": 15, "bfloat16": 15, "float8_e4m3fn": 7, "float8_e5m2": 7}.items():
+    for t, form in FORMATS.items():
+        if form.bias != 127:
+            grouped[f"pack_{t} unpack_{t}"] = _small(t, form)
         grouped[f"round_{t}"] = _ROUND.format(t=t)
         grouped[f"round_double_{t}"] = _ROUND_DOUBLE.format(t=t)
-        grouped[f"nextafter_{t}"] = _NEXTAFTER.format(t=t, top=top)
+        grouped[f"nextafter_{t}"] = _NEXTAFTER.format(
+            t=t, top=form.width - 1, last=_LAST.format(t=t) if form.fnuz else ""
+        )
         grouped[f"fma_{t}"] = _FMA.format(t=t)
     for t in _INTEGERS:
         c, bits = f"{t}_t", dtype(t).bits

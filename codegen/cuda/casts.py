@@ -17,6 +17,7 @@ def widened(x: Code, type_: DType) -> Code:
 
 def to_float8(x: Code, type_: DType) -> Code:
     """A `float` or `double` rounded to an 8-bit float."""
+    scalar(type_)  # refuses those that CUDA has not
     return Code(f"to_{type_.element}({x})")
 
 

@@ -6,6 +6,7 @@ import math
 from functools import lru_cache
 
 from ...tir.dtype import DType
+from ...tir.errors import LowerError
 from ...tir.expr import FloatImm, IntImm
 from ..c.types import float_text
 from ..lanes import WIDEST
@@ -42,8 +43,16 @@ CARRIERS = {1: "unsigned char", 2: "unsigned short", 4: "unsigned int", 8: "uint
 
 @lru_cache(maxsize=1024)
 def scalar(type_: DType) -> str:
-    """The C++ type of one lane."""
-    return SCALARS[str(type_.element)]
+    """The C++ type of one lane.
+
+    Raises
+    ------
+    LowerError: CUDA has no such type.
+    """
+    found = SCALARS.get(str(type_.element))
+    if found is None:
+        raise LowerError(f"{type_.element} has no code for the CUDA target", hint="cast it on the host")
+    return found
 
 
 @lru_cache(maxsize=1024)

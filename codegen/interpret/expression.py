@@ -11,6 +11,7 @@ from ...tir import expr as ex
 from ...tir.buffer import Buffer, BufferLoad
 from ...tir.dtype import INT64, DType
 from ...tir.expr import BinaryOp, Expr, Var
+from ...tir.float_formats import FORMATS
 from . import scalars
 from .memory import codec, is_coded
 from .source import LONG, Source, Val, number
@@ -415,7 +416,8 @@ def _division_bounds(cls: type[Expr], a: Val, b: Val) -> tuple[int, int]:
     return -reach - 1, reach + 1
 
 
-_MANTISSA = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8, "float8_e4m3fn": 4, "float8_e5m2": 3}
+_MANTISSA = {"float64": 53, "float32": 24} | {name: form.mantissa + 1 for name, form in FORMATS.items()}
+"""Up to which power of two every integer is a number of the type."""
 
 
 def _holds(target: DType, source: DType) -> bool:

@@ -6,6 +6,7 @@ import ctypes
 from typing import Any
 
 from ...tir.dtype import DType
+from ...tir.float_formats import FLOAT8
 from .scalars import Fault, decode_table, encoder
 
 FORMATS: dict[str, Any] = {
@@ -13,8 +14,7 @@ FORMATS: dict[str, Any] = {
     "float32": "f",
     "float16": "H",
     "bfloat16": "H",
-    "float8_e4m3fn": "B",
-    "float8_e5m2": "B",
+    **dict.fromkeys(FLOAT8, "B"),
     "int64": "q",
     "int32": "i",
     "int16": "h",

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...tir.dtype import dtype
 from ...tir.expr import wrap
+from ...tir.float_formats import FORMATS
 from ...tir.meanings import sticky
 
 _SINGLE = struct.Struct("<f")
@@ -32,7 +33,7 @@ class Fault(Exception):
         self.hint = hint
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def decode_table(name: str) -> list[float]:
     """The number each bit pattern of a float type of at most 16 bits stands for."""
     import numpy as np
@@ -43,7 +44,7 @@ def decode_table(name: str) -> list[float]:
         return bits.view(element.numpy).astype(np.float64).tolist()
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def encoder(name: str) -> Callable[[float], int]:
     """The function from a double to the bits of the nearest number of a float type, ties to even."""
     return {"float16": encode_half, "bfloat16": encode_bfloat}.get(name) or _small_encoder(name)
@@ -80,18 +81,20 @@ def _small_encoder(name: str) -> Callable[[float], int]:
     table = decode_table(name)
     finite = [x for x in table[:128] if math.isfinite(x)]
     step = finite[-1] - finite[-2]
-    overflow = table.index(math.inf) if math.inf in table else 0x7F
+    form = FORMATS[name]
     midpoints = [(a + b) / 2 for a, b in zip(finite, [*finite[1:], finite[-1] + step])]
 
     def encode(x: float) -> int:
         if x != x:
-            return 0x7F
+            return form.nan
         sign = 0x80 if math.copysign(1.0, x) < 0 else 0
         magnitude = abs(x)
         above = bisect_right(midpoints, magnitude)
         if above and midpoints[above - 1] == magnitude and (above - 1) % 2 == 0:
             above -= 1
-        return sign | (above if above < len(finite) else overflow)
+        if above >= len(finite):
+            return form.overflow if form.fnuz else sign | form.overflow
+        return above if form.fnuz and not above else sign | above
 
     return encode
 

@@ -1,43 +1,15 @@
 """Narrow floats by bit arithmetic on 32-bit floats: rounding to them, packing them for memory and reading them back.
 
-Rounding is to nearest, ties to even, as `ml_dtypes` does it: beyond the range bfloat16, float16 and float8_e5m2 give
-an infinity and float8_e4m3fn, which has none, NaN. A vector of lanes is handled like a scalar throughout.
+Rounding is to nearest, ties to even, as `ml_dtypes` does it: beyond the range formats that have infinities give one,
+and those that have none NaN. A vector of lanes is handled like a scalar throughout.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...tir.dtype import DType
+from ...tir.float_formats import FORMATS, FloatFormat
 from .function import FunctionBuilder
 from .types import float_text, splat, suffix, vector
-
-
-@dataclass(frozen=True)
-class Format:
-    """A binary float format: bits of exponent and mantissa, its greatest finite value, whether it has infinities."""
-
-    exponent: int
-    mantissa: int
-    greatest: float
-    infinite: bool
-
-    @property
-    def bias(self) -> int:
-        """The exponent's bias."""
-        return (1 << (self.exponent - 1)) - 1
-
-    @property
-    def bits(self) -> int:
-        """The width in memory."""
-        return 1 + self.exponent + self.mantissa
-
-
-FORMATS = {
-    "float8_e4m3fn": Format(4, 3, 448.0, False),
-    "float8_e5m2": Format(5, 2, 57344.0, True),
-}
-"""The formats that LLVM has no instructions for. (bfloat16 is the upper half of a 32-bit float.)"""
 
 
 class Narrow:
@@ -71,12 +43,15 @@ class Narrow:
         scaled = self.bits(self.fop("fmul", self.float(magnitude), self.f(2.0 ** (form.bias - 127))))
         packed = self.op("lshr", scaled, 23 - form.mantissa)
         special = self.fb.let(f"fcmp uno {self.f32} {value}, {value}")
-        nan = (1 << (form.bits - 1)) - 1 if not form.infinite else ((1 << form.exponent) - 1) << form.mantissa | 2
-        packed = self.choose(special, self.i(nan), packed, self.i32)
+        packed = self.choose(special, self.i(form.nan), packed, self.i32)
         if form.infinite:
             infinity = self.fb.let(f"icmp eq {self.i32} {magnitude}, {self.i(0x7F800000)}")
-            packed = self.choose(infinity, self.i(((1 << form.exponent) - 1) << form.mantissa), packed, self.i32)
-        sign = self.op("and", self.op("lshr", bits, 32 - form.bits), 1 << (form.bits - 1))
+            packed = self.choose(infinity, self.i(form.top), packed, self.i32)
+        sign = self.op("and", self.op("lshr", bits, 32 - form.width), 1 << (form.width - 1))
+        if form.fnuz:
+            # A zero has no sign, and NaN is what would be -0.
+            signed = self.fb.let(f"fcmp one {self.f32} {value}, {self.f(0.0)}")
+            sign = self.choose(signed, sign, self.i(0), self.i32)
         return self.trunc(self.op("or", packed, sign), "i8")
 
     def unpack(self, stored: str) -> str:
@@ -88,35 +63,36 @@ class Narrow:
         if self.name == "bfloat16":
             return self.float(self.op("shl", bits, 16))
         form = FORMATS[self.name]
-        magnitude = self.op("and", bits, (1 << (form.bits - 1)) - 1)
+        magnitude = self.op("and", bits, form.magnitude)
         shifted = self.float(self.op("shl", magnitude, 23 - form.mantissa))
         value = self.bits(self.fop("fmul", shifted, self.f(2.0 ** (127 - form.bias))))
-        top = ((1 << form.exponent) - 1) << form.mantissa
         if form.infinite:
-            special = self.fb.let(f"icmp uge {self.i32} {magnitude}, {self.i(top)}")
+            special = self.fb.let(f"icmp uge {self.i32} {magnitude}, {self.i(form.top)}")
             mantissa = self.op("shl", self.op("and", magnitude, (1 << form.mantissa) - 1), 23 - form.mantissa)
             value = self.choose(special, self.op("or", mantissa, 0x7F800000), value, self.i32)
         else:
-            special = self.fb.let(f"icmp eq {self.i32} {magnitude}, {self.i((1 << (form.bits - 1)) - 1)}")
+            special = self.fb.let(f"icmp eq {self.i32} {bits if form.fnuz else magnitude}, {self.i(form.nan)}")
             value = self.choose(special, self.i(0x7FC00000), value, self.i32)
-        sign = self.op("shl", self.op("and", bits, 1 << (form.bits - 1)), 32 - form.bits)
+        sign = self.op("shl", self.op("and", bits, 1 << (form.width - 1)), 32 - form.width)
         return self.float(self.op("or", value, sign))
 
-    def round_small(self, value: str, form: Format) -> str:
+    def round_small(self, value: str, form: FloatFormat) -> str:
         bits = self.bits(value)
         magnitude = self.op("and", bits, 0x7FFFFFFF)
         normal = self.op("and", self.nearest(magnitude, 23 - form.mantissa), -(1 << (23 - form.mantissa)))
         # Adding 2^23 units of the least subnormal rounds to a multiple of it.
-        least_normal = 2.0 ** (1 - form.bias)
-        shift = self.f(2.0**23 * least_normal * 2.0**-form.mantissa)
+        shift = self.f(2.0**23 * form.least_normal * 2.0**-form.mantissa)
         absolute = self.float(magnitude)
         small = self.fop("fsub", self.fop("fadd", absolute, shift), shift)
-        tiny = self.fb.let(f"fcmp olt {self.f32} {absolute}, {self.f(least_normal)}")
+        tiny = self.fb.let(f"fcmp olt {self.f32} {absolute}, {self.f(form.least_normal)}")
         rounded = self.choose(tiny, small, self.float(normal), self.f32)
         beyond = self.fb.let(f"fcmp ogt {self.f32} {rounded}, {self.f(form.greatest)}")
         limit = self.float(self.i(0x7F800000 if form.infinite else 0x7FC00000))
         rounded = self.choose(beyond, limit, rounded, self.f32)
         sign = self.op("and", bits, -(1 << 31))
+        if form.fnuz:
+            zero = self.fb.let(f"fcmp oeq {self.f32} {rounded}, {self.f(0.0)}")
+            sign = self.choose(zero, self.i(0), sign, self.i32)
         return self.select_nan(value, self.float(self.op("or", self.bits(rounded), sign)))
 
     def next(self, value: str, towards: str) -> str:
@@ -139,6 +115,11 @@ class Narrow:
         if self.name == "float16":
             moved = self.fb.let(f"bitcast {narrow} {moved} to {vector('half', self.lanes)}")
         unpacked = self.unpack(moved)
+        if self.name in FORMATS and FORMATS[self.name].fnuz:
+            # From the least negative number on goes 0, whose pattern with a sign is NaN's.
+            last = self.fb.let(f"icmp eq {self.i32} {bits}, {self.i(1 << (width - 1) | 1)}")
+            ends = self.fb.let(f"and {i1} {last}, {grows}")
+            unpacked = self.choose(ends, self.f(0.0), unpacked, self.f32)
         equal = self.fb.let(f"fcmp oeq {self.f32} {value}, {towards}")
         unordered = self.fb.let(f"fcmp uno {self.f32} {value}, {towards}")
         nan = self.fop("fadd", value, towards)

@@ -11,6 +11,7 @@ import struct
 from functools import lru_cache
 
 from ...tir.dtype import DType
+from ...tir.float_formats import FLOAT8
 
 
 @lru_cache(maxsize=1024)
@@ -30,8 +31,7 @@ _MEMORY = {
     "bool": "i8",
     "float16": "half",
     "bfloat16": "i16",
-    "float8_e4m3fn": "i8",
-    "float8_e5m2": "i8",
+    **dict.fromkeys(FLOAT8, "i8"),
 }
 
 

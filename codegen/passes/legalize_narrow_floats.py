@@ -9,14 +9,16 @@ from ...tir.buffer import Buffer, BufferLoad
 from ...tir.dtype import FLOAT32, FLOAT64, HANDLE, DType
 from ...tir.errors import LowerError
 from ...tir.expr import BinaryOp, Broadcast, Call, Cast, Expr, FloatImm, GlobalVar, Let, Select, Shuffle, Var
+from ...tir.float_formats import FORMATS
 from ...tir.function import PrimFunc
 from ...tir.op import Domain, Intrinsic, intrinsic
 from ...tir.stmt import Allocate, BufferStore, DeclBuffer, LetStmt, Stmt
 from ...tir.visit import Rewriter
 from ..target import Target
-from .narrow_floats import format_of, from_double, from_integer, packed, rounded, unpacked
+from .narrow_floats import bits_of, from_double, from_integer, packed, rounded, unpacked
 
-NARROW = frozenset({"float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"})
+NARROW = frozenset(FORMATS)
+"""The types that may have to go."""
 
 FIRST_SM = {"float16": 53, "bfloat16": 80, "float8_e4m3fn": 89, "float8_e5m2": 89}
 """The compute capability from which on CUDA has a type."""
@@ -83,7 +85,7 @@ class _Legalize(Rewriter):
             found = node
             data = self.vars.get(node.data, node.data)
             if self.goes(node.dtype):
-                bits = format_of(str(node.dtype.element)).bits.with_lanes(node.dtype.lanes)
+                bits = bits_of(str(node.dtype.element)).with_lanes(node.dtype.lanes)
                 found = node.replace(dtype=bits, data=data)
             elif data is not node.data:
                 found = node.replace(data=data)
@@ -93,7 +95,7 @@ class _Legalize(Rewriter):
     def visit_allocate(self, node: Allocate) -> Stmt:
         data = node.buffer.data
         if self.goes(node.buffer.dtype):
-            element = format_of(str(node.buffer.dtype.element)).bits
+            element = bits_of(str(node.buffer.dtype.element))
             self.vars[data] = Var(data.name, HANDLE, element, data.scope)
         return node.map_children(self)
 
@@ -187,7 +189,7 @@ class _Legalize(Rewriter):
         if self.goes(arg.dtype):
             value = packed(value, str(arg.dtype.element))
         if self.goes(node.dtype):
-            bits = format_of(str(node.dtype.element)).bits.with_lanes(node.dtype.lanes)
+            bits = bits_of(str(node.dtype.element)).with_lanes(node.dtype.lanes)
             same = value if value.dtype == bits else Call(bits, intrinsic("reinterpret"), (value,))
             return unpacked(same, str(node.dtype.element))
         return value if value.dtype == node.dtype else node.replace(args=(value,))

@@ -1,15 +1,15 @@
-"""Narrow floats in terms of 32-bit ones: their formats, and rounding, packing and unpacking as expressions."""
+"""Narrow floats in terms of 32-bit ones: rounding, packing and unpacking as expressions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from typing import Any
 
 from ...tir import expr as ex
 from ...tir.dtype import FLOAT32, FLOAT64, DType, dtype
 from ...tir.expr import Call, Cast, Expr, FloatImm, Let, Select, Var, const
+from ...tir.float_formats import FORMATS
 from ...tir.op import intrinsic
 
 UINT32 = dtype("uint32")
@@ -17,44 +17,9 @@ INFINITY, QUIET, SIGN = 0x7F800000, 0x7FC00000, 0x80000000
 """Bit patterns of 32-bit floats: infinity, a quiet NaN, the sign."""
 
 
-@dataclass(frozen=True)
-class Format:
-    """A binary float format narrower than 32 bits.
-
-    Attributes
-    ----------
-    bits: the unsigned integer type of the same width.
-    exponent, mantissa: bits of each.
-    greatest: the greatest finite value.
-    infinite: whether there are infinities; without, what is too great becomes NaN, all of whose bits are set.
-    """
-
-    bits: DType
-    exponent: int
-    mantissa: int
-    greatest: float
-    infinite: bool
-
-    @property
-    def bias(self) -> int:
-        """The exponent's bias."""
-        return (1 << (self.exponent - 1)) - 1
-
-    @property
-    def dropped(self) -> int:
-        """Bits of a 32-bit float's mantissa that the format has not."""
-        return 23 - self.mantissa
-
-
-@lru_cache(maxsize=8)
-def format_of(name: str) -> Format:
-    """The format of a narrow float type."""
-    import ml_dtypes
-
-    t = dtype(name)
-    info = ml_dtypes.finfo(t.numpy)
-    bits = dtype(f"uint{t.bits}")
-    return Format(bits, int(info.nexp), int(info.nmant), float(info.max), name != "float8_e4m3fn")
+def bits_of(name: str) -> DType:
+    """The unsigned integer type as wide as a narrow float type."""
+    return dtype(f"uint{FORMATS[name].width}")
 
 
 def named(value: Expr, body: Callable[[Any], Expr]) -> Expr:
@@ -92,11 +57,18 @@ def _float(bits: Expr) -> Expr:
 
 def rounded(value: Expr, name: str) -> Expr:
     """The 32-bit float that a 32-bit float is rounded to in the type `name`, ties to even."""
-    form = format_of(name)
+    form = FORMATS[name]
 
     def of(x: Expr) -> Expr:
         sign = _and(_bits(x), SIGN)
+        if form.fnuz:
+            return Select(
+                ex.NE(x, x), _float(_or(sign, QUIET)), named(named(magnitude(x), limited), partial(signed, sign))
+            )
         return Select(ex.NE(x, x), _float(_or(sign, QUIET)), _float(_or(_bits(named(magnitude(x), limited)), sign)))
+
+    def signed(sign: Expr, near: Expr) -> Expr:
+        return Select(ex.EQ(near, const(0, near.dtype)), near, _float(_or(_bits(near), sign)))
 
     def magnitude(x: Expr) -> Expr:
         return _float(_and(_bits(x), SIGN - 1))
@@ -109,7 +81,7 @@ def rounded(value: Expr, name: str) -> Expr:
         near = _float(_and(sum_, (1 << 32) - (1 << form.dropped)))
         if form.bias < 127:
             # Below the normal range, adding 2**23 units of the least subnormal rounds to a multiple of it.
-            least = 2.0 ** (1 - form.bias)
+            least = form.least_normal
             unit = const(2.0**23 * least * 2.0**-form.mantissa, x.dtype)
             near = Select(ex.LT(x, const(least, x.dtype)), ex.Sub(ex.Add(x, unit), unit), near)
             limit = _float(const(INFINITY if form.infinite else QUIET, bits.dtype))
@@ -121,8 +93,8 @@ def rounded(value: Expr, name: str) -> Expr:
 
 def packed(value: Expr, name: str) -> Expr:
     """The bits in the type `name` of a 32-bit float that is one of its numbers."""
-    form = format_of(name)
-    target = form.bits.with_lanes(value.dtype.lanes)
+    form = FORMATS[name]
+    target = bits_of(name).with_lanes(value.dtype.lanes)
     if form.bias == 127:
         return Cast(target, _shift(_bits(value), -form.dropped))
 
@@ -132,13 +104,13 @@ def packed(value: Expr, name: str) -> Expr:
         # Scaled by the difference of the biases the number has the packed bits, a mantissa further up: subnormals too.
         scaled = ex.Mul(_float(magnitude), const(2.0 ** (form.bias - 127), x.dtype))
         inner = _shift(_bits(scaled), -form.dropped)
-        top = ((1 << form.exponent) - 1) << form.mantissa
-        nan = top | 1 << (form.mantissa - 1) if form.infinite else (1 << (form.bits.bits - 1)) - 1
         if form.infinite:
             infinite = ex.EQ(magnitude, const(INFINITY, bits.dtype))
-            inner = Select(infinite, const(top, bits.dtype), inner)
-        inner = Select(ex.NE(x, x), const(nan, bits.dtype), inner)
-        sign = _and(_shift(bits, form.bits.bits - 32), 1 << (form.bits.bits - 1))
+            inner = Select(infinite, const(form.top, bits.dtype), inner)
+        inner = Select(ex.NE(x, x), const(form.nan, bits.dtype), inner)
+        sign = _and(_shift(bits, form.width - 32), 1 << (form.width - 1))
+        if form.fnuz:
+            sign = Select(ex.And(ex.GT(magnitude, const(0, bits.dtype)), ex.EQ(x, x)), sign, const(0, bits.dtype))
         return Cast(target, _or(inner, sign))
 
     return named(value, of)
@@ -146,23 +118,22 @@ def packed(value: Expr, name: str) -> Expr:
 
 def unpacked(stored: Expr, name: str) -> Expr:
     """The 32-bit float that bits of the type `name` stand for."""
-    form = format_of(name)
+    form = FORMATS[name]
     wide = UINT32.with_lanes(stored.dtype.lanes)
     if form.bias == 127:
         return _float(_shift(Cast(wide, stored), form.dropped))
 
     def of(bits: Expr) -> Expr:
-        magnitude = _and(bits, (1 << (form.bits.bits - 1)) - 1)
+        magnitude = _and(bits, form.magnitude)
         lifted = _float(_shift(magnitude, form.dropped))
         value = _bits(ex.Mul(lifted, const(2.0 ** (127 - form.bias), lifted.dtype)))
-        top = ((1 << form.exponent) - 1) << form.mantissa
         if form.infinite:
             mantissa = _shift(_and(bits, (1 << form.mantissa) - 1), form.dropped)
-            value = Select(ex.GE(magnitude, const(top, bits.dtype)), _or(mantissa, INFINITY), value)
+            value = Select(ex.GE(magnitude, const(form.top, bits.dtype)), _or(mantissa, INFINITY), value)
         else:
-            nan = const((1 << (form.bits.bits - 1)) - 1, bits.dtype)
-            value = Select(ex.EQ(magnitude, nan), const(QUIET, bits.dtype), value)
-        sign = _shift(_and(bits, 1 << (form.bits.bits - 1)), 32 - form.bits.bits)
+            known = bits if form.fnuz else magnitude
+            value = Select(ex.EQ(known, const(form.nan, bits.dtype)), const(QUIET, bits.dtype), value)
+        sign = _shift(_and(bits, 1 << (form.width - 1)), 32 - form.width)
         return _float(_or(value, sign))
 
     return named(Cast(wide, stored), of)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...tir.float_formats import FLOAT8
 from .dtypes import KINDS
 
 
@@ -18,7 +19,9 @@ class Unreadable(Exception):
     """An object is no array this process can read; the message says why, to follow "which ..."."""
 
 
-_CODES = {0: "int", 1: "uint", 2: "float", 4: "bfloat", 6: "bool", 10: "float8_e4m3fn", 12: "float8_e5m2"}
+_CODES = {0: "int", 1: "uint", 2: "float", 4: "bfloat", 6: "bool"} | dict(
+    enumerate(FLOAT8, 7)
+)  # in the order of DLPack
 _HOST = {1, 3, 11, 13}  # plain, pinned for CUDA, pinned for ROCm, managed
 _DEVICES = {2: "CUDA", 4: "OpenCL", 7: "Vulkan", 8: "Metal", 10: "ROCm", 14: "oneAPI", 15: "WebGPU"}
 _READ_ONLY = 1  # in the flags of versioned capsules

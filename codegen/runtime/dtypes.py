@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...tir.errors import InternalError
+from ...tir.float_formats import FLOAT8
 
 if TYPE_CHECKING:
     import numpy as np
 
-CLASSES = {"int": 0x10, "uint": 0x20, "float": 0x30, "bool": 0x40, "bfloat": 0x50, "e4m3fn": 0x60, "e5m2": 0x70}
+CLASSES = {name: place << 4 for place, name in enumerate(("int", "uint", "float", "bool", "bfloat", *FLOAT8), 1)}
 """The upper four bits of a data type's code; the lower four are its bytes."""
 
 
@@ -45,7 +46,7 @@ class Kind:
         """The type of the arrays that hold such elements."""
         import numpy as np
 
-        if self.kind in ("bfloat", "e4m3fn", "e5m2"):
+        if self.kind in ("bfloat", *FLOAT8):
             import ml_dtypes
 
             return np.dtype(getattr(ml_dtypes, self.stored))
@@ -54,7 +55,7 @@ class Kind:
     @property
     def text(self) -> str:
         """How Python code names the type: `"float32"`, `ml_dtypes.bfloat16`."""
-        return f"ml_dtypes.{self.stored}" if self.kind in ("bfloat", "e4m3fn", "e5m2") else f'"{self.stored}"'
+        return f"ml_dtypes.{self.stored}" if self.kind in ("bfloat", *FLOAT8) else f'"{self.stored}"'
 
     @property
     def range(self) -> tuple[int, int]:
@@ -75,8 +76,7 @@ def _kinds() -> dict[str, Kind]:
     for bits, llvm in ((16, "half"), (32, "float"), (64, "double")):
         kinds.append(Kind(f"float{bits}", "float", bits // 8, llvm, "", f"float{bits}"))
     kinds.append(Kind("bfloat16", "bfloat", 2, "bfloat", "", "bfloat16"))
-    for kind in ("e4m3fn", "e5m2"):
-        kinds.append(Kind(f"float8_{kind}", kind, 1, "i8", "zeroext", f"float8_{kind}"))
+    kinds += [Kind(name, name, 1, "i8", "zeroext", name) for name in FLOAT8]
     return {kind.name: kind for kind in kinds}
 
 

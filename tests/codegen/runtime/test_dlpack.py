@@ -13,7 +13,10 @@ from tensorir.codegen.runtime import jit
 from tensorir.codegen.runtime.dlpack import Unreadable, _Tensor, _Versioned, from_dlpack
 from tensorir.codegen.runtime.dtypes import KINDS
 
-CODES = {"int": 0, "uint": 1, "float": 2, "bfloat": 4, "bool": 6, "e4m3fn": 10, "e5m2": 12}
+CODES = {"int": 0, "uint": 1, "float": 2, "bfloat": 4, "bool": 6} | {
+    "float8_e3m4": 7, "float8_e4m3": 8, "float8_e4m3b11fnuz": 9, "float8_e4m3fn": 10, "float8_e4m3fnuz": 11,
+    "float8_e5m2": 12, "float8_e5m2fnuz": 13,
+}  # fmt: skip
 
 
 class Exporter:
