@@ -106,7 +106,6 @@ RULES = (
         TAKES,
         said="could no longer run at once|iterations of the .* race for",
     ),
-    Listed("a producer that stores at computed indices is inlined", TAKES, "compute_inline", "not at plain distinct"),
     Listed("a copy with loops inside is inlined", TAKES, "reverse_compute_inline", "is not one store"),
     Listed("indices that are loaded", TAKES, "reindex.*", "at indices that it loads"),
     Listed(

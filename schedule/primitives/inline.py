@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...tir.analysis.access import block_access_regions
@@ -21,6 +21,9 @@ from ..errors import refusal, require
 from ..primitive import primitive
 from ..sref import BlockSRef, blocks_below
 from ..state import State
+
+_Solve = Callable[[Sequence[Expr]], dict[Var, Expr]]
+"""Gives what iterators are where indices have certain values."""
 
 
 def _only_store(block: BlockSRef) -> BufferStore:
@@ -145,21 +148,22 @@ def compute_inline(s: State, block: BlockSRef) -> None:
     buffer = store.buffer
     owner = _scope_buffer(s, block, buffer)
     require_complete(s, block)
-    indices = store.indices
-    require(
-        all(type(i) is Var for i in indices) and len(set(indices)) == len(indices),
-        "{0} stores at ({1}), not at plain distinct iterators, so the value at a given index is not known",
-        block,
-        ", ".join(map(str, indices)),
-        hint="reverse_compute_inline, or transform_layout of the buffer, may serve",
-    )
-    values = {iv.var for iv in block.stmt.iter_vars}
-    free = [v for v in values if v not in indices and v in free_vars(store.value)]
+    used = {v for index in store.indices for v in free_vars(index)}
+    iterators = [iv for iv in block.stmt.iter_vars if iv.var in used]
+    found = _inverse(iterators, store.indices)
+    if found is None:
+        raise refusal(
+            "{0} stores at ({1}), from which its iterators cannot be found, so the value at a given index is not known",
+            block,
+            ", ".join(map(str, store.indices)),
+            hint="reverse_compute_inline, or transform_layout of the buffer, may serve",
+        )
+    free = [iv.var for iv in block.stmt.iter_vars if iv.var not in used and iv.var in free_vars(store.value)]
     require(
         not free, "the value that {0} stores depends on {1}, which is not among the indices stored at", block, *free
     )
     _require_same_value_later(s, owner, block, buffer)
-    _inline(s, owner, block, buffer, _PutValue(buffer, indices, store.value, block.stmt))
+    _inline(s, owner, block, buffer, _PutValue(buffer, found, store.value, block.stmt))
 
 
 def _inline(s: State, owner: BlockSRef, block: BlockSRef, buffer: Buffer, rewriter: _Inliner) -> None:
@@ -203,17 +207,17 @@ class _Inliner(Rewriter):
 
 
 class _PutValue(_Inliner):
-    """Puts `value` for each load of `buffer`."""
+    """Puts the value stored in place of loads, at the iterators that the indices loaded stand for."""
 
-    def __init__(self, buffer: Buffer, indices: tuple[Any, ...], value: Expr, removed: Block) -> None:
+    def __init__(self, buffer: Buffer, iterators: _Solve, value: Expr, removed: Block) -> None:
         super().__init__(removed, buffer)
-        self.indices, self.value = indices, value
+        self.iterators, self.value = iterators, value
 
     def visit_buffer_load(self, node: BufferLoad) -> Expr:
         node = node.map_children(self)
         if node.buffer is not self.buffer:
             return node
-        return substitute(self.value, dict(zip(self.indices, node.indices, strict=True)))
+        return substitute(self.value, self.iterators(node.indices))
 
 
 @primitive
@@ -336,7 +340,11 @@ def _solve(block: BlockSRef, producer: BlockSRef, load: BufferLoad, stored: tupl
             values[var] = target - shift
         else:
             rest.append((index, target))
-    values |= _inverted([iv for iv in iter_vars if iv.var not in values], rest)
+    left = [iv for iv in iter_vars if iv.var not in values]
+    rest = [(index, target) for index, target in rest if any(iv.var in free_vars(index) for iv in left)]
+    found = _inverse(left, [index for index, _ in rest])
+    if found is not None:
+        values |= found([target for _, target in rest])
     analyzer = Analyzer({iv.var: iv.dom for iv in producer.stmt.iter_vars})
     for index, target in zip(load.indices, stored, strict=True):
         if all(v in values for v in free_vars(index)) and not analyzer.equal(substitute(index, values), target):
@@ -359,17 +367,19 @@ def _solve(block: BlockSRef, producer: BlockSRef, load: BufferLoad, stored: tupl
     return values
 
 
-def _inverted(iter_vars: Sequence[IterVar], equal: Sequence[tuple[Expr, Expr]]) -> dict[Var, Expr]:
-    """Iterators of which expressions, of these and no others, equal targets one to one; none where they do not."""
-    own = {iv.var for iv in iter_vars}
-    equal = [(e, target) for e, target in equal if own & free_vars(e).keys()]
-    if not own or any(free_vars(e).keys() - own for e, _ in equal):
-        return {}
+def _inverse(iter_vars: Sequence[IterVar], indices: Sequence[Expr]) -> _Solve | None:
+    """What gives iterators in terms of the values of `indices`, which are of these and no others; None where these
+    are not one to one."""
+    own = [iv.var for iv in iter_vars]
+    if len(set(indices)) == len(indices) and set(indices) == set(own):
+        return lambda targets: dict(zip(indices, targets, strict=True))  # type: ignore[arg-type]
+    if any(v not in own for index in indices for v in free_vars(index)):
+        return None
     try:
-        inverse = IndexMap([iv.var for iv in iter_vars], [e for e, _ in equal]).inverse([iv.dom for iv in iter_vars])
+        inverse = IndexMap(own, indices).inverse([iv.dom for iv in iter_vars])
     except UserError:
-        return {}
-    return dict(zip((iv.var for iv in iter_vars), inverse.map_indices([target for _, target in equal]), strict=True))
+        return None
+    return lambda targets: dict(zip(own, inverse.map_indices(targets), strict=True))
 
 
 class _PutConsumer(_Inliner):

@@ -173,16 +173,16 @@ def two_writers(A: T.Buffer((8,), "float32"), C: T.Buffer((8,), "float32")):
 
 
 @T.prim_func
-def shifted(A: T.Buffer((8,), "float32"), C: T.Buffer((8,), "float32")):
-    B = T.alloc_buffer((9,), "float32")
+def even_elements(A: T.Buffer((8,), "float32"), C: T.Buffer((8,), "float32")):
+    B = T.alloc_buffer((16,), "float32")
     for i in range(8):
         with T.block("B"):
             vi = T.axis.spatial(8, i)
-            B[vi + 1] = A[vi]
+            B[vi * 2] = A[vi]
     for i in range(8):
         with T.block("C"):
             vi = T.axis.spatial(8, i)
-            C[vi] = B[vi + 1]
+            C[vi] = B[vi * 2]
 
 
 @T.prim_func

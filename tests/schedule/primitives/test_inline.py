@@ -136,3 +136,33 @@ def test_what_a_quotient_and_a_remainder_leave_out_is_not_inlined() -> None:
     )  # fmt: skip
     with pytest.raises(ScheduleError, match="only some of what"):
         Schedule(parse(text)).reverse_compute_inline("C")
+
+
+COMPUTED = """
+@T.prim_func
+def main(A: T.Buffer((7, 8), "float32"), C: T.Buffer((7, 8), "float32")):
+    B = T.alloc_buffer({shape}, "float32")
+    for i, j in T.grid(7, 8):
+        with T.block("B"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            B[{stored}] = A[vi, vj] * T.float32(2)
+    for i, j in T.grid(7, 8):
+        with T.block("C"):
+            vi, vj = T.axis.remap("SS", [i, j])
+            C[vi, vj] = B[{loaded}] + T.float32(1)
+"""
+
+
+@pytest.mark.parametrize(
+    "shape, stored, loaded, want",
+    [
+        ((7, 4, 2), "vi, vj // 2, vj % 2", "vi, vj // 2, vj % 2", "A[vi, vj]"),
+        ((7, 9), "vi, vj + 1", "vi, 8 - vj", "A[vi, 7 - vj]"),
+        ((1, 56), "0, vi * 8 + vj", "0, vj * 7 + vi", "A[(vj * 7 + vi) // 8, (vj * 7 + vi) % 8]"),
+    ],
+)
+def test_a_store_at_computed_indices_is_inverted(shape, stored, loaded, want) -> None:
+    sch = Schedule(parse(COMPUTED.format(shape=shape, stored=stored, loaded=loaded)))
+    sch.compute_inline("B")
+    assert f"C[vi, vj] = {want} * T.float32(2)" in sch.mod.script()
+    sch.verify(trials=1, backend="interpreter", sanitize=True)
