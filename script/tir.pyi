@@ -557,8 +557,10 @@ def decl_buffer(
     >>> flat[n] = 1
     """
 
-def dp4a(vec1: Value, vec2: Value, acc: Value = 0) -> Expr:
+def dp4a(vec1: Argument, vec2: Argument, acc: Argument = 0, *typed: Argument) -> Expr:
     """`acc` plus the dot product of two vectors of four 8-bit integers, signed or not: int32, wrapping.
+
+    `T.dp4a("int32", vec1, vec2, acc)`, as Apache TVM prints it, is the same.
 
     >>> X = T.alloc_buffer((16,), "int8")
     ... B[0] = T.dp4a(X[0:4], X[4:8], B[0])

@@ -15,7 +15,7 @@ from ...tir.expr import Expr, Var
 from ...tir.node import Attrs
 from ...tir.stmt import Allocate, DeclBuffer, Stmt
 from ..builder import Builder, Scope, as_region, current
-from .construct import Constant, Region, Rejected, Shape, Type, _shape, construct, describe, register, typed
+from .construct import Constant, Region, Rejected, Shape, Type, _shape, _type, construct, describe, register, typed
 
 
 class BufferType:
@@ -63,7 +63,7 @@ class _BufferConstruct:
         axis_separators: Sequence[Any] | None = None,
     ) -> Any:
         options = _options(strides, elem_offset, scope, align, offset_factor, axis_separators)
-        return BufferType(_shape(shape), as_dtype(dtype), options)
+        return BufferType(_shape(shape), _type(dtype), options)
 
     def __getitem__(self, item: Any) -> Any:
         shape, dtype = item if isinstance(item, tuple) and len(item) == 2 else (item, "float32")

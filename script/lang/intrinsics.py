@@ -8,7 +8,7 @@ from typing import Any
 
 from ...tir import op
 from ...tir.errors import UserError
-from ...tir.expr import Call, Expr
+from ...tir.expr import Call, Expr, StringImm
 from .construct import Argument, Type, Value, _argument, _type, construct
 from .values import if_then_else
 
@@ -132,13 +132,17 @@ def q_multiply_shift_per_axis(
 
 
 @construct
-def dp4a(vec1: Value, vec2: Value, acc: Value = 0) -> Expr:
+def dp4a(vec1: Argument, vec2: Argument, acc: Argument = 0, *typed: Argument) -> Expr:
     """`acc` plus the dot product of two vectors of four 8-bit integers, signed or not: int32, wrapping.
+
+    `T.dp4a("int32", vec1, vec2, acc)`, as Apache TVM prints it, is the same.
 
     >>> X = T.alloc_buffer((16,), "int8")
     ... B[0] = T.dp4a(X[0:4], X[4:8], B[0])
     """
-    return op.raw_call("dp4a", vec1, vec2, acc)
+    operands = (vec1, vec2, acc, *typed)
+    first = vec1.value if isinstance(vec1, StringImm) else vec1
+    return op.raw_call("dp4a", *(operands[1:] if isinstance(first, str) and first == "int32" else operands))
 
 
 INTRINSICS |= {f.__name__: f for f in (ldexp, q_multiply_shift, q_multiply_shift_per_axis, dp4a)}

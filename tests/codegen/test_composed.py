@@ -189,6 +189,11 @@ def main(int8s: T.Buffer((64,), "int8"), uint8s: T.Buffer((64,), "uint8"), C: T.
     assert np.array_equal(got, np.array(want).astype("int32"))
 
 
+def test_the_type_of_dp4a_may_stand_first():
+    v = T.var("int8x4", "v")
+    assert T.dp4a("int32", v, v, 3) is T.dp4a(v, v, 3) and T.dp4a("int32", v, v, 0) is T.dp4a(v, v)
+
+
 @needs_compiler
 def test_dp4a_is_an_instruction_of_gpus():
     text = """
@@ -223,6 +228,8 @@ REFUSED = {
     "T.ldexp(c, i)": "T.ldexp takes a float first, got bool",
     "T.ldexp(v, w)": "operands of as many lanes each, got 4 and 8",
     "T.dp4a(v, v)": "vectors of type int8x4 or uint8x4, got float32x4",
+    "T.dp4a(b, b, 1, 2)": "T.dp4a takes 3 arguments, got 4",
+    "T.dp4a('int8', b, b, 1)": "T.dp4a takes 3 arguments, got 4",
     "T.dp4a(b, b, x)": "T.dp4a adds to an int32, got float32",
     "T.dp4a(b, b, w)": "adds to one int32, got int32x8",
     "T.vectorlow('int32x2', w)": "half of the lanes of a vector, which int32x2 is not of int32x8",

@@ -465,3 +465,7 @@ def test_a_decorated_function_equals_its_text() -> None:
                 A[vi, vj] = A[vi, vj] + 1.0
 
     assert_structural_equal(tensorir.parse(f.script()), f)
+
+
+def test_the_words_for_types_name_them_in_the_types_of_buffers() -> None:
+    assert T.Buffer((4,), T.f16).element == T.Buffer((4,), T.float16).element == "float16"
