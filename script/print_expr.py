@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..tir import op
 from ..tir.buffer import Buffer, BufferLoad, BufferRegion, Range
-from ..tir.dtype import BOOL, INT32, VOID, DType
+from ..tir.dtype import BOOL, INT32, VOID
 from ..tir.errors import UserError
 from ..tir.expr import (
     EQ,
@@ -229,13 +229,6 @@ def takes_type(row: op.Intrinsic) -> bool:
     return False
 
 
-_FITS: dict[op.Domain, Callable[[DType], bool]] = {
-    op.Domain.FLOAT: lambda t: t.is_float,
-    op.Domain.INT: lambda t: t.is_integral or t.is_bool,
-    op.Domain.NUMBER: lambda t: t.is_float or t.is_integral,
-}
-
-
 def _reads_back(row: op.Intrinsic, e: Call) -> bool:
     """Whether `T.<name>(args)` alone gives the call: its operands need no conversion and its type follows."""
     args = e.args
@@ -245,7 +238,7 @@ def _reads_back(row: op.Intrinsic, e: Call) -> bool:
         return _taken_as_they_are(row, e)
     if row.domain is not op.Domain.ANY:
         first = args[0].dtype
-        if not _FITS[row.domain](first) or any(a.dtype != first for a in args):
+        if not op.FITS[row.domain](first) or any(a.dtype != first for a in args):
             return False
     return op.result_type(row, args) == e.dtype
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
+from . import meanings
 from .dtype import BOOL, HANDLE, INT32, VOID, DType, dtype
 from .errors import UserError
 from .expr import (
@@ -29,20 +30,7 @@ from .expr import (
     match_types,
     wrap,
 )
-from .meanings import (
-    BY_TYPE,
-    atanh_pole,
-    keep_sign,
-    log_pole,
-    odd_overflow,
-    power,
-    q_multiply_shift,
-    q_multiply_shift_per_axis,
-    round_away,
-    rsqrt,
-    sigmoid,
-    total,
-)
+from .meanings import BY_TYPE, atanh_pole, keep_sign, log_pole, odd_overflow, power, round_away, rsqrt, sigmoid, total
 from .mixed import OPERANDS
 
 
@@ -73,6 +61,14 @@ class Domain(Enum):
     NUMBER = "number"
     MIXED = "mixed"
     ANY = "any"
+
+
+FITS: dict[Domain, Callable[[DType], bool]] = {
+    Domain.FLOAT: lambda t: t.is_float,
+    Domain.INT: lambda t: t.is_integral or t.is_bool,
+    Domain.NUMBER: lambda t: t.is_float or t.is_integral,
+}
+"""Whether an operand's type is of a domain."""
 
 
 class Intrinsic(Op):
@@ -184,11 +180,11 @@ _rows(
     Domain.MIXED, Result.SAME, Effect.PURE,
     ("ldexp", 2, total(math.ldexp, pole=lambda x, n: odd_overflow(x)), "x times 2 to the power n, rounded once."),
     (
-        "q_multiply_shift", 4, q_multiply_shift,
+        "q_multiply_shift", 4, meanings.q_multiply_shift,
         "x * y * 2**(s - q) of fixed-point numbers with q fractional bits, halves rounded up.",
     ),
     (
-        "q_multiply_shift_per_axis", 7, q_multiply_shift_per_axis,
+        "q_multiply_shift_per_axis", 7, meanings.q_multiply_shift_per_axis,
         "`q_multiply_shift` by `ls` bits to the left and `rs` to the right, those of the two that are required.",
     ),
 )  # fmt: skip

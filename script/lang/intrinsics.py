@@ -94,7 +94,16 @@ def call_intrin(dtype: Type, name: str, *args: Argument) -> Expr:
     row = op.intrinsic(name)
     if row.arity is not None and len(args) != row.arity:
         raise UserError(f"{row.name} takes {row.arity} argument{'s' * (row.arity != 1)}, got {len(args)}")
-    return Call(_type(dtype), row, tuple(map(_argument, args)))
+    call = Call(_type(dtype), row, tuple(map(_argument, args)))
+    fits = op.FITS.get(row.domain)
+    wrong = [str(e.dtype) for e in call.args if fits and not fits(e.dtype)]
+    if wrong:
+        raise UserError(f"T.{name} takes {row.domain.value}s, got {wrong[0]}")
+    if row.domain is op.Domain.MIXED and op.raw_call(name, *call.args) is not call:
+        raise UserError(
+            f"T.call_intrin takes the operands of T.{name} as it takes them: {op.raw_call(name, *call.args)}"
+        )
+    return call
 
 
 @construct
