@@ -210,8 +210,10 @@ def require_read_after(s: State, writer: BlockSRef, reader: BlockSRef, buffer: B
     foot, box = written_box(s, writer, buffer, common([writer, reader]))
     needed = foot.union(reader, reader.stmt.reads, buffer)
     assert needed is not None
+    with foot.an.constraint(all_of(*foot.settled(reader))):
+        runs = all(foot.an.prove(condition) for condition in foot.settled(writer))
     require(
-        foot.contains(box, foot.clipped(needed, buffer)),
+        runs and foot.contains(box, foot.clipped(needed, buffer)),
         "{1} reads more of {2} than {0} is known to have written by then",
         writer,
         reader,

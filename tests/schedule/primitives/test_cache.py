@@ -416,3 +416,28 @@ def test_rows_that_may_be_empty_fill_no_box() -> None:
     sch = Schedule(prefix_sums, seed=0)
     with pytest.raises(ScheduleError, match="not known to write every element"):
         sch.cache_write("S", 0, "global")
+
+
+def test_what_a_condition_leaves_to_others_is_not_read_from_the_copy() -> None:
+    @T.prim_func
+    def rows(A: T.Buffer((3, 4), "float32"), Y: T.Buffer((8, 4), "float32")):
+        B = T.alloc_buffer((8, 4), "float32")
+        for i, j in T.grid(8, 4):
+            with T.block("pad"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                B[vi, vj] = T.float32(0)
+        for i, j in T.grid(8, 4):
+            with T.block("B"):
+                vi = T.axis.spatial(3, i - 1)
+                vj = T.axis.spatial(4, j)
+                T.where(i >= 1 and i < 4)
+                B[vi + 1, vj] = A[vi, vj]
+            with T.block("Y"):
+                vi, vj = T.axis.remap("SS", [i, j])
+                Y[vi, vj] = B[vi, vj]
+
+    sch = Schedule(rows)
+    i, j = sch.get_loops("B")
+    for loop in (i, j):
+        with pytest.raises(ScheduleError, match=r"reads more of|not known to write"):
+            sch.write_at(loop, "B", 0, "shared")
