@@ -11,7 +11,7 @@ demo: $(VENV)/.demo.stamp
 	$(PY) examples/quickstart.py
 
 test: lint $(VENV)/.demo.stamp
-	$(PY) -m pytest -q -n 2 -m "not fuzz"
+	$(PY) -m pytest -q -n 2 --dist worksteal -m "not fuzz"
 	@$(MAKE) --no-print-directory examples
 
 examples: $(VENV)/.demo.stamp

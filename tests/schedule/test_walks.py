@@ -44,7 +44,7 @@ def test_fixed_programs(name: str, seed: int) -> None:
     sch.verify(trials=1, backend="llvm")
 
 
-@settings(max_examples=60, deadline=None, phases=PHASES, derandomize=True)
+@settings(max_examples=40, deadline=None, phases=PHASES, derandomize=True)
 @given(program=programs(SHAPE), seed=st.integers(0, 2**32))
 def test_random_programs(program: object, seed: int) -> None:
     sch = Schedule(program, seed=0)

@@ -263,7 +263,7 @@ def check(n=3):
     env = np.zeros((50, 2), np.int64)
     assert marks(env.ctypes.data, 0, 50, 0) == 0 and (env[:, 0] == 1).all()
     seen = np.zeros(n, np.int64)
-    assert slows(seen.ctypes.data, 0, n, 0) == 0 and len(set(seen)) == n, seen
+    assert slows(seen.ctypes.data, 0, n, 0) == 0 and seen.all() and len(set(seen)) > 1, seen
 def child():
     pid = os.fork()
     if pid:
