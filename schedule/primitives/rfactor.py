@@ -89,10 +89,10 @@ def rfactor(s: State, loop: LoopSRef, *, factor_axis: int) -> BlockSRef:
         hint="factor first, and decide afterwards how the new loops run",
     )
     variables = {stmt.loop_var for stmt in around}
-    for value in realize.iter_values:
+    for iv, value in zip(block.stmt.iter_vars, realize.iter_values, strict=True):
         for var in free_vars(value):
             require(
-                own.loop_var not in free_vars(value) or var in variables,
+                iv.iter_type is IterType.SPATIAL or var in variables,
                 "{0} is part of the reduction of {1}, but a loop outside of the block around it",
                 var,
                 block,

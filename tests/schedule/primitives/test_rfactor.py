@@ -257,3 +257,20 @@ def test_beside_another_block_both_stay_in_their_loop(parallel: bool, outer: boo
     sch.rfactor(k0 if outer else k1, 0)
     assert len({sch.get(sch.get_loops(name)[0]) for name in ("S_rf", "S", "B")}) == 1
     checked(sch)
+
+
+def test_a_part_of_a_reduction_that_goes_on_outside_is_not_factored() -> None:
+    @T.prim_func
+    def sums(A: T.Buffer((4, 6), "float32"), Y: T.Buffer((1,), "float32")):
+        for j, k in T.grid(4, 6):
+            with T.block("Y"):
+                vi = T.axis.spatial(1, 0)
+                vj, vk = T.axis.remap("RR", [j, k])
+                with T.init():
+                    Y[vi] = T.float32(0)
+                Y[vi] = Y[vi] + A[vj, vk]
+
+    sch = Schedule(sums)
+    first, _ = sch.loop_partition(sch.get_loops("Y")[1], [2, None])
+    with pytest.raises(ScheduleError, match="a loop outside of the block around it"):
+        sch.rfactor(first, 0)
