@@ -59,14 +59,14 @@ def add_rfactor(sch: Schedule, block: BlockRV, ctx: Context) -> list[Schedule]:
 
 
 def _contiguous(sch: Schedule, ref: BlockSRef, reducing: list[LoopSRef]) -> LoopSRef | None:
-    """The reducing loop along which what is read lies one element after the other, if there is one."""
+    """The reducing loop along which the elements of what it moves lie one after the other, if there is one."""
     written = {region.buffer for region in ref.stmt.writes}
     reads = [r for r in ref.stmt.reads if r.buffer not in written]
     for loop in reversed(reducing):
-        for region in reads:
-            *outer, last = steps(sch, ref, tuple(r.min for r in region.region), loop) or [None]
-            if last == 1 and not any(outer):
-                return loop
+        moved = [steps(sch, ref, tuple(r.min for r in region.region), loop) for region in reads]
+        moved = [by for by in moved if any(step != 0 for step in by)]
+        if moved and all(last == 1 and not any(step != 0 for step in outer) for *outer, last in moved):
+            return loop
     return None
 
 

@@ -46,12 +46,23 @@ def unused_axes(region: BufferRegion, ref: BlockSRef) -> list[Var]:
 
 
 def reuses_data(sch: Schedule, ref: BlockSRef) -> bool:
-    """Whether a block is a plain nest of loops that reduces, and reads something again for other results."""
+    """Whether a block is a plain nest of loops that reduces, and reads something again for other results.
+
+    What a product of a matrix and a vector reads again is the vector; the matrix, each number of which it uses once,
+    decides, and no tile makes that less.
+    """
     written = {region.buffer for region in ref.stmt.writes}
     reads = [region for region in ref.stmt.reads if region.buffer not in written]
     if sch.state.child_blocks(ref) or len(written) != 1 or not is_reduction(ref) or not is_plain_nest(sch, ref):
         return False
-    return any(unused_axes(region, ref) for region in reads)
+    return any(unused_axes(region, ref) for region in reads) and not any(_is_streamed(region, ref) for region in reads)
+
+
+def _is_streamed(region: BufferRegion, ref: BlockSRef) -> bool:
+    """Whether each instance of a block reads an element of its own: at its iterators, one in each dimension."""
+    indices = [r.min for r in region.region]
+    own = {iv.var for iv in ref.stmt.iter_vars if not iv.dom.is_point}
+    return all(r.is_point for r in region.region) and own <= {i for i in indices if isinstance(i, Var)}
 
 
 def tile(
