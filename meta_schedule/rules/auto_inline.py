@@ -9,7 +9,7 @@ from ...tir.buffer import Buffer, BufferLoad
 from ...tir.errors import ScheduleError
 from ...tir.expr import FloorDiv, FloorMod
 from ...tir.visit import walk
-from ..facts import consumers, has_branch, instances, is_costly, is_output, is_spatial, one_store, ref_of
+from ..facts import consumers, count_ops, has_branch, instances, is_costly, is_output, is_spatial, one_store, ref_of
 from . import Context, rule
 
 
@@ -30,6 +30,8 @@ def auto_inline(sch: Schedule, block: BlockRV, ctx: Context) -> list[Schedule]:
     branch = has_branch(store.value)
     costly = is_costly(store.value) and not (branch and ctx.target.is_gpu)
     if times > 1 and costly:
+        return [sch]
+    if times > 2 and not ctx.target.is_gpu and count_ops(store.value) > 1:
         return [sch]
     if times > 8 and not ctx.target.is_gpu and not _regular(ref):
         return [sch]

@@ -2,7 +2,7 @@
 
 import pytest
 import tensorir
-from tensorir import Target
+from tensorir import T, Target
 from tensorir.meta_schedule.replay import replay
 from tensorir.meta_schedule.rules import DEFAULTS, default_rules, named_rule, rule
 from tensorir.meta_schedule.space import design_space
@@ -23,17 +23,31 @@ def first(program: tensorir.PrimFunc, target: Target = SERVER) -> str:
     return replay(program, sketch.trace, target).mod.script()
 
 
+@T.prim_func
+def grey_blur(image: T.Buffer((2, 10, 18), "float32"), blur: T.Buffer((8, 16), "float32")):
+    grey = T.alloc_buffer((10, 18), "float32")
+    for y, x in T.grid(10, 18):
+        with T.block("grey"):
+            vy, vx = T.axis.remap("SS", [y, x])
+            grey[vy, vx] = image[0, vy, vx] * T.float32(0.3) + image[1, vy, vx] * T.float32(0.7)
+    for y, x in T.grid(8, 16):
+        with T.block("blur"):
+            vy, vx = T.axis.remap("SS", [y, x])
+            blur[vy, vx] = grey[vy, vx] + grey[vy + 1, vx + 1] + grey[vy + 2, vx + 2]
+
+
 def test_cheap_stages_are_inlined() -> None:
     (text,) = texts(workloads.layer_norm(4, 16), "auto_inline")
     assert '"centred"' not in text
 
 
-@pytest.mark.parametrize("stage", ["exp", "pad", "blur_x"])
+@pytest.mark.parametrize("stage", ["exp", "pad", "blur_x", "grey"])
 def test_stages_that_would_be_computed_again_are_not_inlined(stage: str) -> None:
     programs = {
         "exp": workloads.softmax(4, 16),
         "pad": workloads.conv2d_nhwc(1, 6, 6, 4, 4, 3, 1, 1),
         "blur_x": workloads.separable_blur(8, 16),
+        "grey": grey_blur,
     }
     (text,) = texts(programs[stage], "auto_inline")
     assert f'"{stage}"' in text
@@ -79,6 +93,34 @@ def test_rows_are_fused_and_reduced_by_vectors() -> None:
 def test_one_long_sum_is_cut_into_parts() -> None:
     text = first(workloads.row_sum(1, 1 << 20))
     assert "T.parallel(16)" in text
+
+
+@T.prim_func
+def gemv(A: T.Buffer((256, 512), "float32"), X: T.Buffer((512,), "float32"), Y: T.Buffer((256,), "float32")):
+    for i, k in T.grid(256, 512):
+        with T.block("Y"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                Y[vi] = T.float32(0)
+            Y[vi] = Y[vi] + A[vi, vk] * X[vk]
+
+
+@T.prim_func
+def gemv_by_columns(A: T.Buffer((512, 256), "float32"), X: T.Buffer((512,), "float32"), Y: T.Buffer((256,), "float32")):
+    for i, k in T.grid(256, 512):
+        with T.block("Y"):
+            vi, vk = T.axis.remap("SR", [i, k])
+            with T.init():
+                Y[vi] = T.float32(0)
+            Y[vi] = Y[vi] + A[vk, vi] * X[vk]
+
+
+@pytest.mark.parametrize("program, made", [(gemv, "rfactor"), (gemv_by_columns, "cache_write")])
+def test_a_matrix_that_is_read_once_is_not_tiled(program: tensorir.PrimFunc, made: str) -> None:
+    (sketch,) = design_space(program, SERVER)
+    assert made in {inst.primitive.name for inst in sketch.trace.insts}
+    text = replay(program, sketch.trace, SERVER).mod.script()
+    assert "T.vectorized" in text and "A_pack" not in text
 
 
 def test_odd_products_are_padded() -> None:
